@@ -1,0 +1,35 @@
+"""The named objectives. A new one is one entry here."""
+
+from sympy import Max, exp
+
+from .objective import Objective
+from .registry import Registry
+from .symbols import a, b, softplus
+
+_CROSS_ENTROPY = softplus(-a) + softplus(b)
+
+_ENTRIES = {
+    "minimax": (_CROSS_ENTROPY, -softplus(b), "Goodfellow et al. 2014, equation 1"),
+    "nonsaturating": (_CROSS_ENTROPY, softplus(-b), "Goodfellow et al. 2014, section 3"),
+    "least-squares": (
+        (a - 1) ** 2 / 2 + b**2 / 2,
+        (b - 1) ** 2 / 2,
+        "Mao et al. 2017, coding 0 and 1",
+    ),
+    "least-squares-symmetric": (
+        (a - 1) ** 2 / 2 + (b + 1) ** 2 / 2,
+        b**2 / 2,
+        "Mao et al. 2017, coding -1 and 1",
+    ),
+    "exponential": (exp(-a) + exp(b), exp(-b), "Nowozin et al. 2016, squared Hellinger, in logits"),
+    "hinge": (Max(0, 1 - a) + Max(0, 1 + b), -b, "Lim and Ye 2017; Miyato et al. 2018"),
+    "wasserstein": (-a + b, -b, "Arjovsky, Chintala and Bottou 2017"),
+}
+
+catalog = Registry(
+    "objective",
+    {
+        name: lambda name=name, entry=entry: Objective(*entry[:2], name=name, source=entry[2])
+        for name, entry in _ENTRIES.items()
+    },
+)

@@ -1,0 +1,108 @@
+"""Expressions typed by a user, read against a white list. Nothing is ever evaluated as Python."""
+
+import ast
+import operator
+
+import sympy
+
+from .symbols import a, b, sigmoid, softplus
+
+MAX_LENGTH = 2_000
+MAX_NODES = 400
+MAX_EXPONENT = 64
+MAX_NUMBER = 10**12
+
+
+class ExpressionError(ValueError):
+    """The text is not an expression that may be read; the message says what may stand there."""
+
+
+def _exp(t):
+    if t.is_number and abs(t) > MAX_EXPONENT:
+        raise ExpressionError(f"exp({t}) is too large; its argument may be {MAX_EXPONENT} at most")
+    return sympy.exp(t)
+
+
+FUNCTIONS = {
+    "softplus": softplus,
+    "sigmoid": sigmoid,
+    "exp": _exp,
+    "log": sympy.log,
+    "sqrt": sympy.sqrt,
+    "tanh": sympy.tanh,
+    "abs": sympy.Abs,
+    "relu": lambda t: sympy.Max(0, t),
+    "max": sympy.Max,
+    "min": sympy.Min,
+}
+_ARITY = {"max": 2, "min": 2}
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+
+
+def parse(text: str, symbols=(a, b)) -> sympy.Expr:
+    """Read an expression in `symbols`, numbers, + - * / ** and the names in `FUNCTIONS`.
+
+    Raises `ExpressionError` for anything else, before anything is computed.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(
+            f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
+        )
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        detail = getattr(error, "msg", None) or str(error) or "nested too deeply"
+        raise ExpressionError(f"{text!r} is not an expression: {detail}") from None
+    nodes = sum(1 for _ in ast.walk(tree))
+    if nodes > MAX_NODES:
+        raise ExpressionError(f"the expression has {nodes} parts; at most {MAX_NODES} are read")
+    value = _read(tree.body, {symbol.name: symbol for symbol in symbols})
+    if value.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I):
+        raise ExpressionError(f"{text!r} divides by zero, or is not real")
+    return value
+
+
+def _degree(base) -> sympy.Expr:
+    """The largest exponent that already stands in `base`."""
+    return max([abs(power.exp) for power in base.atoms(sympy.Pow) if power.exp.is_Rational] or [1])
+
+
+def _read(node, symbols) -> sympy.Expr:
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        if not abs(node.value) <= MAX_NUMBER:
+            raise ExpressionError(f"the number {node.value} is too large; {MAX_NUMBER:.0e} at most")
+        return sympy.Rational(str(node.value))
+    if isinstance(node, ast.Name) and node.id in symbols:
+        return symbols[node.id]
+    if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
+        return _OPERATORS[type(node.op)](_read(node.operand, symbols))
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        left, right = _read(node.left, symbols), _read(node.right, symbols)
+        return _OPERATORS[type(node.op)](left, right)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        base, exponent = _read(node.left, symbols), _read(node.right, symbols)
+        if not (exponent.is_Rational and abs(exponent) <= MAX_EXPONENT):
+            raise ExpressionError(
+                f"the exponent in {ast.unparse(node)} must be a number of at most {MAX_EXPONENT}; "
+                "for a power with a variable exponent write exp(…)"
+            )
+        digits = abs(exponent) * sympy.log(abs(base) + 1, 10) if base.is_number else 0
+        if digits > MAX_EXPONENT or _degree(base) * abs(exponent) > MAX_EXPONENT:
+            raise ExpressionError(f"{ast.unparse(node)} is too large a power")
+        return base**exponent
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
+        name = node.func.id
+        if node.keywords or len(node.args) != _ARITY.get(name, 1):
+            raise ExpressionError(f"{name} takes {_ARITY.get(name, 1)} argument(s)")
+        return sympy.sympify(FUNCTIONS[name](*(_read(argument, symbols) for argument in node.args)))
+    raise ExpressionError(
+        f"{ast.unparse(node)!r} may not stand here; allowed are the symbols "
+        f"{', '.join(symbols)}, numbers, + - * / ** and {', '.join(FUNCTIONS)}"
+    )

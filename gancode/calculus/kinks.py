@@ -1,0 +1,92 @@
+"""Functions with kinks, cut into pieces that are smooth."""
+
+from dataclasses import dataclass
+
+import sympy
+from sympy import Abs, Max, Min, Piecewise, S, log, oo
+from sympy.core.relational import Relational
+
+from .symbols import softplus
+
+KINKED = (Max, Min, Abs, Piecewise)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`expr` is the function on the open interval (low, high), and it is smooth there."""
+
+    low: sympy.Expr
+    high: sympy.Expr
+    expr: sympy.Expr
+
+    def inside(self, x):
+        """The relations that confine `x` to the piece."""
+        return [
+            *([x > self.low] if self.low.is_finite else []),
+            *([x < self.high] if self.high.is_finite else []),
+        ]
+
+
+def pieces(function, x, low=-oo, high=oo) -> list[Piece]:
+    """Cut `function` of `x` at its kinks (of Max, Min, Abs and Piecewise) within (low, high)."""
+    function = function.rewrite(log) if function.has(softplus) else function
+    kinks = set()
+    for part in function.atoms(*KINKED):
+        for crossing in _crossings(part):
+            roots = sympy.solveset(crossing, x, S.Reals) if crossing.has(x) else S.EmptySet
+            if not (roots is S.EmptySet or isinstance(roots, sympy.FiniteSet)):
+                raise NotImplementedError(f"the kinks of {part} cannot be found")
+            kinks |= {
+                k
+                for k in roots
+                if (k - low).is_extended_positive and (high - k).is_extended_positive
+            }
+    edges = [low, *sorted(kinks), high]
+    return [
+        Piece(left, right, _active(function, x, between(left, right)))
+        for left, right in zip(edges, edges[1:], strict=False)
+    ]
+
+
+def _crossings(part):
+    """Expressions whose zeros are the kinks of `part`."""
+    if isinstance(part, Abs):
+        return [part.args[0]]
+    if isinstance(part, Piecewise):
+        return [c.lhs - c.rhs for _, condition in part.args for c in condition.atoms(Relational)]
+    return [one - other for i, one in enumerate(part.args) for other in part.args[i + 1 :]]
+
+
+def inside(value, low, high) -> bool:
+    """Whether a number lies in the open interval (low, high), whose ends may be infinite."""
+    return bool((value - low).is_extended_positive and (high - value).is_extended_positive)
+
+
+def probes(low, high) -> list:
+    """Three numbers inside the interval (low, high), whose ends may be infinite."""
+    if low.is_finite and high.is_finite:
+        return [low + (high - low) * sympy.Rational(k, 8) for k in (4, 1, 7)]
+    if low.is_finite:
+        return [low + sympy.Rational(k, 7) for k in (7, 1, 50)]
+    if high.is_finite:
+        return [high - sympy.Rational(k, 7) for k in (7, 1, 50)]
+    return [S.Zero, S(-3), S(3)]
+
+
+def between(low, high):
+    """A number inside the interval (low, high)."""
+    return probes(low, high)[0]
+
+
+def _active(function, x, point):
+    """`function` with every kink replaced by the branch that holds at `point`."""
+
+    def branch(part):
+        if isinstance(part, Abs):
+            return part.args[0] if part.args[0].subs(x, point) >= 0 else -part.args[0]
+        if isinstance(part, Piecewise):
+            return next(value for value, condition in part.args if condition.subs(x, point) == True)  # noqa: E712
+        choose = max if isinstance(part, Max) else min
+        return choose(part.args, key=lambda argument: argument.subs(x, point))
+
+    return function.replace(lambda e: isinstance(e, KINKED), branch)

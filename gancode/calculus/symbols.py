@@ -1,0 +1,52 @@
+"""The symbols every objective is written in, and the two functions every logit meets."""
+
+from sympy import Function, S, Symbol, exp, log
+from sympy.core.function import ArgumentIndexError
+
+a = Symbol("a", real=True)  # the critic's value (a logit) on a real sample
+b = Symbol("b", real=True)  # the critic's value (a logit) on a generated sample
+p = Symbol("p", positive=True)  # the data's density at a point
+q = Symbol("q", positive=True)  # the generator's density at the same point
+r = Symbol("r", positive=True)  # their ratio, r = p / q
+
+
+class softplus(Function):
+    """`softplus(t) = log(1 + exp(t))`, kept as one function so that it compiles to a stable one.
+
+    With `D = 1 / (1 + exp(-t))`: `-log(D) = softplus(-t)` and `-log(1 - D) = softplus(t)`.
+    """
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, t):
+        if t.is_zero:
+            return log(2)
+        if t is S.Infinity:
+            return S.Infinity
+        if t is S.NegativeInfinity:
+            return S.Zero
+
+    def fdiff(self, argindex=1):
+        if argindex != 1:
+            raise ArgumentIndexError(self, argindex)
+        return sigmoid(self.args[0])
+
+    def _eval_rewrite_as_log(self, t, **hints):
+        return log(1 + exp(t))
+
+    def _eval_evalf(self, prec):
+        return self.rewrite(log)._eval_evalf(prec)
+
+    def _eval_is_positive(self):
+        if self.args[0].is_real:
+            return True
+
+    def _latex(self, printer, exp=None):
+        power = f"^{{{exp}}}" if exp is not None else ""
+        return rf"\operatorname{{softplus}}{power}\left({printer._print(self.args[0])}\right)"
+
+
+def sigmoid(t):
+    """The logistic function `1 / (1 + exp(-t))`, as a SymPy expression."""
+    return 1 / (1 + exp(-t))
