@@ -116,7 +116,7 @@ class Divergence:
                 continue
             value = simplify_on(_Y * least - self.f.subs(r, least), _Y, where)
             branches.append((value, where.as_relational(_Y)))
-        at_zero = sympy.limit(self.f, r, 0, "+")
+        at_zero = self._at_zero()
         slope = sympy.limit(self.f.diff(r).rewrite(Piecewise), r, 0, "+")
         if at_zero.is_finite and slope.is_finite:
             domain = domain | sympy.Interval(-oo, slope)
@@ -143,7 +143,7 @@ class Divergence:
         for variable in (first, second):
             if not hasattr(variable, "pspace"):
                 raise TypeError(f"between takes random variables of sympy.stats, not {variable!r}")
-        kinds = {variable.pspace.is_Finite for variable in (first, second)}
+        kinds = {bool(variable.pspace.is_Finite) for variable in (first, second)}
         if kinds == {True, False}:
             raise TypeError("one distribution is discrete and the other continuous")
         divide = self._sum if kinds == {True} else self._integral
@@ -160,10 +160,18 @@ class Divergence:
     def _term(self, weight, other):
         """q·f(p/q), continued to p = 0 and to q = 0."""
         if weight == 0:
-            return other * sympy.limit(self.f, r, 0, "+") if other != 0 else S.Zero
+            return other * self._at_zero() if other != 0 else S.Zero
         if other == 0:
-            return weight * sympy.limit(self.f / r, r, oo)
+            return weight * self._at_infinity()
         return other * self.f.subs(r, weight / other)
+
+    def _at_zero(self):
+        """f(0): what mass of q costs where p has none."""
+        return sympy.limit(self.f, r, 0, "+")
+
+    def _at_infinity(self):
+        """The slope of f at infinity: what mass of p costs where q has none."""
+        return sympy.limit(self.f / r, r, oo)
 
     def _integral(self, first, second):
         x = Symbol("x", real=True)
@@ -221,11 +229,14 @@ class Divergence:
                     "widen or refine the grid, or normalise the density"
                 )
         low, high = self._stable()
+        at_zero, at_infinity = float(self._at_zero()), float(self._at_infinity())
         with np.errstate(all="ignore"):
             ratio = logs[0] - logs[1]
             small = np.exp(logs[1]) * low(np.minimum(ratio, 0.0))
             large = np.exp(logs[0]) * high(np.maximum(ratio, 0.0))
             values = np.where(ratio > 0, large, small)
+            values = np.where(np.isneginf(ratio), np.exp(logs[1]) * at_zero, values)
+            values = np.where(np.isposinf(ratio), np.exp(logs[0]) * at_infinity, values)
         values = np.where(np.isneginf(logs[0]) & np.isneginf(logs[1]), 0.0, values)
         return float(self.scale) * float(np.trapezoid(values, grid)) + float(self.offset)
 

@@ -103,7 +103,7 @@ class Domain:
         if interval is S.EmptySet:
             raise EmptyDomainError(f"the assumptions leave no value for {symbol}")
         return Interval(
-            interval.inf, interval.sup, interval.left_open is True, interval.right_open is True
+            interval.inf, interval.sup, bool(interval.left_open), bool(interval.right_open)
         )
 
     def contains(self, point: dict) -> bool:
@@ -224,7 +224,7 @@ def simplify_on(expr, symbol: Symbol, where):
 
 
 def _flatten(relations) -> list:
-    if isinstance(relations, (Relational, And, BooleanTrue, BooleanFalse, bool)):
+    if not isinstance(relations, (list, tuple, set)):
         relations = [relations]
     flat = []
     for relation in map(sympify, relations):

@@ -1,0 +1,183 @@
+"""`prove` and `Derivation`: what is true is proved, what is false is refuted where it fails."""
+
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sympy import Abs, Eq, Function, Integral, Max, Rational, Symbol, exp, log, sqrt, zoo
+
+from gancode.calculus import (
+    Derivation,
+    DerivationError,
+    EmptyDomainError,
+    UndecidableError,
+    p,
+    prove,
+    q,
+    sigmoid,
+    softplus,
+)
+
+x, y, t = sympy.symbols("x y t", real=True)
+u = Symbol("u", positive=True)
+n = Symbol("n", integer=True)
+z = Symbol("z")
+D, g = Function("D", positive=True), Function("g")
+
+TRUE = [
+    (log(p * q), log(p) + log(q), "=="),
+    (softplus(t) - t, softplus(-t), "=="),
+    (-log(sigmoid(t)), softplus(-t), "=="),
+    (sympy.diff(softplus(t), t), sigmoid(t), "=="),
+    (sigmoid(log(p / q)), p / (p + q), "=="),
+    (sympy.cosh(x) ** 2 - sympy.sinh(x) ** 2, 1, "=="),
+    (Max(x, y), (x + y + Abs(x - y)) / 2, "=="),
+    (0.1 * x, x / 10, "=="),
+    (sympy.gamma(n + 1), sympy.factorial(n), "=="),
+    (log(u), u - 1, "<="),
+    (exp(x), 1 + x, ">="),
+    (x * y, (x**2 + y**2) / 2, "<="),
+    (sqrt(p * q), (p + q) / 2, "<="),
+    (p * log(p / q), p - q, ">="),
+    (u * log(u) - (1 + u) * log((1 + u) / 2), (1 + u) * log(2), "<="),
+    (1 - exp(-u), u / (1 + u), ">="),
+    (sympy.diff(log(1 - D(g(x))), x), -sympy.diff(D(g(x)), x) / (1 - D(g(x))), "=="),
+    (Integral(D(x) * g(x), x) + 2 * Integral(g(x), x), Integral(g(x) * (D(x) + 2), x), "=="),
+]
+
+# Each of these holds on most of its domain, or nearly holds.
+FALSE = [
+    (sqrt(x**2), x, "=="),
+    (sqrt(z**2), z, "=="),
+    (log(x * y), log(x) + log(y), "=="),
+    (sqrt(x * y), sqrt(x) * sqrt(y), "=="),
+    (Abs(x - 3), x - 3, "=="),
+    (Max(x, 10**5), 10**5, "=="),
+    (sympy.Piecewise((0, x < 10**8), (1, True)), 0, "=="),
+    (exp(2 * x), exp(x) ** 2 + Rational(1, 10**30), "=="),
+    (sympy.floor(x), sympy.ceiling(x) - 1, "=="),
+    (log(u), u - 1 - Rational(1, 10**9), "<="),
+    (u**2, u, ">="),
+    (sympy.diff(log(1 - D(x)), x), -sympy.diff(D(x), x), "=="),
+]
+
+
+@pytest.mark.parametrize("lhs, rhs, relation", TRUE, ids=str)
+def test_true_statements_are_proved(lhs, rhs, relation):
+    assert prove(lhs, rhs, relation).status == "proved"
+
+
+@pytest.mark.parametrize("lhs, rhs, relation", FALSE, ids=str)
+def test_false_statements_are_refuted_by_a_point_where_they_fail(lhs, rhs, relation):
+    proof = prove(lhs, rhs, relation)
+    assert proof.status == "refuted" and not proof
+    at = proof.counterexample
+    left, right = (sympy.sympify(s).subs(at).doit().evalf(60) for s in (proof.lhs, proof.rhs))
+    assert abs(left - proof.lhs_value) < 1e-15 * (1 + abs(left))
+    assert abs(right - proof.rhs_value) < 1e-15 * (1 + abs(right))
+    assert left != right if relation == "==" else (left > right) == (relation == "<=")
+    assert str(next(iter(at))) in str(proof)
+
+
+def test_what_no_strategy_decides_is_checked_and_says_so():
+    proof = prove(sympy.acos(x) + sympy.asin(x), sympy.pi / 2)
+    assert proof.status == "checked" and proof.points >= 100
+    assert "50 digits" in str(proof)
+
+
+def test_assumptions_decide():
+    assert prove(Abs(x - 1), 1 - x).status == "refuted"
+    assert prove(Abs(x - 1), 1 - x, assumptions=x <= 1).status == "proved"
+    assert prove(x**2, x, "<=").status == "refuted"
+    assert prove(x**2, x, "<=", [x >= 0, x <= 1]).status == "proved"
+    assert prove(x**2, x, "<=", [x >= 0, x <= Rational(101, 100)]).status == "refuted"
+    assert prove(p + q, 1, assumptions=Eq(q, 1 - p)).status == "proved"
+    # the end of a closed interval belongs to it
+    kink = sympy.Piecewise((0, x < 1), (1, True))
+    assert prove(kink, 0, assumptions=[x >= 0, x < 1]).status == "proved"
+    assert prove(kink, 0, assumptions=[x >= 0, x <= 1]).counterexample == {x: 1}
+
+
+def test_what_an_equation_determines_keeps_its_own_assumptions():
+    # q = 1 - p is positive, so p < 1 and the logarithm is negative
+    assert prove(log(p), 0, "<=", Eq(q, 1 - p)).status == "proved"
+    assert prove(log(p), 0, "<=").status == "refuted"
+
+
+def test_undefined_points_are_no_counterexamples():
+    assert prove(sympy.sin(x) / x * x, sympy.sin(x))
+    assert prove(x**2 * (1 / x), x)
+
+
+def test_statements_about_nothing_are_errors():
+    with pytest.raises(EmptyDomainError, match="both sides are defined"):
+        prove(zoo * x, zoo * x)
+    with pytest.raises(EmptyDomainError, match="no value for x"):
+        prove(x, 1, assumptions=[x > 1, x < 0])
+    with pytest.raises(EmptyDomainError, match="contradict"):
+        prove(p, 1, assumptions=p < 0)
+
+
+def test_cancellation_is_not_mistaken_for_a_difference():
+    # At x = 1000 both squares have 868 digits before the point.
+    assert prove(sympy.cosh(x) ** 2, sympy.sinh(x) ** 2 + 1)
+
+
+def test_what_cannot_be_decided_raises():
+    with pytest.raises(UndecidableError, match="cannot be evaluated"):
+        prove(Integral(D(x), x), Integral(g(x), x))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: prove(x, y, "<"), "must be one of"),
+        (lambda: prove(z, 1, "<="), "needs real symbols"),
+        (lambda: prove(x, 1, assumptions=x), "must be a relation"),
+        (lambda: prove(sympy.S.true, 1), "compares expressions"),
+    ],
+)
+def test_wrong_use(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(-5, 5), min_size=2, max_size=4),
+    st.lists(st.integers(-5, 5), min_size=1, max_size=3),
+    st.integers(1, 6),
+)
+def test_random_identities_and_their_false_neighbours(first, second, error):
+    """A product expanded is an identity; with one coefficient changed it is not."""
+    a_x = sum(c * x**i for i, c in enumerate(first))
+    b_x = sum(c * exp(i * x) for i, c in enumerate(second))
+    product = sympy.expand(a_x * b_x)
+    assert prove(a_x * b_x, product).status == "proved"
+    false = prove(a_x * b_x, product + Rational(error, 10**12) * exp(x))
+    assert false.status == "refuted"
+    gap = (false.lhs - false.rhs).subs(false.counterexample).evalf(50)
+    assert abs(gap) > 0
+
+
+def test_derivation_proves_each_step_and_keeps_the_chain():
+    chain = Derivation(p * log(p / (p + q)) + q * log(q / (p + q)), name="V at its maximum")
+    chain.step(p * log(p) + q * log(q) - (p + q) * log(p + q), "split the logarithms")
+    chain.bound(">=", -(p + q) * log(2), "convexity of x log x")
+    assert chain.relation == ">=" and chain.result == -(p + q) * log(2)
+    assert prove(chain.start, chain.result, chain.relation)
+    text, latex = str(chain), chain._repr_latex_()
+    assert "split the logarithms: proved" in text and "≥" in text
+    assert r"\begin{aligned}" in latex and r"\ge" in latex and "split the logarithms" in latex
+
+
+def test_a_false_step_raises_and_changes_nothing():
+    chain = Derivation(sqrt(x**2), name="a root").step(Abs(x), "definition")
+    with pytest.raises(DerivationError, match=r"step 2 of the derivation 'a root'.*x = -") as info:
+        chain.step(x, "the root undoes the square")
+    assert info.value.proof.counterexample[x] < 0
+    assert chain.result == Abs(x) and len(chain.steps) == 1
+    with pytest.raises(ValueError, match="Start a second derivation"):
+        chain.bound(">=", x, "x ≤ |x|").bound("<=", x**2 + 1, "a square")
+    with pytest.raises(ValueError, match="reason"):
+        chain.step(Abs(x), "")
