@@ -55,7 +55,7 @@ def _analyze(text: str, generator: str | None):
     if text in catalog:
         if generator is not None:
             raise ObjectiveError(
-                f"{text!r} has its generator's loss; --generator goes with an expression"
+                f"{text!r} has a generator's loss already; --generator goes with an expression"
             )
         return catalog[text].report()
     if text.replace("-", "").isalpha() and text not in ("a", "b"):

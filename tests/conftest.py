@@ -1,0 +1,55 @@
+"""What several test files share: clean copies of the tree, and the book built from one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Two files run at once: each, and every notebook kernel it starts, keeps to one core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def clean_copy(tmp_path_factory):
+    """A function that copies the tree (what git tracks or would add, so no build output) into a
+    new folder and returns it; the folders are removed when the module's tests are done."""
+    copies = []
+
+    def copy() -> Path:
+        target = tmp_path_factory.mktemp("tree")
+        copies.append(target)
+        listing = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in filter(None, listing.split("\0")):
+            if (ROOT / name).is_file():  # a file deleted and not yet committed is listed too
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, target / name)
+        return target
+
+    yield copy
+    for folder in copies:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def build_book():
+    """A function that builds the book of a tree, warnings being errors, and returns the folder of
+    its pages."""
+
+    def build(tree: Path) -> Path:
+        command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n"]
+        result = subprocess.run([*command, tree], capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return tree / "_build" / "html"
+
+    return build

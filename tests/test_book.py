@@ -1,0 +1,205 @@
+"""The book as a reader sees it: built from a clean copy of the tree, served, opened in Chromium."""
+
+import functools
+import http.server
+import threading
+from types import SimpleNamespace
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from conftest import ROOT
+from playwright.sync_api import sync_playwright
+
+from tools import chromium, configure
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
+PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def site(clean_copy, build_book):
+    """The folder of the built pages."""
+    return build_book(clean_copy())
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Where the pages are served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def context():
+    path = chromium.find()
+    assert path, chromium.HELP
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        context = browser.new_context(viewport=PHONE)
+        context.set_default_timeout(10_000)
+        yield context
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, context, address):
+    """A page opened on a phone, with what went wrong while it loaded, and its formulas typeset."""
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda failed: wrong.append(f"failed: {failed.url}"))
+    page.on("response", lambda got: got.status >= 400 and wrong.append(f"{got.status}: {got.url}"))
+
+    def stay_here(route):
+        if route.request.url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            wrong.append(f"asks another host: {route.request.url}")
+            route.abort()
+
+    page.route("**/*", stay_here)
+    page.goto(f"{address}/{request.param}.html", wait_until="networkidle")
+    page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
+    yield SimpleNamespace(page=page, wrong=wrong, name=request.param)
+    page.close()
+
+
+def test_a_page_loads_alone_and_without_errors(visit):
+    assert visit.wrong == []
+
+
+def test_every_formula_is_typeset(visit):
+    wrong = visit.page.evaluate(r"""() => {
+        const wrong = [];
+        for (const formula of window.MathJax?.startup.document.math ?? [])
+            formula.root.walkTree(node => {
+                // An unknown macro is no error for MathJax: it draws its name in red.
+                const unknown = node.kind === "mtext"
+                    && node.attributes.getExplicit("mathcolor") === "red";
+                if (node.kind === "merror" || unknown) wrong.push(formula.math);
+            });
+        for (const formula of document.querySelectorAll(".math"))
+            if (!formula.querySelector("mjx-container")) wrong.push(formula.textContent);
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const { parentElement, data } = texts.currentNode;
+            if (/\$\$|\$[^$\n]+\$|\\[(\[]|\\begin\{/.test(data)
+                && !parentElement.closest("pre, code, script, style")) wrong.push(data);
+        }
+        return wrong;
+    }""")
+    assert wrong == []
+
+
+def test_nothing_scrolls_the_page_sideways_or_is_cut_off_on_a_phone(visit):
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    cut = visit.page.evaluate("""() => {
+        const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
+        return [...document.querySelectorAll("article *")].filter(element => {
+            if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+            if (element.closest("mjx-assistive-mml")) return false;
+            for (let box = element; box.tagName !== "ARTICLE"; box = box.parentElement)
+                if (scrolls(box)) return false;
+            return true;
+        }).map(element => element.outerHTML.slice(0, 200));
+    }""")
+    assert cut == []
+
+
+def test_light_and_dark(visit):
+    brightness = {}
+    for scheme in ("dark", "light"):
+        visit.page.emulate_media(color_scheme=scheme)
+        visit.page.wait_for_selector(f"html[data-theme={scheme}]")
+        brightness[scheme] = visit.page.evaluate("""() => {
+            const sum = (element, property) =>
+                getComputedStyle(element)[property].match(/[\\d.]+/g).slice(0, 3)
+                    .reduce((total, channel) => total + Number(channel), 0);
+            return {
+                page: sum(document.body, "backgroundColor"),
+                text: sum(document.querySelector("article, main"), "color"),
+            };
+        }""")
+    assert brightness["dark"]["page"] + 300 < brightness["dark"]["text"]
+    assert brightness["light"]["text"] + 300 < brightness["light"]["page"]
+    assert visit.wrong == []
+
+
+def test_code_can_be_copied_and_solutions_are_hidden_until_clicked(visit):
+    page = visit.page
+    notebook = (ROOT / f"{visit.name}.ipynb").exists()
+    blocks, buttons = page.locator(".cell_input pre"), page.locator(".cell_input .copybtn")
+    assert blocks.count() == buttons.count()
+    solutions = page.locator(".solution")
+    assert not notebook or (blocks.count() and solutions.count())
+    for solution in solutions.all():
+        content = solution.locator("section, .section").first
+        assert content.is_hidden()
+        solution.locator("button.toggle-button").click()
+        content.wait_for(state="visible")
+
+
+def test_search_finds_a_chapter(context, address):
+    page = context.new_page()
+    page.goto(f"{address}/search.html")
+    page.locator("main input[name=q]").fill("Jensen–Shannon")
+    page.keyboard.press("Enter")
+    page.locator("#search-results li a").first.wait_for()
+    found = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
+    assert any("chapters/game/js_divergence.html" in link for link in found), found
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def documents(site):
+    """Every page of the site, parsed, under its path."""
+    return {
+        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in site.rglob("*.html")
+        if "_static" not in path.parts
+    }
+
+
+def test_every_page_of_the_book_was_built(site, documents):
+    assert {site / f"{page}.html" for page in PAGES} <= set(documents)
+
+
+def test_every_internal_link_and_anchor_resolves(documents):
+    anchors = {
+        path: {node.get("id") or node.get("name") for node in page.select("[id], a[name]")}
+        for path, page in documents.items()
+    }
+    broken = []
+    for path, page in documents.items():
+        for node in page.select("[href], [src]"):
+            link, fragment = urldefrag(node.get("href") or node.get("src"))
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                if configure.PLACEHOLDER in link:
+                    broken.append((path.name, link))
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            known = anchors.get(target)
+            if not target.exists() or (
+                fragment and known is not None and unquote(fragment) not in known
+            ):
+                broken.append((path.name, f"{link}#{fragment}"))
+    assert broken == []
+
+
+def test_every_image_has_a_text_alternative(documents):
+    images = [(path.name, image) for path, page in documents.items() for image in page("img")]
+    assert images
+    assert [image for image in images if not image[1].get("alt", "").strip()] == []

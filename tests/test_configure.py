@@ -1,0 +1,150 @@
+"""`make configure REPO=owner/name`, and what rests on the address it writes: the launch buttons,
+and the set-up cell that installs gancode where it is missing."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT
+
+from tools import configure
+
+OWNER, NAME = "Ada-L", "gans.of_1815"
+REPO = f"{OWNER}/{NAME}"
+
+
+def files(tree):
+    """The content of every file of `tree`, under its path."""
+    return {path.relative_to(tree): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def configured(clean_copy):
+    """A clean copy of the tree in which the set-up ran, by the command a user gives."""
+    tree = clean_copy()
+    subprocess.run(["make", "configure", f"REPO={REPO}"], cwd=tree, check=True)
+    return tree
+
+
+def test_the_address_is_written_everywhere_and_again(configured):
+    first = files(configured)
+    assert configure.address(configured) == REPO
+    for name in ("pyproject.toml", "_config.yml", "README.md", "CITATION.cff"):
+        assert REPO.encode() in first[Path(name)], name
+    # Only the tests and the tool itself speak of the address that was there before.
+    old = configure.address(ROOT).encode()
+    left = [path for path, content in first.items() if old in content]
+    assert [path for path in left if path.parts[0] not in ("tests", "tools")] == []
+
+    configure.configure(configured, REPO)
+    assert files(configured) == first
+    configure.configure(configured, "someone/else.git-book")
+    assert configure.address(configured) == "someone/else.git-book"
+    configure.configure(configured, REPO)
+    assert files(configured) == first
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        "gans",
+        "ada/",
+        "/gans",
+        "ada/gans/more",
+        "https://github.com/ada/gans",
+        "ada/gans.git",
+        "ada/..",
+        "-ada/gans",
+        "ada love/gans",
+        "ada/gans\n",
+        configure.PLACEHOLDER,
+    ],
+)
+def test_a_malformed_name_is_refused_and_nothing_changes(configured, malformed):
+    before = files(configured)
+    with pytest.raises(ValueError, match="owner/name"):
+        configure.configure(configured, malformed)
+    assert files(configured) == before
+
+
+def test_make_says_what_is_missing():
+    result = subprocess.run(["make", "configure"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "make configure REPO=owner/name" in result.stderr
+
+
+def test_every_notebook_page_has_its_launch_buttons(configured, build_book):
+    pages = build_book(configured)
+    names = [path.relative_to(configured) for path in configured.glob("chapters/**/*.ipynb")]
+    assert names
+    for name in names:
+        page = BeautifulSoup((pages / name.with_suffix(".html")).read_text("utf-8"), "html.parser")
+        links = {link.get("href") for link in page("a")}
+        assert f"https://mybinder.org/v2/gh/{REPO}/main?urlpath=lab/tree/{name}" in links
+        assert f"https://colab.research.google.com/github/{REPO}/blob/main/{name}" in links
+
+
+@pytest.fixture
+def empty_environment():
+    """The Python of a new environment that holds IPython and its needs, in a folder of its own; all
+    of it (6 GB in the end) is removed even where a test fails."""
+    folder = Path(tempfile.mkdtemp(prefix="gancode-set-up-"))
+    try:
+        subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
+        python = folder / "env" / "bin" / "python"
+        uv = Path(sys.executable).with_name("uv")
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "ipython"], check=True)
+        yield python, folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
+    """As on Colab, but that git is told to find the public address in the copy of the tree."""
+    python, folder = empty_environment
+    notebook = nbformat.read(next(configured.glob("chapters/**/*.ipynb")), as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code").source
+    assert REPO in cell
+    where = "import gancode\nprint('gancode is in', gancode.__file__)"
+    (folder / "cell.ipy").write_text(f"{cell}\n{where}\n", encoding="utf-8")
+
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "copy"]):
+        subprocess.run([*git, *command], cwd=configured, check=True)
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    (folder / "pins.txt").write_text("\n".join(pins))
+
+    def run_cell(**more):
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            "IPYTHONDIR": str(folder / "ipython"),
+            "PIP_CONSTRAINT": str(folder / "pins.txt"),
+            **more,
+        }
+        result = subprocess.run(
+            [python, "-m", "IPython", "cell.ipy"],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        report = result.stdout + result.stderr
+        assert result.returncode == 0, report
+        found = re.search(r"gancode is in (.*)", result.stdout)
+        assert found and Path(found[1]).is_relative_to(folder / "env"), report
+        return result.stdout.replace(found[0], "").strip()
+
+    run_cell(
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0=f"url.{configured.as_uri()}.insteadOf",
+        GIT_CONFIG_VALUE_0=f"https://github.com/{REPO}",
+    )
+    # The second time there is no repository to install from, and none is asked for.
+    assert run_cell(PIP_NO_INDEX="1") == ""

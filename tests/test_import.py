@@ -1,0 +1,53 @@
+import subprocess
+import sys
+
+import pytest
+
+import gancode
+
+
+def run_python(code):
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_gancode_loads_no_large_library_and_takes_milliseconds():
+    out = run_python(
+        "import sys, time\n"
+        "start = time.perf_counter()\n"
+        "import gancode\n"
+        "print(time.perf_counter() - start)\n"
+        "dir(gancode)\n"
+        "print(*{'torch', 'sympy', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules))"
+    )
+    seconds, loaded = out.split("\n")[:2]
+    assert float(seconds) < 0.1
+    assert loaded == ""
+
+
+def test_a_verdict_needs_no_torch():
+    loaded = run_python(
+        "import sys, gancode\n"
+        "v = gancode.Verdict().near('x', 1, 1, 0, because='exact'); v._repr_html_()\n"
+        "print(*{'torch', 'sympy', 'matplotlib'} & set(sys.modules))"
+    )
+    assert loaded.strip() == ""
+
+
+def test_the_digits_are_read_without_pandas():
+    loaded = run_python(
+        "import sys, gancode; gancode.data.mnist_5k(); print('pandas' in sys.modules)"
+    )
+    assert loaded.strip() == "False"
+
+
+@pytest.mark.parametrize("name", gancode.__all__)
+def test_every_public_name_is_there_and_listed(name):
+    assert getattr(gancode, name) is not None
+    assert name in dir(gancode)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'gancode' has no attribute 'trian'"):
+        gancode.trian  # noqa: B018

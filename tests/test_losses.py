@@ -1,0 +1,116 @@
+"""Compiled losses: exact where they should be, finite everywhere, and as fast as by hand."""
+
+import time
+
+import mpmath
+import pytest
+import sympy
+import torch
+from torch.nn.functional import softplus as torch_softplus
+
+from gancode.calculus import Objective, ObjectiveError, a, b, catalog, parse, prove, softplus
+from gancode.losses import relu, sigmoid, stable
+
+LITERAL = [  # what a user may type, and the stable form it must become
+    ("log(1 + exp(-a))", softplus(-a)),
+    ("-log(1/(1 + exp(-a)))", softplus(-a)),
+    ("-log(1 - 1/(1 + exp(-a)))", softplus(a)),
+    ("-log(sigmoid(a))", softplus(-a)),
+    ("a + softplus(-a)", softplus(a)),
+    ("softplus(a) - a", softplus(-a)),
+    ("1/(1 + exp(-a))", sigmoid(a)),
+    ("exp(a)/(1 + exp(a))", sigmoid(a)),
+    ("log(1 + tanh(a))", sympy.log(2) - softplus(-2 * a)),
+    ("max(0, 1 - a)", relu(1 - a)),
+    ("min(a, 3)", 3 - relu(3 - a)),
+]
+
+
+@pytest.mark.parametrize("text, expected", LITERAL)
+def test_literal_expressions_become_stable(text, expected):
+    assert stable(parse(text)) == expected
+
+
+@pytest.mark.parametrize("text", [text for text, _ in LITERAL] + ["log(exp(a) + 2*exp(-a) + 3)"])
+def test_the_stable_form_is_the_same_function(text):
+    named = {
+        sigmoid: lambda t: 1 / (1 + sympy.exp(-t)),
+        relu: lambda t: sympy.Max(0, t),
+    }
+    form = stable(parse(text))
+    for function, definition in named.items():
+        form = form.replace(function, definition)
+    assert prove(form, parse(text))
+
+
+def exact(expr, symbol):
+    function = sympy.lambdify(symbol, expr.rewrite(sympy.log), "mpmath")
+    return lambda t: float(function(mpmath.mpf(t)))
+
+
+@pytest.mark.parametrize("name", catalog)
+def test_float32_agrees_with_exact_evaluation(name):
+    objective = catalog[name]
+    critic, generator = objective.torch()
+    real, generated, fooled = (
+        exact(e, s)
+        for e, s in (
+            (objective.real_loss, a),
+            (objective.generated_loss, b),
+            (objective.generator, b),
+        )
+    )
+    with mpmath.workdps(40):
+        for t in torch.linspace(-50, 50, 201):
+            for u in (-50.0, -1.5, 0.0, 0.75, 50.0):
+                truth = real(t.item()) + generated(u)
+                value = critic(t[None], torch.tensor([u])).item()
+                assert value == pytest.approx(truth, rel=1e-6, abs=1e-30)
+            assert generator(t[None]).item() == pytest.approx(fooled(t.item()), rel=1e-6, abs=1e-30)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", catalog)
+def test_losses_and_gradients_stay_finite(name, dtype):
+    largest = 80.0 if name == "exponential" else 1e4  # exp(89) does not fit in float32
+    critic, generator = catalog[name].torch()
+    for size in (0.0, 1.0, 30.0, largest):
+        for sign in (1, -1):
+            real = torch.full((3,), sign * size, dtype=dtype, requires_grad=True)
+            generated = torch.full((2,), sign * size, dtype=dtype, requires_grad=True)
+            loss = critic(real, generated) + generator(generated)
+            loss.backward()
+            assert loss.isfinite() and loss.ndim == 0
+            assert real.grad.isfinite().all() and generated.grad.isfinite().all()
+
+
+def test_losses_are_means_over_batches_of_any_shape_and_size():
+    critic, generator = catalog["nonsaturating"].torch()
+    real, generated = torch.randn(7, 1), torch.randn(5)
+    by_hand = torch_softplus(-real).mean() + torch_softplus(generated).mean()
+    assert torch.equal(critic(real, generated), by_hand)
+    assert torch.equal(generator(generated), torch_softplus(-generated).mean())
+
+
+def test_the_compiled_loss_costs_no_more_than_one_written_by_hand():
+    critic, _ = catalog["minimax"].torch()
+
+    def by_hand(real, generated):
+        return torch_softplus(-real).mean() + torch_softplus(generated).mean()
+
+    logits = [torch.randn(4096, requires_grad=True) for _ in range(2)]
+
+    def seconds(loss):
+        start = time.perf_counter()
+        for _ in range(200):
+            loss(*logits).backward()
+        return time.perf_counter() - start
+
+    rounds = [(seconds(critic), seconds(by_hand)) for _ in range(15)]
+    assert min(c for c, _ in rounds) <= 1.2 * min(h for _, h in rounds)
+
+
+def test_what_torch_cannot_do_is_refused():
+    objective = Objective(sympy.Piecewise((-a, a < 0), (-2 * a, True)) + sympy.sin(b), -b)
+    with pytest.raises(ObjectiveError, match="Piecewise is not among softplus"):
+        objective.torch()

@@ -1,0 +1,239 @@
+"""Every committed notebook shows what really ran, in the form that the comparison relies on.
+
+`pytest --nbval` runs the notebooks again and compares. That means something only if every cell is
+committed executed, nothing is exempt that need not be, and the digits that the comparison does
+overlook (the measured ones) agree with their checksum and with the mark beside them.
+"""
+
+import copy
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+from gancode.verdict import check_html
+from tools import configure, notebooks
+
+PATHS = sorted(
+    path for path in (ROOT / "chapters").rglob("*.ipynb") if "checkpoint" not in path.name
+)
+SET_UP = f"""\
+import importlib.util
+if importlib.util.find_spec("gancode") is None:  # on Colab
+    %pip install -q "gancode @ git+https://github.com/{configure.address(ROOT)}"
+"""
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|Users|root|tmp|usr|var|opt|work)/|site-packages")
+MEASURED = re.compile(r'<span class="measured">([^<]*)</span>')
+MEASURED_IN_TEXT = re.compile(r"\u27e8([^\u27e9\n]*)\u27e9")
+VERDICT_ROWS = re.compile(r'<table class="verdict" data-crc=.*?<tbody>(.*?)</tbody>', re.DOTALL)
+PROGRESS_BAR = re.compile(r"\d+%\|.*\|")
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def markdown(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def texts(cell):
+    """Each output of `cell` that a reader reads, as (type, text): pictures are left out."""
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield output.name, output.text
+        for mime, text in output.get("data", {}).items():
+            if not mime.startswith("image/"):
+                yield mime, text
+
+
+def outputs_of(notebook, mime):
+    return [text for cell in code_cells(notebook) for kind, text in texts(cell) if kind == mime]
+
+
+def pictures(cell):
+    return [
+        mime
+        for output in cell.outputs
+        for mime in output.get("data", {})
+        if mime.startswith("image/")
+    ]
+
+
+def test_the_book_lists_every_notebook():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+    assert PATHS
+    assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in PATHS} <= listed
+
+
+def test_every_cell_is_committed_executed_in_order(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_output_is_an_error_or_a_warning(notebook):
+    for cell in code_cells(notebook):
+        assert not [output for output in cell.outputs if output.output_type == "error"]
+        for kind, text in texts(cell):
+            assert kind != "stderr" or "nbval-ignore-output" in tags(cell), text
+            assert "Warning" not in text
+
+
+def test_only_progress_bars_escape_the_comparison(notebook):
+    for cell in code_cells(notebook):
+        assert not re.search(r"#\s*(NBVAL|PYTEST_VALIDATE)_", cell.source)
+        exempt = {tag for tag in tags(cell) if re.match(r"nbval-|raises-exception|skip-", tag)}
+        assert exempt <= {"nbval-ignore-output"}
+        if exempt:
+            kinds = [kind for kind, _ in texts(cell)] + pictures(cell)
+            assert kinds == ["stderr"] and PROGRESS_BAR.search(cell.outputs[0].text), (
+                "only a cell that shows a progress bar, and nothing else, may be exempt"
+            )
+
+
+def test_nothing_names_a_place_on_the_machine_that_ran_it(notebook):
+    for cell in notebook.cells:
+        assert not MACHINE_PATH.search(cell.source)
+    for cell in code_cells(notebook):
+        for _, text in texts(cell):
+            assert not MACHINE_PATH.search(str(text))
+
+
+def test_the_first_code_cell_installs_gancode_where_it_is_missing(notebook):
+    first = code_cells(notebook)[0]
+    assert first.source.startswith(SET_UP)
+    assert "hide-input" in tags(first)
+    assert first.outputs == []
+
+
+def test_cells_are_short_and_few(notebook):
+    assert 10 <= len(notebook.cells) <= 25
+    for cell in code_cells(notebook):
+        assert len(cell.source.splitlines()) <= 20, cell.source
+
+
+def test_the_file_is_small_and_in_the_committed_form(path, notebook):
+    assert path.stat().st_size <= 1.5e6
+    assert path.read_text(encoding="utf-8") == notebooks.normalise(notebook), (
+        f"run: python tools/notebooks.py --only-normalise {path.relative_to(ROOT)}"
+    )
+
+
+def test_every_picture_is_a_captioned_png(notebook):
+    for cell in code_cells(notebook):
+        if found := pictures(cell):
+            assert found == ["image/png"]
+            shown = cell.metadata["mystnb"]
+            assert shown["figure"]["caption"].strip() and shown["image"]["alt"].strip()
+            assert shown["figure"]["name"].startswith("fig-")
+            assert cell.source.endswith("plt.show()")
+
+
+def test_a_chapter_has_its_parts(notebook):
+    text = markdown(notebook)
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown" and re.search(r"^# \S", first.source, re.MULTILINE)
+    for heading in ("In this chapter", "Verdict", "Exercises", "Notes"):
+        assert re.search(rf"^(#+ |:+\{{\S+\}} ){heading}", text, re.MULTILINE), heading
+    assert any('<table class="verdict"' in html for html in outputs_of(notebook, "text/html"))
+
+
+def test_three_to_five_exercises_each_with_a_hidden_solution(notebook):
+    text = markdown(notebook)
+    directive = r"^[:`]{3,}\{%s(?:-start)?\}%s.*\n((?::\S+:.*\n)*)"
+    exercises = re.findall(directive % ("exercise", ""), text, re.MULTILINE)
+    solutions = re.findall(directive % ("solution", r" *(\S+)"), text, re.MULTILINE)
+    labels = [re.search(r":label: *(\S+)", options)[1] for options in exercises]
+    assert 3 <= len(labels) <= 5
+    assert Counter(labels) == Counter(label for label, _ in solutions)
+    assert all(re.search(r":class:.*\bdropdown\b", options) for _, options in solutions)
+
+
+def test_every_verdict_agrees_with_its_checksum_and_its_marks(notebook):
+    for html in outputs_of(notebook, "text/html"):
+        assert check_html(html) == []
+
+
+def test_measured_numbers_stand_in_verdicts_only(notebook):
+    """What the sanitising file overlooks is what the checksums cover."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            data = dict(output.get("data", {}))
+            html, plain = data.pop("text/html", ""), data.pop("text/plain", "")
+            in_tables = MEASURED.findall("".join(VERDICT_ROWS.findall(html)))
+            assert MEASURED.findall(html) == in_tables == MEASURED_IN_TEXT.findall(plain)
+            rest = output.get("text", "") + "".join(map(str, data.values()))
+            assert not MEASURED.search(rest) and not MEASURED_IN_TEXT.search(rest)
+
+
+# The comparison can fail. A small notebook stands for all: what is stored of each cell is changed
+# in one place, and the comparison must notice it, but for a measured digit, which the checksum
+# must notice.
+
+VERDICT = "Verdict().near('V', 0.5, 0.4987, 0.01, because='rounding')"
+CHANGES = {
+    "nothing": ("from gancode import Verdict\n\n6 * 7", "", ""),
+    "number": ("6 * 7", "42", "43"),
+    "formula": ("import sympy\n\nsympy.log(sympy.Symbol('x')) ** 2 + 3", "{2} + 3", "{2} - 3"),
+    "prediction": (VERDICT, "<td>0.5</td>", "<td>0.6</td>"),
+    "mark": (VERDICT, "✓", "✗"),
+    "row": (VERDICT, "rounding", "guessing"),
+    "measured": (VERDICT, "0.4987", "0.4986"),
+}
+OVERLOOKED = {"nothing", "measured"}
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """The small notebook as it ran, as it was changed, and the report of `pytest --nbval` on it."""
+    path = tmp_path_factory.mktemp("changed") / "small.ipynb"
+    cells = [nbformat.v4.new_code_cell(source) for source, _, _ in CHANGES.values()]
+    original = nbformat.v4.new_notebook(cells=cells)
+    notebooks.execute(original, path.parent)
+    stored = copy.deepcopy(original)
+    for cell, (_, before, after) in zip(stored.cells, CHANGES.values(), strict=True):
+        for output in cell.outputs:
+            assert before in "".join(output.data.values())
+            for mime, text in output.data.items():
+                output.data[mime] = text.replace(before, after)
+    path.write_text(notebooks.normalise(stored), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--nbval", "-rA", "--numprocesses=0"]
+    command += ["-c", "pyproject.toml"]  # the notebook stands outside the tree
+    report = subprocess.run([*command, path], cwd=ROOT, capture_output=True, text=True).stdout
+    return original, stored, report
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_in_a_stored_output_fails_the_comparison(changed, change):
+    *_, report = changed
+    index = list(CHANGES).index(change)
+    outcome = re.search(rf"^(PASSED|FAILED) .*::Cell {index}\b", report, re.MULTILINE)
+    assert outcome, report
+    assert outcome[1] == ("PASSED" if change in OVERLOOKED else "FAILED"), report
+
+
+def test_a_change_in_a_measured_digit_fails_its_checksum(changed):
+    original, stored, _ = changed
+    index = list(CHANGES).index("measured")
+    assert check_html(original.cells[index].outputs[0].data["text/html"]) == []
+    assert check_html(stored.cells[index].outputs[0].data["text/html"]) != []

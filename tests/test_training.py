@@ -1,0 +1,390 @@
+import copy
+import itertools
+import math
+import random
+import time
+from statistics import fmean
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import gancode
+from gancode import data, networks
+from gancode.penalties import Penalty, gradient_penalty, parse
+
+SHAPE = (1, 4, 4)
+
+
+def make_gan():
+    """Small networks with all that makes exactness hard: batch statistics and dropout."""
+    torch.manual_seed(0)
+    generator = nn.Sequential(
+        nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 16), nn.Unflatten(1, SHAPE)
+    )
+    return gancode.GAN(generator, networks.mlp_discriminator(SHAPE, [8], dropout=0.3), 3)
+
+
+def make_images(n=10):
+    return torch.randn(n, *SHAPE, generator=torch.Generator().manual_seed(5))
+
+
+def numbers(module):
+    return [tensor.clone() for tensor in module.state_dict().values()]
+
+
+def same(left, right):
+    return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def by_hand(gan, x, steps, batch_size, *, discriminator_steps=1, wgan_gp=0.0, average=0.999):
+    """The loop of `gancode.train`, written out for the non-saturating loss."""
+    rng = gancode.seed(7)
+    G, D = gan.generator.train(), gan.discriminator.train()
+    adam_g = torch.optim.Adam(G.parameters(), 2e-4, (0.5, 0.999), fused=True)
+    adam_d = torch.optim.Adam(D.parameters(), 2e-4, (0.5, 0.999), fused=True)
+    mean = copy.deepcopy(G).eval()
+    epochs = (torch.randperm(len(x), generator=rng).split(batch_size) for _ in itertools.count())
+    indices = itertools.chain.from_iterable(epochs)
+    for step in range(1, steps + 1):
+        for _ in range(discriminator_steps):
+            real = x[next(indices)]
+            with torch.no_grad():
+                fake = G(torch.randn(len(real), gan.latent_dim, generator=rng))
+            on_real, on_fake = D(torch.cat([real, fake])).chunk(2)
+            loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+            if wgan_gp:
+                at = torch.lerp(real, fake, torch.rand(len(real), 1, 1, 1, generator=rng))
+                at.requires_grad_(True)
+                (slope,) = torch.autograd.grad(D(at).sum(), at, create_graph=True)
+                norm = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+                loss = loss + wgan_gp * (norm - 1).square().mean()
+            adam_d.zero_grad()
+            loss.backward()
+            adam_d.step()
+        loss = F.softplus(-D(G(torch.randn(len(real), gan.latent_dim, generator=rng)))).mean()
+        adam_g.zero_grad()
+        loss.backward()
+        adam_g.step()
+        with torch.no_grad():
+            decay = min(average, (1 + step) / (10 + step))
+            for m, w in zip(mean.parameters(), G.parameters(), strict=True):
+                m.lerp_(w, 1 - decay)
+            for m, b in zip(mean.buffers(), G.buffers(), strict=True):
+                m.copy_(b)
+    return mean
+
+
+@pytest.mark.parametrize(
+    ("by_hand_options", "options"),
+    [
+        ({}, {}),
+        (
+            {"discriminator_steps": 2, "wgan_gp": 10.0, "average": 0.5},
+            {"discriminator_steps": 2, "penalties": "wgan-gp=10", "average": 0.5},
+        ),
+    ],
+)
+def test_train_is_the_loop_written_by_hand_bit_for_bit(by_hand_options, options):
+    x = make_images()  # 10 images in batches of 4: the last batch of an epoch has 2
+    expected, gan = make_gan(), make_gan()
+    mean = by_hand(expected, x, 11, 4, **by_hand_options)
+    run = gancode.train(gan, x, steps=11, batch_size=4, seed=7, log_every=3, **options)
+    assert same(numbers(gan), numbers(expected))
+    assert same(numbers(run.averaged), numbers(mean))
+    assert run.gan is gan
+    assert not same(numbers(run.averaged), numbers(gan.generator))
+
+
+def trained(seed=0, **options):
+    gan = make_gan()
+    gancode.train(gan, make_images(), steps=3, batch_size=4, seed=seed, **options)
+    return numbers(gan)
+
+
+def test_a_seed_decides_everything_and_the_environment_shifts_it(monkeypatch):
+    first, second = trained(seed=0), trained(seed=1)
+    assert same(first, trained(seed=0))
+    assert same(first, trained(seed=0, log_every=1, callback=lambda step, run: run.sample(3)))
+    assert not same(first, second)
+    monkeypatch.setenv("GANCODE_SEED", "1")
+    assert same(trained(seed=0), trained(seed=0))
+    unshifted_and_shifted = [first, second, trained(seed=0), trained(seed=1)]
+    assert not any(same(*pair) for pair in itertools.combinations(unshifted_and_shifted, 2))
+
+
+def test_seed_sets_every_source_of_randomness():
+    def draw(k):
+        rng = gancode.seed(k)
+        return [
+            random.random(),
+            np.random.rand(),
+            torch.rand(()).item(),
+            torch.rand((), generator=rng).item(),
+        ]
+
+    assert draw(3) == draw(3)
+    assert len({*draw(3), *draw(4)}) == 8  # no two streams alike
+
+
+@pytest.mark.parametrize(("variable", "k"), [("0", -1), ("0", 1.5), ("0", 2**32), ("one", 0)])
+def test_what_is_not_a_seed_is_refused(monkeypatch, variable, k):
+    monkeypatch.setenv("GANCODE_SEED", variable)
+    with pytest.raises(ValueError, match="integer from 0 to 2³² − 1"):
+        gancode.seed(k)
+
+
+def test_history_has_a_row_an_interval_and_means_of_the_losses():
+    def run(log_every):
+        options = {"steps": 7, "batch_size": 4, "penalties": ["r1=1", "r2=2"]}
+        return gancode.train(make_gan(), make_images(), log_every=log_every, **options).history
+
+    every, third = run(1), run(3)
+    assert [row["step"] for row in third] == [3, 6, 7]
+    for i, row in enumerate(third):
+        steps = every[3 * i : 3 * i + 3]
+        for name in ("discriminator_loss", "generator_loss", "penalty"):
+            assert row[name] == pytest.approx(fmean(step[name] for step in steps))
+            assert row[name] > 0
+        for name in ("logits_real", "logits_generated", "generator_gradient"):
+            assert row[name] == steps[-1][name]
+        assert row["discriminator_gradient"] > 0 and row["images_per_second"] > 0
+
+
+def test_logged_logits_and_gradient_norms_are_those_of_the_step():
+    torch.manual_seed(0)
+    gan = gancode.GAN(nn.Linear(1, 2), networks.mlp_discriminator(2, [4]), 1)
+    before = copy.deepcopy(gan)
+    x = torch.randn(4, 2)
+    run = gancode.train(gan, [x], steps=1)
+    rng = gancode.seed(0)
+    on_real = before.discriminator(x)
+    on_fake = before.discriminator(before.generator(torch.randn(4, 1, generator=rng)).detach())
+    loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+    slopes = torch.autograd.grad(loss, before.discriminator.parameters())
+    (row,) = run.history
+    assert row["logits_real"] == pytest.approx(on_real.mean().item(), rel=1e-5)
+    assert row["logits_generated"] == pytest.approx(on_fake.mean().item(), rel=1e-5)
+    norm = math.sqrt(sum(slope.square().sum().item() for slope in slopes))
+    assert row["discriminator_gradient"] == pytest.approx(norm, rel=1e-5)
+
+
+def test_samples_are_the_averaged_generators_and_leave_the_random_state_alone():
+    run = gancode.train(make_gan(), make_images(), steps=3, batch_size=4)
+    state, before = torch.get_rng_state(), numbers(run.averaged)
+    x = run.sample(1200)
+    assert x.shape == (1200, *SHAPE) and not x.requires_grad
+    assert torch.equal(torch.get_rng_state(), state)
+    assert same(numbers(run.averaged), before), "batch statistics moved while sampling"
+    assert torch.equal(run.sample(1200, seed=0), x)
+    assert not torch.equal(run.sample(1200, seed=1), x)
+    run.gan.generator[0].weight.data.zero_()  # the raw weights play no part
+    assert torch.equal(run.sample(1200), x)
+
+
+def test_seconds_end_a_run_in_time():
+    start = time.perf_counter()
+    run = gancode.train(make_gan(), make_images(), seconds=0.3, batch_size=4)
+    assert 0.3 < time.perf_counter() - start < 3
+    assert run.history[-1]["step"] > 1
+
+
+def test_progress_bar_only_on_request_or_on_a_terminal(capsys):
+    gancode.train(make_gan(), make_images(), steps=2, batch_size=4)
+    assert capsys.readouterr().err == ""
+    gancode.train(make_gan(), make_images(), steps=2, batch_size=4, progress=True)
+    assert "images/s" in capsys.readouterr().err
+
+
+def test_training_finds_the_data():
+    gancode.seed(0)
+    generator, discriminator = (
+        networks.mlp_generator(2, 1, [32]),
+        networks.mlp_discriminator(1, [32]),
+    )
+    gan = gancode.GAN(generator, discriminator, 2)
+    run = gancode.train(gan, data.gaussian(3.0, 0.5), steps=600, lr=1e-3, penalties="r1=1")
+    x = run.sample(5000)
+    assert x.mean().item() == pytest.approx(3.0, abs=0.3)
+    assert x.std().item() == pytest.approx(0.5, abs=0.3)
+
+
+class Breaks(nn.Linear):
+    """A generator that returns NaN from its `at`-th call in training on."""
+
+    def __init__(self, at):
+        super().__init__(1, 2)
+        self.at, self.calls = at, 0
+
+    def forward(self, z):
+        self.calls += 1
+        return super().forward(z) * (math.nan if self.calls >= self.at else 1)
+
+
+@pytest.mark.parametrize(("call", "loss"), [(99, "discriminator loss"), (100, "generator loss")])
+def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(call, loss):
+    gan = gancode.GAN(Breaks(call), networks.mlp_discriminator(2, [4]), 1)
+    message = f"^step 50: the {loss} is nan; NaN or infinity stands first in the generated batch"
+    with pytest.raises(FloatingPointError, match=message):
+        gancode.train(gan, data.ring(), steps=60)
+    assert all(tensor.isfinite().all() for tensor in numbers(gan))
+
+
+def test_a_later_batch_with_infinity_stops_the_run():
+    gan = gancode.GAN(nn.Linear(1, 2), networks.mlp_discriminator(2, [4]), 1)
+    with pytest.raises(FloatingPointError, match="step 2: .* in the real batch"):
+        gancode.train(gan, [torch.zeros(2, 2), torch.full((2, 2), math.inf)], steps=5)
+
+
+def mlp_gan(generator=None, discriminator=None):
+    generator = generator or networks.mlp_generator(3, SHAPE, [8])
+    return gancode.GAN(generator, discriminator or networks.mlp_discriminator(SHAPE, [8]), 3)
+
+
+BAD = [
+    ({"objective": "mimimax"}, "mimimax.*nonsaturating"),
+    ({"objective": 3}, "name in gancode.calculus.catalog or an Objective, not int"),
+    ({"penalties": "r3=1"}, "unknown penalty 'r3=1'; the names are r1, r2, wgan-gp"),
+    ({"penalties": ["r1"]}, "'r1' needs a weight"),
+    ({"penalties": ["r1=-1"]}, "needs a weight, finite and not negative"),
+    ({"steps": None}, "exactly one of steps and seconds"),
+    ({"seconds": 1.0}, "exactly one of steps and seconds"),
+    ({"steps": 0}, "steps=0 must be a positive integer"),
+    ({"steps": -5}, "steps=-5 must be a positive integer"),
+    ({"steps": 1.5}, "steps=1.5 must be a positive integer"),
+    ({"steps": None, "seconds": -1}, "seconds=-1 must be positive"),
+    ({"batch_size": 0}, "batch_size=0 must be"),
+    ({"batch_size": 11}, "batch_size=11 is larger than the data set, which has 10"),
+    ({"lr": 0}, "lr=0 must be positive"),
+    ({"lr": math.nan}, "lr=nan must be positive"),
+    ({"betas": (0.5, 1.0)}, "beta"),
+    ({"average": 1.0}, "average=1.0 must be"),
+    ({"discriminator_steps": 0}, "discriminator_steps=0"),
+    ({"log_every": 0}, "log_every=0"),
+    ({"seed": -1}, "seed must be an integer"),
+    ({"data": torch.empty(0, *SHAPE)}, "empty"),
+    ({"data": torch.full((10, *SHAPE), math.nan)}, "NaN"),
+    ({"data": torch.zeros(10, 4, 4)}, r"makes samples of shape \(1, 4, 4\).*data have \(4, 4\)"),
+    ({"data": torch.zeros(10, *SHAPE).double()}, "float32, but the data have .* torch.float64"),
+    (
+        {"gan": mlp_gan(discriminator=networks.mlp_discriminator(5))},
+        r"discriminator does not take what the generator makes, samples of shape \(1, 4, 4\)",
+    ),
+    (
+        {"gan": mlp_gan(discriminator=nn.Sequential(nn.Flatten(), nn.Linear(16, 2)))},
+        r"returns shape \(4, 2\).*shape \(4,\) or \(4, 1\)",
+    ),
+    (
+        {"gan": mlp_gan(discriminator=nn.Sequential(nn.Flatten(0), nn.Linear(64, 1)))},
+        r"for 4 samples the discriminator returns shape \(1,\)",
+    ),
+    (
+        {"gan": mlp_gan(generator=networks.mlp_generator(4, SHAPE))},
+        r"generator does not take latents of shape \(2, 3\) \(latent_dim=3\)",
+    ),
+    ({"gan": mlp_gan(generator=nn.Identity())}, "the generator has no trainable weights"),
+    # The last batch of an epoch would be a single sample, which has no batch statistics.
+    ({"gan": make_gan(), "batch_size": 3}, r"latents of shape \(1, 3\)"),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD, ids=[message[:40] for _, message in BAD])
+def test_bad_input_is_one_clear_error_before_anything_changes(bad, message):
+    given = {"gan": make_gan(), "data": make_images(), "steps": 2, "batch_size": 4} | bad
+    gan, x = given.pop("gan"), given.pop("data")
+    weights, state, shared = numbers(gan), torch.get_rng_state(), np.random.get_state()[1]
+    with pytest.raises((ValueError, TypeError, KeyError), match=message):
+        gancode.train(gan, x, **given)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (np.random.get_state()[1] == shared).all()
+    assert same(numbers(gan), weights)
+
+
+def test_a_latent_dimension_must_be_positive():
+    with pytest.raises(ValueError, match="latent_dim=0 must be a positive integer"):
+        gancode.GAN(nn.Linear(1, 1), nn.Linear(1, 1), 0)
+
+
+class Quadratic(nn.Module):
+    """D(x) = ½ w‖x‖², whose gradient is w x."""
+
+    def __init__(self, w):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(w))
+
+    def forward(self, x):
+        return self.w * x.flatten(1).square().sum(1) / 2
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4)])
+def test_penalties_have_their_closed_forms_for_any_rank(shape):
+    rng = torch.Generator().manual_seed(0)
+    real, generated = torch.randn(2, 6, *shape, generator=rng)
+    critic = Quadratic(1.7)
+    r1 = gradient_penalty(critic, real, generated, parse("r1=3"))
+    squared = real.flatten(1).square().sum(1)
+    torch.testing.assert_close(r1, 3 / 2 * 1.7**2 * squared.mean())
+    # γ/2 E‖w x‖² has the derivative γ w E‖x‖² in the weight.
+    torch.testing.assert_close(*torch.autograd.grad(r1, critic.w), 3 * 1.7 * squared.mean())
+    one = gradient_penalty(critic, real, generated, [Penalty("generated", "one-centred", 2.0)])
+    norm = 1.7 * generated.flatten(1).norm(dim=1)
+    torch.testing.assert_close(one, 2 * (norm - 1).square().mean())
+    both = gradient_penalty(critic, real, generated, parse(["r1=3", "r2=0.5"]))
+    r2 = 0.5 / 2 * 1.7**2 * generated.flatten(1).square().sum(1).mean()
+    torch.testing.assert_close(both, r1 + r2)
+
+
+def test_wgan_gp_looks_at_one_uniform_point_of_each_segment():
+    seen = []
+
+    class Watch(Quadratic):
+        def forward(self, x):
+            seen.append(x)
+            return super().forward(x)
+
+    real, generated = torch.zeros(4000, 2, 1), torch.tensor([[2.0], [4.0]]).expand(4000, 2, 1)
+    rng = torch.Generator().manual_seed(0)
+    gradient_penalty(Watch(1.0), real, generated, parse("wgan-gp=10"), rng)
+    (x,) = seen
+    t = x[:, 0, 0] / 2
+    torch.testing.assert_close(x[:, 1, 0], 4 * t)  # one weight for all coordinates of a sample
+    assert t.min() >= 0 and t.max() <= 1
+    assert abs(t.mean() - 0.5) < 5 / math.sqrt(12 * 4000)
+    assert abs(t.var() - 1 / 12) < 0.01
+
+
+def test_a_flat_critic_has_a_finite_penalty_gradient():
+    critic = Quadratic(0.0)
+    real = torch.ones(4, 2)
+    penalty = gradient_penalty(critic, real, real, parse(["r1=1", "wgan-gp=1"]))
+    assert penalty.item() == 1
+    (slope,) = torch.autograd.grad(penalty, critic.w)
+    assert slope.isfinite()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere", "one-centred", 1.0), "unknown where 'nowhere'; the choices are real, gen"),
+        (("real", "two", 1.0), "unknown norm 'two'; the choices are zero-centred, one-centred"),
+        (("real", "one-centred", -1.0), "not negative, not -1.0"),
+        (("real", "one-centred", math.inf), "finite"),
+    ],
+)
+def test_a_penalty_that_is_none_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Penalty(*arguments)
+
+
+def test_networks_map_latents_to_samples_and_samples_to_logits():
+    gancode.seed(0)
+    images = networks.mlp_generator(5, (3, 8, 8))(10 * torch.randn(7, 5))
+    assert images.shape == (7, 3, 8, 8) and images.abs().max() <= 1
+    points = networks.mlp_generator(5, 2, [4])(1000 * torch.randn(7, 5))
+    assert points.shape == (7, 2) and points.abs().max() > 1
+    discriminator = networks.mlp_discriminator((3, 8, 8), [6, 5], activation=nn.ReLU, dropout=0.5)
+    assert discriminator(images).shape == (7,)
+    kinds = [type(layer).__name__ for layer in discriminator]
+    assert kinds == ["Flatten", *["Linear", "ReLU", "Dropout"] * 2, "Linear", "Flatten"]
