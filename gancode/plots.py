@@ -1,0 +1,131 @@
+"""The book's figures: one palette, one style, four roles.
+
+What is real, generated, predicted by theory, or measured has one colour and one line style in every
+figure: draw with `ax.plot(x, y, **ROLES["theory"])`. Colours are those of Okabe and Ito, which
+colour-blind readers can tell apart; in print without colour the lines still differ: thick, dashed,
+dotted, thin. Open a figure with `figure` and pass its axes to a helper, or let the helper open one;
+each helper returns the axes it drew on.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+REAL, GENERATED, THEORY, MEASURED = "#0072B2", "#D55E00", "#000000", "#009E73"
+
+ROLES = {
+    "real": {"color": REAL, "linestyle": "-", "linewidth": 2.4},
+    "generated": {"color": GENERATED, "linestyle": (0, (4, 1.5)), "linewidth": 1.8},
+    "theory": {"color": THEORY, "linestyle": (0, (1, 1.5)), "linewidth": 1.8},
+    "measured": {"color": MEASURED, "linestyle": "-", "linewidth": 1.2},
+}
+_MARKERS = {
+    "real": {"marker": "o", "s": 3, "linewidths": 0, "color": REAL},
+    "generated": {"marker": "x", "s": 4, "linewidths": 0.5, "color": GENERATED},
+}
+
+# White and opaque, so that a figure reads the same on a light and on a dark page. At 7 inches and
+# 144 dots an inch it is 1008 pixels wide: sharp in a column of 700.
+STYLE = {
+    "figure.dpi": 144,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "axes.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "font.size": 10,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
+    "legend.fontsize": 9,
+    "legend.markerscale": 3,
+}
+
+
+def figure(rows=1, columns=1, height=3.2, **options):
+    """Open a figure as wide as the book's column: (figure, axes), as from `plt.subplots`.
+
+    `height` is in inches. The book's style is set for matplotlib as a whole, so that what a chapter
+    adds to the figure follows it too.
+    """
+    plt.rcParams.update(STYLE)
+    return plt.subplots(rows, columns, figsize=(7, height), **options)
+
+
+def density(source, role, span, *, label=None, ax=None):
+    """A density on the line, over `span` = (low, high).
+
+    `source` is a density with `log_prob`, drawn as a curve, or samples of shape (n,) or (n, 1),
+    drawn as a histogram with the area of the share of them in the span.
+    """
+    ax = ax or figure()[1]
+    if hasattr(source, "log_prob"):
+        import torch
+
+        x = torch.linspace(*span, 512, dtype=torch.float64)
+        ax.plot(x, source.log_prob(x[:, None]).exp(), label=label, **ROLES[role])
+    else:
+        samples = _array(source).ravel()
+        heights, edges = np.histogram(samples, bins=80, range=span)
+        heights = heights / (len(samples) * (edges[1] - edges[0]))
+        ax.stairs(heights, edges, fill=True, alpha=0.25, color=ROLES[role]["color"])
+        ax.stairs(heights, edges, label=label, **(ROLES[role] | {"linewidth": 1}))
+    ax.set(xlim=span, xlabel="$x$", ylabel="density")
+    ax.set_ylim(bottom=0)
+    return ax
+
+
+def scatter(samples, role, *, label=None, ax=None):
+    """Real or generated samples in the plane, shape (n, 2)."""
+    ax = ax or figure(height=4.5)[1]
+    x, y = _array(samples).T
+    ax.scatter(x, y, label=label, **_MARKERS[role])
+    ax.set_aspect("equal")
+    return ax
+
+
+def images(x, columns=10, *, title=None, ax=None):
+    """A sheet of images, shape (n, channels, height, width) in [−1, 1], in rows of `columns`."""
+    x = _array(x).clip(-1, 1)
+    n, channels, height, width = x.shape
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    sheet = np.full((rows * columns, channels, height + 2, width + 2), 1.0)  # white frames
+    sheet[:n, :, 1:-1, 1:-1] = x
+    sheet = sheet.reshape(rows, columns, channels, height + 2, width + 2)
+    sheet = sheet.transpose(0, 3, 1, 4, 2).reshape(rows * (height + 2), -1, channels)
+    ax = ax or figure(height=7 * sheet.shape[0] / sheet.shape[1] + 0.3 * bool(title))[1]
+    ax.imshow((sheet if channels == 3 else sheet[..., 0]) / 2 + 0.5, vmin=0, vmax=1)
+    ax.set_axis_off()
+    ax.set_title(title)
+    return ax
+
+
+def history(rows, theory, *, axes=None):
+    """Columns of a run's history over its steps, each beside the value that theory gives it.
+
+    `theory` maps the name of a column to its value, a number or a SymPy expression, or to None
+    where there is none; each has a panel of its own.
+    """
+    if axes is None:
+        axes = figure(1, len(theory), height=2.8)[1]
+    axes = np.atleast_1d(axes)
+    steps = [row["step"] for row in rows]
+    for ax, (name, value) in zip(axes, theory.items(), strict=True):
+        ax.plot(steps, [row[name] for row in rows], label="measured", **ROLES["measured"])
+        if value is not None:
+            ax.axhline(float(value), label=f"theory: {value}", **ROLES["theory"])
+        ax.set(xlabel="step", title=name.replace("_", " "))
+        ax.legend()
+    return axes
+
+
+def _array(x):
+    """A NumPy array from a tensor on any device, or from anything that NumPy takes."""
+    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
