@@ -41,6 +41,9 @@ TRUE = [
     (p * log(p / q), p - q, ">="),
     (u * log(u) - (1 + u) * log((1 + u) / 2), (1 + u) * log(2), "<="),
     (1 - exp(-u), u / (1 + u), ">="),
+    (p / (p + q), 1, "<"),
+    (exp(t), 0, ">"),
+    (1 + exp(-(t**2)), 1, ">"),
     (sympy.diff(log(1 - D(g(x))), x), -sympy.diff(D(g(x)), x) / (1 - D(g(x))), "=="),
     (Integral(D(x) * g(x), x) + 2 * Integral(g(x), x), Integral(g(x) * (D(x) + 2), x), "=="),
 ]
@@ -58,6 +61,8 @@ FALSE = [
     (sympy.floor(x), sympy.ceiling(x) - 1, "=="),
     (log(u), u - 1 - Rational(1, 10**9), "<="),
     (u**2, u, ">="),
+    (x**2, 0, ">"),
+    (x, y, "<"),
     (sympy.diff(log(1 - D(x)), x), -sympy.diff(D(x), x), "=="),
 ]
 
@@ -75,7 +80,10 @@ def test_false_statements_are_refuted_by_a_point_where_they_fail(lhs, rhs, relat
     left, right = (sympy.sympify(s).subs(at).doit().evalf(60) for s in (proof.lhs, proof.rhs))
     assert abs(left - proof.lhs_value) < 1e-15 * (1 + abs(left))
     assert abs(right - proof.rhs_value) < 1e-15 * (1 + abs(right))
-    assert left != right if relation == "==" else (left > right) == (relation == "<=")
+    holds = {"==": left == right}
+    if relation != "==":
+        holds = {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}
+    assert not holds[relation]
     assert str(next(iter(at))) in str(proof)
 
 
@@ -131,7 +139,7 @@ def test_what_cannot_be_decided_raises():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: prove(x, y, "<"), "must be one of"),
+        (lambda: prove(x, y, "!="), "must be one of"),
         (lambda: prove(z, 1, "<="), "needs real symbols"),
         (lambda: prove(x, 1, assumptions=x), "must be a relation"),
         (lambda: prove(sympy.S.true, 1), "compares expressions"),

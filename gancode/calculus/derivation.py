@@ -2,9 +2,9 @@
 
 import sympy
 
-from .proof import Proof, prove
+from .latex import words
+from .proof import RELATIONS, Proof, prove
 
-_LATEX = {"==": "=", "<=": r"\le", ">=": r"\ge"}
 _TEXT = {"==": "=", "<=": "≤", ">=": "≥"}
 
 
@@ -88,13 +88,6 @@ class Derivation:
         rows = [rf"& {sympy.latex(self.start)}"]
         for proof, expr, because in self.steps:
             mark = r"\checkmark" if proof.status == "proved" else r"\approx"
-            reason = rf"\quad{{\small {mark}\ \text{{{proof.status}: {_escape(because)}}}}}"
-            rows.append(rf"{_LATEX[proof.relation]}\;& {sympy.latex(expr)} \\[-2pt] &{reason}")
+            reason = rf"\quad{{\small {mark}\ {words(f'{proof.status}: {because}')}}}"
+            rows.append(rf"{RELATIONS[proof.relation]}\;& {sympy.latex(expr)} \\[-2pt] &{reason}")
         return "$$\n\\begin{aligned}\n" + " \\\\[6pt]\n".join(rows) + "\n\\end{aligned}\n$$"
-
-
-def _escape(text: str) -> str:
-    """Plain text for use inside \\text{}: a `$` there would end the formula."""
-    for character in "\\{}$&#%_^~":
-        text = text.replace(character, " ")
-    return text

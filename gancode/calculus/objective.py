@@ -7,9 +7,9 @@ from sympy import AccumBounds, Piecewise, S, Symbol, log, oo
 from sympy.core.relational import Relational
 
 from .convex import NotConvexError, minimisers, require_convex
-from .derivation import _escape
 from .divergence import Divergence, divergences
 from .kinks import KINKED
+from .latex import words
 from .proof import prove, simplified
 from .symbols import a, b, p, q, r
 
@@ -108,6 +108,10 @@ class Objective:
         self._solution = found
         return found
 
+    def _single_valued(self) -> list:
+        """The minimisers without those single ratios at which a whole interval is optimal."""
+        return [pair for pair in self._minimisers() if not isinstance(pair[0], AccumBounds)]
+
     def _prove_second_order(self, value, where):
         """The second derivative at the critic is positive, so the minimiser of the convex loss is
         the only one. Kinks need no such proof: there the slope changes sign."""
@@ -115,8 +119,7 @@ class Objective:
         if loss.has(*KINKED):
             return
         curvature = loss.diff(_T, 2).subs(_T, value)
-        inside = [where.as_relational(r)]
-        if not prove(curvature, 0, ">=", inside) or prove(curvature, 0, "==", inside):
+        if not prove(curvature, 0, ">", where.as_relational(r)):
             raise ObjectiveError(
                 f"the critic's loss is flat at its minimum t = {value}: more than one is optimal"
             )
@@ -145,18 +148,10 @@ class Objective:
     def value(self) -> sympy.Expr:
         """The critic's value at its optimum, per unit of q, as a function of `r`: convex."""
         loss = r * self._real + self._generated
-        return simplified(
-            _cases(
-                [
-                    (-loss.subs(_T, value).rewrite(log), where)
-                    for value, where in self._minimisers()
-                    if not isinstance(
-                        value, AccumBounds
-                    )  # the value there is that of its neighbours
-                ]
-            ),
-            60,
-        )
+        cases = [
+            (-loss.subs(_T, value).rewrite(log), where) for value, where in self._single_valued()
+        ]
+        return simplified(_cases(cases), 60)
 
     def divergence(self) -> Divergence:
         """What the generator would minimise against an optimal critic: scale · D_f(p‖q) + offset.
@@ -202,11 +197,7 @@ class Objective:
         if not slope.has(b):
             return slope
         return _cases(
-            [
-                (simplified(slope.subs(b, value)), where)
-                for value, where in self._minimisers()
-                if not isinstance(value, AccumBounds)  # any value of an interval may stand there
-            ]
+            [(simplified(slope.subs(b, value)), where) for value, where in self._single_valued()]
         )
 
     def saturates(self) -> bool:
@@ -286,9 +277,9 @@ class Card:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
-        rows = [rf"\textbf{{{_escape(self.name)}}} & \text{{{_escape(self.source)}}}"]
-        rows += [rf"\text{{{label}}} & {_latex(value)}" for label, value in self.rows]
-        body = " \\\\[4pt]\n".join(rows).replace("→", r"$\to$")
+        rows = [rf"{words(self.name)} & {words(self.source)}"]
+        rows += [rf"{words(label)} & {_latex(value)}" for label, value in self.rows]
+        body = " \\\\[4pt]\n".join(rows)
         return "$$\n\\begin{array}{ll}\n" + body + "\n\\end{array}\n$$"
 
 
@@ -298,5 +289,5 @@ def _plain(value) -> str:
 
 def _latex(value) -> str:
     if isinstance(value, (bool, str)):
-        return rf"\text{{{_escape(_plain(value))}}}"
+        return words(_plain(value))
     return value._latex() if isinstance(value, Divergence) else sympy.latex(value)

@@ -21,7 +21,7 @@ from .symbols import softplus
 
 DIGITS = 50
 POINTS = 160
-_RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge"}
+RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 _SIMPLIFY_LIMIT = 400  # operations: beyond this `simplify` takes minutes
 _CALCULUS_LIMIT = 100  # and finding a sign longer still
 
@@ -71,26 +71,24 @@ class Proof:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
-        statement = f"{sympy.latex(self.lhs)} {_RELATIONS[self.relation]} {sympy.latex(self.rhs)}"
+        statement = f"{sympy.latex(self.lhs)} {RELATIONS[self.relation]} {sympy.latex(self.rhs)}"
         return rf"$\displaystyle {statement} \qquad \text{{{self.evidence.replace('_', ' ')}}}$"
 
 
 def prove(lhs, rhs, relation: str = "==", assumptions=()) -> Proof:
     """Decide `lhs relation rhs` for every value that the assumptions allow.
 
-    `relation` is "==", "<=" or ">=". `assumptions` is a SymPy relation, or several, added to what
-    the symbols themselves assume. Points at which a side is undefined (not a finite number) say
-    nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function: for the
-    attack each is replaced by particular ones (with values in (0, 1) where declared positive).
+    `relation` is "==", "<=", ">=", "<" or ">". `assumptions` is a SymPy relation, or several, added
+    to what the symbols themselves assume. Points at which a side is undefined (not a finite number)
+    say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function: for
+    the attack each is replaced by particular ones (with values in (0, 1) where declared positive).
 
     Raises `ValueError` for an unknown relation, `TypeError` for an assumption that is no relation,
     `EmptyDomainError` where no point of the domain leaves both sides defined, and
     `UndecidableError` where the sides cannot be evaluated and no exact strategy succeeds.
     """
-    if relation not in _RELATIONS:
-        raise ValueError(
-            f"unknown relation {relation!r}; it must be one of {', '.join(_RELATIONS)}"
-        )
+    if relation not in RELATIONS:
+        raise ValueError(f"unknown relation {relation!r}; it must be one of {', '.join(RELATIONS)}")
     lhs, rhs = (_exact(side) for side in (lhs, rhs))
     domain = Domain(lhs.free_symbols | rhs.free_symbols, assumptions)
     if relation != "==":
@@ -99,15 +97,17 @@ def prove(lhs, rhs, relation: str = "==", assumptions=()) -> Proof:
                 raise ValueError(
                     f"{relation} needs real symbols; declare Symbol('{symbol}', real=True)"
                 )
-    left, right = (side.subs(domain.solved) for side in (lhs, rhs))
+    left, right = sides = [side.subs(domain.solved) for side in (lhs, rhs)]
+    if relation in ("<", ">"):  # a sign is told from zero by its relative error, a gap is not
+        left, right = left - right, S.Zero
 
     attack = _attack(left, right, relation, domain)
     if isinstance(attack, _Refutation):
         point = attack.point
+        values = [_value(side.subs(attack.functions).doit(), point) for side in sides]
         point |= {s: value.subs(point) for s, value in domain.solved.items()}
-        return Proof(
-            lhs, rhs, relation, "refuted", "", attack.points, point, attack.left, attack.right
-        )
+        where = point | attack.functions
+        return Proof(lhs, rhs, relation, "refuted", "", attack.points, where, *values)
     if attack == 0:
         raise EmptyDomainError(
             f"{lhs} {relation} {rhs}: no point of the domain was found at which both sides are "
@@ -147,8 +147,7 @@ def _shortest_apart(x, y) -> tuple[str, str]:
 @dataclass
 class _Refutation:
     point: dict
-    left: sympy.Expr
-    right: sympy.Expr
+    functions: dict  # the particular functions in place of undefined ones
     points: int
 
 
@@ -170,7 +169,7 @@ def _attack(left, right, relation, domain) -> _Refutation | int | None:
             if agreement is False:
                 values = [_value(side.subs(functions).doit(), point) for side in (left, right)]
                 if None not in values and not _holds(*values, relation):
-                    return _Refutation(point | functions, *values, agreed)
+                    return _Refutation(point, functions, agreed)
             agreed += agreement is True
     return agreed if evaluated else None
 
@@ -229,20 +228,20 @@ def _agree(left, right, relation, values) -> bool | None:
             holds = _holds(x, y, relation)
             if holds is not False:
                 return holds
-    return bool(gaps[1] <= gaps[0] * mpmath.mpf(10) ** -DIGITS)
+    return relation not in ("<", ">") and bool(gaps[1] <= gaps[0] * mpmath.mpf(10) ** -DIGITS)
 
 
 def _holds(x, y, relation) -> bool | None:
     """Whether two numbers satisfy the relation to `DIGITS` digits; None if they have no order."""
     tolerance = sympy.Float(10) ** -DIGITS * max(abs(x), abs(y))
     if abs(x - y) <= tolerance:
-        return True
+        return relation not in ("<", ">")
     if relation == "==":
         return False
     x, y = sympy.sympify(x), sympy.sympify(y)
     if abs(sympy.im(x)) > tolerance or abs(sympy.im(y)) > tolerance:
         return None
-    return bool(sympy.re(x - y) < 0) == (relation == "<=")
+    return bool(sympy.re(x - y) < 0) == relation.startswith("<")
 
 
 def _value(side, point):
@@ -264,13 +263,14 @@ def _value(side, point):
 
 def _decide(left, right, relation, domain) -> str:
     """The name of the first strategy that proves the statement, or an empty string."""
-    if relation == "<=":
+    if relation.startswith("<"):
         left, right = right, left
-    if relation == "==" and left == right:
+    if left == right and relation not in ("<", ">"):
         return "identical"
     gap = (left - right).subs(domain.open_form())
     ends = [(left - right).subs(end) for end in domain.closed_ends()]
-    decide = _vanishes if relation == "==" else _nonnegative
+    strict = relation in ("<", ">")
+    decide = _vanishes if relation == "==" else _positive if strict else _nonnegative
     try:
         if all(decide(end) for end in ends):
             return decide(gap)
@@ -389,12 +389,24 @@ def _nonnegative(gap, depth=2) -> str:
     return ""
 
 
+def _positive(gap) -> str:
+    """How `gap > 0` is shown, or an empty string."""
+    return "sign" if any(form.is_positive for form in _forms(_plain(gap))) else ""
+
+
 def _sign_known(gap) -> bool:
-    """Whether SymPy sees the sign of `gap`, in any of a few forms."""
-    forms = [lambda e: e, sympy.factor, sympy.expand, _by_exponential]
-    forms.append(lambda e: sympy.factor(_without_roots(sympy.expand(e))))
-    forms.append(lambda e: sympy.factor(simplified(e)))
-    return any(form(gap).is_nonnegative for form in forms)
+    """Whether SymPy sees that `gap` is not negative, in any of a few forms."""
+    return any(form.is_nonnegative for form in _forms(gap))
+
+
+def _forms(gap):
+    """`gap` written in a few ways, one of which may show its sign."""
+    yield gap
+    yield sympy.factor(gap)
+    yield sympy.expand(gap)
+    yield _by_exponential(gap)
+    yield sympy.factor(_without_roots(sympy.expand(gap)))
+    yield sympy.factor(simplified(gap))
 
 
 def _by_calculus(gap, x, depth) -> str:
