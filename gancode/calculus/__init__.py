@@ -6,6 +6,7 @@ from .derivation import Derivation, DerivationError
 from .divergence import Divergence, NoClosedFormError, divergences
 from .domain import EmptyDomainError
 from .expression import ExpressionError, parse
+from .game import Game, NotStationaryError, UpdateMap
 from .objective import Objective, ObjectiveError
 from .proof import Proof, UndecidableError, prove
 from .registry import UnknownNameError
@@ -17,13 +18,16 @@ __all__ = [
     "Divergence",
     "EmptyDomainError",
     "ExpressionError",
+    "Game",
     "NoClosedFormError",
     "NotConvexError",
+    "NotStationaryError",
     "Objective",
     "ObjectiveError",
     "Proof",
     "UndecidableError",
     "UnknownNameError",
+    "UpdateMap",
     "a",
     "b",
     "catalog",

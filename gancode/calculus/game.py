@@ -1,0 +1,253 @@
+"""Differentiable games: several players, each descending a loss of its own.
+
+The loss of a player depends on all parameters, but its gradient step moves only its own. The field
+of these steps is not the gradient of anything, so a game can turn in circles where an optimisation
+would settle. Everything here is derived from the losses: the field, its Jacobian, and the map of
+every training method.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy
+from sympy import Dummy, Expr, Matrix, Symbol
+
+from .registry import UnknownNameError
+
+
+class NotStationaryError(ValueError):
+    """The point is not an equilibrium: the field does not vanish there."""
+
+
+class Game:
+    """Players (real symbols) and the loss that each one minimises, in the order of play.
+
+    Raises `ValueError` for fewer than one player, and for players that are not real symbols. Other
+    symbols in the losses are parameters.
+    """
+
+    def __init__(self, losses: Mapping[Symbol, Expr]):
+        if not losses:
+            raise ValueError("a game needs a loss for each of its players: Game({theta: loss, …})")
+        for player in losses:
+            if not (isinstance(player, Symbol) and player.is_real):
+                raise ValueError(f"a player must be a real symbol, not {player!r}")
+        self.losses = {player: sympy.sympify(loss) for player, loss in losses.items()}
+
+    @property
+    def players(self) -> tuple[Symbol, ...]:
+        """The parameters that are moved, in the order of play."""
+        return tuple(self.losses)
+
+    def __repr__(self) -> str:
+        losses = ", ".join(f"{player}: {loss}" for player, loss in self.losses.items())
+        return f"<Game {losses}>"
+
+    def field(self) -> Matrix:
+        """The direction of simultaneous gradient descent: minus each player's own gradient."""
+        return Matrix([-loss.diff(player) for player, loss in self.losses.items()])
+
+    def jacobian(self, at=None) -> Matrix:
+        """The Jacobian of the field; at a point, which must then be stationary.
+
+        `at` maps players to values, or is a sequence in their order. Raises `NotStationaryError`.
+        """
+        jacobian = self.field().jacobian(self.players)
+        if at is None:
+            return jacobian
+        point = self._point(at)
+        field = self.field().subs(point).applyfunc(sympy.simplify)
+        if any(component != 0 for component in field):
+            raise NotStationaryError(
+                f"the field at {point} is {list(field)}, not zero: the eigenvalues of its Jacobian "
+                "say nothing about convergence there. Give an equilibrium"
+            )
+        return jacobian.subs(point).applyfunc(sympy.simplify)
+
+    def eigenvalues(self, at) -> list[Expr]:
+        """Eigenvalues of the Jacobian at an equilibrium, each as often as its multiplicity.
+
+        In continuous time the equilibrium attracts if all real parts are negative; imaginary parts
+        are rotation. Raises `NotStationaryError`.
+        """
+        return _eigenvalues(self.jacobian(at))
+
+    def update(self, method: str, step, **options) -> "UpdateMap":
+        """One step of a training method as a map, derived from the losses; `step` may be a symbol.
+
+        Methods and their options:
+
+        - "simultaneous": every player descends its loss at the old point.
+        - "alternating": one after the other, each seeing the moves before its own;
+          `repeats={player: n}` lets a player move n times in its turn.
+        - "extragradient": descend along the field at the point that a plain step would reach
+          (Korpelevich 1976).
+        - "optimistic": descend along twice the field less the previous one (Popov 1980; Daskalakis
+          et al. 2018). The map acts on pairs of points.
+        - "consensus": simultaneous, with `weight` times half the squared norm of the field added to
+          every loss (Mescheder, Nowozin and Geiger 2017).
+        - "momentum": heavy ball, simultaneous, with `momentum` of either sign. The map acts on
+          pairs of points.
+
+        Raises `UnknownNameError` for another name and `TypeError` for an option it does not take.
+        """
+        if method not in _METHODS:
+            raise UnknownNameError(
+                f"unknown method {method!r}; it must be one of {', '.join(_METHODS)}"
+            )
+        return _METHODS[method](self, sympy.sympify(step), **options)
+
+    def simulate(self, method: str, start, step: float, steps: int, **options):
+        """Trajectories of a method, shape (steps + 1, n, players), from `start`, shape (n, players)
+        or (players,).
+
+        All n starting points move together. Raises `ValueError` for a shape that does not fit, and
+        for losses with parameters that have no value.
+        """
+        return self.update(method, step, **options).iterate(start, steps)
+
+    def _point(self, at) -> dict:
+        if not isinstance(at, Mapping):
+            at = dict(zip(self.players, at, strict=True))
+        if set(at) != set(self.players):
+            raise ValueError(f"a point gives a value to each of {self.players}, not to {set(at)}")
+        return dict(at)
+
+
+@dataclass(frozen=True)
+class UpdateMap:
+    """A training method as a map of its state to its next state.
+
+    `state` holds the players, followed by what the method remembers (the previous point of
+    "optimistic" and "momentum"); `image` is the next state, an expression in it.
+    """
+
+    game: Game
+    method: str
+    state: tuple[Symbol, ...]
+    image: Matrix
+
+    def jacobian(self, at) -> Matrix:
+        """The Jacobian of the map at an equilibrium. Raises `NotStationaryError`."""
+        point = self.game._point(at)
+        self.game.jacobian(point)  # refuses what is not an equilibrium
+        players = self.game.players
+        point |= {
+            memory: point[players[i % len(players)]]
+            for i, memory in enumerate(self.state[len(players) :])
+        }
+        return self.image.jacobian(self.state).subs(point).applyfunc(sympy.simplify)
+
+    def eigenvalues(self, at) -> list[Expr]:
+        """Eigenvalues of the map's Jacobian at an equilibrium."""
+        return _eigenvalues(self.jacobian(at))
+
+    def spectral_radius(self, at) -> Expr:
+        """The largest modulus of an eigenvalue: the factor by which a small error changes a step.
+
+        Below 1 the method converges near the equilibrium, above 1 it leaves it.
+        """
+        values = self.eigenvalues(at)
+        if all(value.is_number for value in values):
+            return sympy.Abs(max(values, key=lambda v: abs(sympy.N(v))), evaluate=False)
+        moduli = {sympy.Abs(value) for value in values}
+        if len(self.state) > 2:  # roots of quartics: true, and beyond simplifying
+            return sympy.Max(*moduli)
+        return sympy.simplify(sympy.Max(*map(sympy.simplify, moduli)))
+
+    def iterate(self, start, steps: int):
+        """Follow the map from `start`; see `Game.simulate`."""
+        import numpy as np
+
+        players = len(self.game.players)
+        start = np.asarray(start, dtype=np.float64)
+        if start.shape[-1:] != (players,) or start.ndim > 2:
+            raise ValueError(
+                f"start must have shape (n, {players}) or ({players},), not {start.shape}"
+            )
+        if not (isinstance(steps, int) and steps > 0):
+            raise ValueError(f"steps must be a positive integer, not {steps!r}")
+        free = self.image.free_symbols - set(self.state)
+        if free:
+            raise ValueError(f"give {', '.join(sorted(map(str, free)))} a value before simulating")
+        image = sympy.lambdify(self.state, list(self.image), "numpy", cse=True)
+        state = [*np.atleast_2d(start).T.copy()] * (len(self.state) // players)
+        path = np.empty((steps + 1, players, state[0].size))
+        path[0] = state[:players]
+        for k in range(1, steps + 1):
+            state = image(*state)
+            path[k] = state[:players]
+        return path.transpose(0, 2, 1)
+
+
+# The methods, each derived from the field ------------------------------------------------------
+
+
+def _simultaneous(game, step):
+    return UpdateMap(game, "simultaneous", game.players, _descend(game, step))
+
+
+def _descend(game, step, along=None):
+    field = game.field() if along is None else along
+    return Matrix(game.players) + step * field
+
+
+def _alternating(game, step, repeats=None):
+    repeats = repeats or {}
+    strangers = set(repeats) - set(game.players)
+    if strangers or any(not (isinstance(n, int) and n > 0) for n in repeats.values()):
+        raise ValueError(f"repeats maps players to positive integers, not {repeats}")
+    now = {player: player for player in game.players}
+    for player, loss in game.losses.items():
+        slope = loss.diff(player)
+        for _ in range(repeats.get(player, 1)):
+            now[player] = now[player] - step * slope.subs(now, simultaneous=True)
+    return UpdateMap(game, "alternating", game.players, Matrix(list(now.values())))
+
+
+def _extragradient(game, step):
+    ahead = dict(zip(game.players, _descend(game, step), strict=True))
+    field = game.field().subs(ahead, simultaneous=True)
+    return UpdateMap(game, "extragradient", game.players, _descend(game, step, field))
+
+
+def _memory(game):
+    return tuple(Dummy(f"{player.name}_before", real=True) for player in game.players)
+
+
+def _optimistic(game, step):
+    before = _memory(game)
+    past = game.field().subs(dict(zip(game.players, before, strict=True)), simultaneous=True)
+    image = _descend(game, step, 2 * game.field() - past)
+    return UpdateMap(
+        game, "optimistic", game.players + before, image.col_join(Matrix(game.players))
+    )
+
+
+def _consensus(game, step, weight):
+    if weight.is_negative if isinstance(weight, Expr) else weight < 0:
+        raise ValueError(f"the weight of the consensus term must not be negative, not {weight}")
+    norm = game.field().dot(game.field()) / 2
+    pulled = Game({player: loss + weight * norm for player, loss in game.losses.items()})
+    return UpdateMap(game, "consensus", game.players, _descend(pulled, step))
+
+
+def _momentum(game, step, momentum):
+    before = _memory(game)
+    image = _descend(game, step) + momentum * (Matrix(game.players) - Matrix(before))
+    return UpdateMap(game, "momentum", game.players + before, image.col_join(Matrix(game.players)))
+
+
+_METHODS = {
+    "simultaneous": _simultaneous,
+    "alternating": _alternating,
+    "extragradient": _extragradient,
+    "optimistic": _optimistic,
+    "consensus": _consensus,
+    "momentum": _momentum,
+}
+
+
+def _eigenvalues(matrix) -> list[Expr]:
+    tidy = sympy.simplify if matrix.rows <= 2 else sympy.radsimp
+    return [tidy(value) for value, times in matrix.eigenvals().items() for _ in range(times)]
