@@ -155,6 +155,7 @@ def test_what_cannot_be_derived_is_said(critic, message):
     "critic, generator, message",
     [
         (a * b, -b, "mixes a and b"),
+        ("softplus(-a) + softplus(b)", -b, r"read text with parse\(text\)"),
         (Symbol("a") + b, -b, "without assumptions is another symbol"),
         (softplus(-a) + Symbol("c") * b, -b, "contains c"),
         (softplus(-a), -b, "must depend on both"),

@@ -142,7 +142,9 @@ def test_what_cannot_be_decided_raises():
         (lambda: prove(x, y, "!="), "must be one of"),
         (lambda: prove(z, 1, "<="), "needs real symbols"),
         (lambda: prove(x, 1, assumptions=x), "must be a relation"),
-        (lambda: prove(sympy.S.true, 1), "compares expressions"),
+        (lambda: prove(sympy.S.true, 1), "compares SymPy expressions"),
+        (lambda: prove("x", 1), "compares SymPy expressions and numbers, not 'x'"),
+        (lambda: prove(sympy.Matrix([1]), 1), "compares SymPy expressions"),
     ],
 )
 def test_wrong_use(call, message):

@@ -25,7 +25,7 @@ class Derivation:
 
     def __init__(self, start, name: str = "", assumptions=()):
         self.name = name
-        self.start = sympy.sympify(start)
+        self.start = sympy.sympify(start, strict=True)
         self.assumptions = assumptions
         self.steps: list[tuple[Proof, sympy.Expr, str]] = []
 
@@ -60,7 +60,7 @@ class Derivation:
     def _extend(self, relation: str, expr, because: str) -> "Derivation":
         if not because:
             raise ValueError("give the reason for the step: because='…'")
-        expr = sympy.sympify(expr)
+        expr = sympy.sympify(expr, strict=True)
         proof = prove(self.result, expr, relation, self.assumptions)
         if not proof:
             raise DerivationError(

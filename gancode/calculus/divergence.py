@@ -56,7 +56,7 @@ class Divergence:
     """
 
     def __init__(self, f, name: str = "", label: str = "D", swapped=False, scale=1, offset=0):
-        f = sympy.sympify(f)
+        f = sympy.sympify(f, strict=True)
         if f.free_symbols - {r}:
             raise ValueError(
                 f"f must be an expression in r alone; it has {f.free_symbols - {r}} too"

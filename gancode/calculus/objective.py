@@ -32,7 +32,9 @@ class Objective:
     """
 
     def __init__(self, critic, generator, name: str = "", source: str = ""):
-        self.critic, self.generator = sympy.sympify(critic), sympy.sympify(generator)
+        if isinstance(critic, str) or isinstance(generator, str):
+            raise ObjectiveError("losses are SymPy expressions; read text with parse(text)")
+        self.critic, self.generator = map(sympy.sympify, (critic, generator))
         self.name, self.source = name, source
         self._check_symbols("critic", self.critic, {a, b})
         self._check_symbols("generator", self.generator, {b})

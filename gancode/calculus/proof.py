@@ -126,9 +126,12 @@ def prove(lhs, rhs, relation: str = "==", assumptions=()) -> Proof:
 
 def _exact(side) -> sympy.Expr:
     """A SymPy expression without floats: 0.1 means one tenth."""
-    side = sympy.sympify(side)
-    if not isinstance(side, sympy.Expr):
-        raise TypeError(f"prove compares expressions, not {side!r}")
+    try:
+        side = sympy.sympify(side, strict=True)
+    except sympy.SympifyError:
+        side = repr(side)
+    if not isinstance(side, sympy.Expr) or side.is_Matrix:
+        raise TypeError(f"prove compares SymPy expressions and numbers, not {side}")
     return sympy.nsimplify(side, rational=True) if side.has(sympy.Float) else side
 
 
