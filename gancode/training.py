@@ -85,7 +85,8 @@ class Run:
         """
         n = _positive_integer("n", n)
         *_, stream = _streams(seed)
-        with torch.no_grad(), _random_state_kept(self.gan):
+        device = next(self.gan.parameters()).device
+        with torch.no_grad(), _random_state_kept(device):
             torch.manual_seed(stream)
             # In pieces: the memory of a convolutional generator grows with its batch.
             return torch.cat([self.averaged(z) for z in self.gan.latents(n).split(1000)])
@@ -109,11 +110,12 @@ def train(
     callback=None,
     progress=None,
 ):
-    """Train a GAN in place and return its `Run`.
+    """Train a GAN in place, in train mode, and return its `Run`.
 
     A step is `discriminator_steps` steps of the discriminator, then one of the generator, each
-    with its own Adam(lr, betas). The discriminator sees real and generated samples in one forward
-    of the concatenated batch, as many of the one as of the other.
+    with its own `torch.optim.Adam(weights, lr, betas, fused=True)`. The discriminator sees real and
+    generated samples in one forward of the concatenated batch, as many of the one as of the other;
+    the latents of each step are fresh.
 
     - data: a density, a tensor of samples (n, ...), or an iterable of batches (see `gancode.data`).
     - objective: a name in `gancode.calculus.catalog`, or an `Objective`.
@@ -152,9 +154,10 @@ def train(
     generator_weights = _trainable(generator, "generator")
     discriminator_weights = _trainable(discriminator, "discriminator")
     device = generator_weights[0].device
-    data, samples = examine(data, batch_size)
-    _check_fit(gan, samples.to(device))
-    # Fused: one kernel for all weights, a third more steps a second on small networks.
+    with _random_state_kept(device):
+        data, samples = examine(data, batch_size)
+        _check_fit(gan, samples.to(device))
+    # Fused: one kernel for all weights, up to a third more steps a second on small networks.
     generator_adam = torch.optim.Adam(generator_weights, lr, betas, fused=True)
     discriminator_adam = torch.optim.Adam(discriminator_weights, lr, betas, fused=True)
 
@@ -188,7 +191,7 @@ def train(
                     losses["penalty"].append(_finite(penalty, "penalty", step, seen))
                     loss = loss + penalty
                 discriminator_adam.zero_grad()
-                loss.backward(inputs=discriminator_weights)
+                loss.backward()
                 discriminator_adam.step()
                 images += len(real)
 
@@ -243,7 +246,7 @@ def _check_fit(gan, samples):
     """Run one small batch through a copy, so that nothing of the original moves."""
     trial = copy.deepcopy(gan).train()
     n = len(samples)
-    with torch.no_grad(), _random_state_kept(gan):
+    with torch.no_grad():
         latents = trial.latents(n)
         try:
             generated = trial.generator(latents)
@@ -307,9 +310,8 @@ def _gradient_norm(weights):
     return torch.linalg.vector_norm(torch.stack(norms)).item()
 
 
-def _random_state_kept(gan):
+def _random_state_kept(device):
     """A context that leaves the global random state of torch as it found it."""
-    device = next(gan.parameters()).device
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 

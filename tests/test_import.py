@@ -18,7 +18,7 @@ def test_importing_gancode_loads_no_large_library_and_takes_milliseconds():
         "start = time.perf_counter()\n"
         "import gancode\n"
         "print(time.perf_counter() - start)\n"
-        "dir(gancode)\n"
+        "assert set(gancode.__all__) <= set(dir(gancode))\n"
         "print(*{'torch', 'sympy', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules))"
     )
     seconds, loaded = out.split("\n")[:2]
@@ -43,9 +43,8 @@ def test_the_digits_are_read_without_pandas():
 
 
 @pytest.mark.parametrize("name", gancode.__all__)
-def test_every_public_name_is_there_and_listed(name):
+def test_every_public_name_is_there(name):
     assert getattr(gancode, name) is not None
-    assert name in dir(gancode)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import gancode
 from gancode import data, networks
@@ -268,6 +269,10 @@ BAD = [
     ({"data": torch.full((10, *SHAPE), math.nan)}, "NaN"),
     ({"data": torch.zeros(10, 4, 4)}, r"makes samples of shape \(1, 4, 4\).*data have \(4, 4\)"),
     ({"data": torch.zeros(10, *SHAPE).double()}, "float32, but the data have .* torch.float64"),
+    (
+        {"data": DataLoader(TensorDataset(torch.zeros(10, 5)), batch_size=4, shuffle=True)},
+        r"the data have \(5,\)",
+    ),
     (
         {"gan": mlp_gan(discriminator=networks.mlp_discriminator(5))},
         r"discriminator does not take what the generator makes, samples of shape \(1, 4, 4\)",
