@@ -22,8 +22,12 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def site(clean_copy, build_book):
-    """The folder of the built pages."""
-    return build_book(clean_copy())
+    """The folder of the built pages, of a tree in which hidden folders hold pages too."""
+    tree = clean_copy()
+    for folder in (".pytest_cache", ".venv", "chapters/game/.ipynb_checkpoints"):
+        (tree / folder).mkdir()
+        (tree / folder / "README.md").write_text("# Not a page of the book\n")
+    return build_book(tree)
 
 
 @pytest.fixture(scope="module")

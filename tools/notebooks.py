@@ -1,0 +1,97 @@
+"""Run notebooks in place, and write them in the one form that is committed.
+
+    python tools/notebooks.py NOTEBOOK...             run, then normalise
+    python tools/notebooks.py --only-normalise NOTEBOOK...
+
+The committed form holds what a reader sees and what the tests compare (sources, outputs, execution
+counts 1 to n) and nothing that changes from one run or one machine to the next.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+CELL_METADATA = {"tags", "mystnb"}
+CELL_TIMEOUT = 300  # seconds, as for pytest
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Run every cell of `notebook` in a new kernel of this environment, with `folder` as its
+    working directory; the outputs replace those that were there.
+
+    Raises CellExecutionError at the first cell that fails.
+    """
+    NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
+
+
+def normalise(notebook: nbformat.NotebookNode) -> str:
+    """The text of `notebook` in the committed form; the notebook itself is changed to it.
+
+    Cell ids are kept. Pieces of one stream that arrived one after the other are joined, since
+    where a stream is cut depends on timing.
+    """
+    notebook.update(nbformat=4, nbformat_minor=5, metadata=nbformat.from_dict(METADATA))
+    for cell in notebook.cells:
+        kept = {key: cell.metadata[key] for key in sorted(CELL_METADATA & set(cell.metadata))}
+        cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type == "code":
+            cell.outputs = _join_streams(cell.outputs)
+            for output in cell.outputs:
+                if "metadata" in output:
+                    output.metadata = nbformat.from_dict({})
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def _join_streams(outputs):
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and output.output_type == last.output_type == "stream"
+            and output.name == last.name
+        ):
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Run notebooks in place and normalise them.")
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    parser.add_argument("--only-normalise", action="store_true", help="do not run them")
+    options = parser.parse_args(arguments)
+    for path in options.notebooks:
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except FileNotFoundError:
+            sys.exit(f"{path}: no such notebook; give paths such as chapters/game/NAME.ipynb")
+        except nbformat.reader.NotJSONError:
+            sys.exit(f"{path}: not a notebook; give the .ipynb file")
+        if not options.only_normalise:
+            print(f"running {path}", flush=True)
+            try:
+                execute(notebook, path.parent)
+            except CellExecutionError as error:
+                sys.exit(f"{path}: a cell failed, and the file is left as it was.\n\n{error}")
+        path.write_text(normalise(notebook), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
