@@ -129,6 +129,11 @@ def test_statements_about_nothing_are_errors():
 def test_cancellation_is_not_mistaken_for_a_difference():
     # At x = 1000 both squares have 868 digits before the point.
     assert prove(sympy.cosh(x) ** 2, sympy.sinh(x) ** 2 + 1)
+    # At large products the two logistic functions differ from 0 and 1 in the millionth digit.
+    inner = x * (y + t * u)
+    slope = sympy.diff(-softplus(-x * y) - softplus(inner), x)
+    written = y * (1 - sigmoid(x * y)) - (y + t * u) * sigmoid(inner)
+    assert prove(slope, written).status == "proved"
 
 
 def test_what_cannot_be_decided_raises():

@@ -14,15 +14,18 @@ import sympy
 from sympy import Abs, Dummy, Integral, Max, Min, Piecewise, Rational, S, exp, log
 from sympy.core.evalf import PrecisionExhausted
 from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from .domain import Domain, EmptyDomainError
 from .kinks import KINKED, pieces
+from .latex import words
 from .symbols import softplus
 
 DIGITS = 50
 POINTS = 160
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 _SIMPLIFY_LIMIT = 400  # operations: beyond this `simplify` takes minutes
+_EXPONENT_LIMIT = 20 * DIGITS * 2.3  # exp of it has as many digits as are used at most
 _CALCULUS_LIMIT = 100  # and finding a sign longer still
 
 
@@ -71,8 +74,13 @@ class Proof:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
-        statement = f"{sympy.latex(self.lhs)} {RELATIONS[self.relation]} {sympy.latex(self.rhs)}"
-        return rf"$\displaystyle {statement} \qquad \text{{{self.evidence.replace('_', ' ')}}}$"
+        left, right = sympy.latex(self.lhs), sympy.latex(self.rhs)
+        return (
+            "$$\n\\begin{aligned}\n"
+            rf"{left} &{RELATIONS[self.relation]} {right} \\[-2pt]"
+            rf" &\quad{{\small {words(self.evidence)}}}"
+            "\n\\end{aligned}\n$$"
+        )
 
 
 def prove(lhs, rhs, relation: str = "==", assumptions=()) -> Proof:
@@ -254,6 +262,9 @@ def _value(side, point):
     called false its sides are evaluated once more with as many digits as it takes.
     """
     side = side.rewrite(log) if side.has(softplus) else side
+    powers = side.atoms(exp, HyperbolicFunction)
+    if any(abs(power.args[0].subs(point)) > _EXPONENT_LIMIT for power in powers):
+        return None  # beside 1, exp(-10**6) would take half a million digits
     try:
         value = side.subs(point).evalf(DIGITS + 5, maxn=20 * DIGITS, strict=True)
     except (PrecisionExhausted, ValueError, TypeError, OverflowError):
