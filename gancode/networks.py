@@ -23,7 +23,7 @@ def mlp(inputs, hidden, outputs, *, activation=leaky_relu, dropout=0.0):
 
 
 def mlp_generator(latent_dim, shape, hidden=(256, 512), *, activation=leaky_relu):
-    """An MLP from latents (n, latent_dim) to samples (n, *shape).
+    """An MLP from latents (n, latent_dim) to samples `(n, *shape)`.
 
     `shape` is a number of coordinates, or the shape of an image. An image has values in [−1, 1],
     so its generator ends in tanh; one of points ends linearly.
@@ -36,7 +36,7 @@ def mlp_generator(latent_dim, shape, hidden=(256, 512), *, activation=leaky_relu
 
 
 def mlp_discriminator(shape, hidden=(512, 256), *, activation=leaky_relu, dropout=0.0):
-    """An MLP from samples (n, *shape) to logits (n,)."""
+    """An MLP from samples `(n, *shape)` to logits (n,)."""
     inputs = math.prod(_as_tuple(shape))
     layers = mlp(inputs, hidden, 1, activation=activation, dropout=dropout)
     return nn.Sequential(nn.Flatten(), *layers, nn.Flatten(0))

@@ -77,7 +77,7 @@ def density(source, role, span, *, label=None, ax=None):
         ax.stairs(heights, edges, fill=True, alpha=0.25, color=ROLES[role]["color"])
         ax.stairs(heights, edges, label=label, **(ROLES[role] | {"linewidth": 1}))
     ax.set(xlim=span, xlabel="$x$", ylabel="density")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(bottom=0, auto=True)  # a taller density may follow on the same axes
     return ax
 
 

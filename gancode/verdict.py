@@ -47,7 +47,7 @@ class Verdict:
         self._rows = []
 
     def near(self, quantity, predicted, measured, tolerance, *, because):
-        """Add a row that passes if |measured − predicted| ≤ tolerance."""
+        """Add a row that passes if `|measured − predicted| ≤ tolerance`."""
         return self._compare("near", quantity, predicted, measured, tolerance, because)
 
     def at_most(self, quantity, bound, measured, tolerance=0, *, because):
