@@ -48,8 +48,16 @@ def build_book():
 
     def build(tree: Path) -> Path:
         command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n"]
-        result = subprocess.run([*command, tree], capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
+        result = subprocess.run(
+            [*command, "--keep-going", tree],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if result.returncode:
+            lines = result.stdout.splitlines()
+            said = [line for line in lines if "WARNING:" in line or "ERROR:" in line]
+            pytest.fail("\n".join(["the book does not build:", *(said or lines)]), pytrace=False)
         return tree / "_build" / "html"
 
     return build
