@@ -164,6 +164,8 @@ class _Refutation:
 
 def _attack(left, right, relation, domain) -> _Refutation | int | None:
     """A refutation, or the number of points that agree, or None where nothing can be evaluated."""
+    if _integrates_undefined(left) or _integrates_undefined(right):
+        return None
     agreed = 0
     evaluated = False
     for functions in _instances(left, right):
@@ -183,6 +185,12 @@ def _attack(left, right, relation, domain) -> _Refutation | int | None:
                     return _Refutation(point, functions, agreed)
             agreed += agreement is True
     return agreed if evaluated else None
+
+
+def _integrates_undefined(side) -> bool:
+    """Whether `side` holds an integral of an undefined function: SymPy would search for its value
+    for minutes, and there is none."""
+    return any(integral.has(AppliedUndef) for integral in side.atoms(Integral))
 
 
 def _instances(left, right):
@@ -304,7 +312,7 @@ def _vanishes(gap) -> str:
 
 def _plain(gap):
     """Derivatives and integrals done, our own functions and kinks written in SymPy's."""
-    gap = gap.doit()
+    gap = gap.doit(integrals=not _integrates_undefined(gap))
     gap = gap.rewrite(log) if gap.has(softplus) else gap
     gap = gap.replace(Max, lambda *args: _folded(args, 1)).replace(
         Min, lambda *args: _folded(args, -1)
@@ -375,10 +383,10 @@ def _without_roots(gap):
 
 
 _EQUALITY = {
+    "under one integral": _by_integrand,
     "expansion": lambda gap: sympy.expand(_plain(gap)),
     "common denominator": lambda gap: sympy.cancel(sympy.together(_plain(gap))),
     "exponentials and logarithms expanded": _by_exponential,
-    "under one integral": _by_integrand,
     "by cases": _by_cases,
     "simplification": lambda gap: simplified(_plain(gap)),
 }
