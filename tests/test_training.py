@@ -106,6 +106,7 @@ def trained(seed=0, **options):
 
 
 def test_a_seed_decides_everything_and_the_environment_shifts_it(monkeypatch):
+    monkeypatch.delenv("GANCODE_SEED", raising=False)
     first, second = trained(seed=0), trained(seed=1)
     assert same(first, trained(seed=0))
     assert same(first, trained(seed=0, log_every=1, callback=lambda step, run: run.sample(3)))
