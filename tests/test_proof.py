@@ -17,6 +17,8 @@ from gancode.calculus import (
     sigmoid,
     softplus,
 )
+from gancode.calculus.domain import Domain
+from gancode.calculus.proof import _decide
 
 x, y, t = sympy.symbols("x y t", real=True)
 u = Symbol("u", positive=True)
@@ -85,6 +87,13 @@ def test_false_statements_are_refuted_by_a_point_where_they_fail(lhs, rhs, relat
         holds = {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}
     assert not holds[relation]
     assert str(next(iter(at))) in str(proof)
+
+
+@pytest.mark.parametrize("lhs, rhs, relation", FALSE, ids=str)
+def test_no_strategy_proves_what_is_false(lhs, rhs, relation):
+    """The exact strategies are sound by themselves, without the attack that comes before them."""
+    domain = Domain(lhs.free_symbols | sympy.sympify(rhs).free_symbols)
+    assert _decide(lhs, sympy.sympify(rhs), relation, domain) == ""
 
 
 def test_what_no_strategy_decides_is_checked_and_says_so():
