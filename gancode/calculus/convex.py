@@ -99,12 +99,6 @@ def _root(slope, x, s, piece, valid):
     )
 
 
-def _inside(value, piece) -> bool:
-    return bool(
-        (value - piece.low).is_extended_positive and (piece.high - value).is_extended_positive
-    )
-
-
 def _exponential_roots(slope, x) -> list:
     """Roots by w = exp(x): exact where the slope is rational in w."""
     if not slope.has(exp):

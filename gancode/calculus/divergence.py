@@ -4,7 +4,6 @@ from copy import copy
 from dataclasses import dataclass
 
 import sympy
-import sympy.stats
 from sympy import Abs, AccumBounds, Piecewise, S, Symbol, exp, log, oo, sqrt
 
 from .convex import minimisers, require_convex
@@ -140,6 +139,8 @@ class Divergence:
         counts with the slope of f at infinity, and mass of `second` where `first` has none with
         f(0). Raises `NoClosedFormError` where there is no closed form.
         """
+        import sympy.stats  # here: whoever made the variables has loaded it already
+
         for variable in (first, second):
             if not hasattr(variable, "pspace"):
                 raise TypeError(f"between takes random variables of sympy.stats, not {variable!r}")

@@ -36,11 +36,7 @@ def pieces(function, x, low=-oo, high=oo) -> list[Piece]:
             roots = sympy.solveset(crossing, x, S.Reals) if crossing.has(x) else S.EmptySet
             if not (roots is S.EmptySet or isinstance(roots, sympy.FiniteSet)):
                 raise NotImplementedError(f"the kinks of {part} cannot be found")
-            kinks |= {
-                k
-                for k in roots
-                if (k - low).is_extended_positive and (high - k).is_extended_positive
-            }
+            kinks |= {kink for kink in roots if inside(kink, low, high)}
     edges = [low, *sorted(kinks), high]
     return [
         Piece(left, right, _active(function, x, between(left, right)))
