@@ -11,6 +11,7 @@ _MODULES = (
     "calculus",
     "data",
     "losses",
+    "metrics",
     "networks",
     "penalties",
     "plots",

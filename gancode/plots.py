@@ -126,6 +126,39 @@ def history(rows, theory, *, axes=None):
     return axes
 
 
+def animation(fig, draw, frames, *, seconds=5.0):
+    """An animated PNG: `draw(k)` changes the artists of `fig` for frame k = 0, 1, …, frames − 1.
+
+    It plays twice and stops on the last frame, so that nobody has to read beside something that
+    moves. End a notebook's cell in it; where animated PNGs are unknown the first frame shows.
+    """
+    from io import BytesIO
+
+    from IPython.display import Image
+    from PIL import Image as Picture
+
+    pictures = []
+    for k in range(frames):
+        draw(k)
+        fig.canvas.draw()
+        pixels = np.asarray(fig.canvas.buffer_rgba())[..., :3]
+        pictures.append(Picture.fromarray(pixels))
+    plt.close(fig)
+    file = BytesIO()
+    # One palette for all frames: then each frame is stored as what changed since the one before.
+    palette = pictures[-1].quantize(32)
+    first, *rest = (p.quantize(palette=palette, dither=Picture.Dither.NONE) for p in pictures)
+    first.save(
+        file,
+        "PNG",
+        save_all=True,
+        append_images=rest,
+        duration=1000 * seconds / frames,
+        loop=2,
+    )
+    return Image(file.getvalue(), format="png")
+
+
 def _array(x):
     """A NumPy array from a tensor on any device, or from anything that NumPy takes."""
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)

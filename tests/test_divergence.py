@@ -1,23 +1,29 @@
 """f-divergences against numerical suprema, quadrature and closed forms known by other means."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import sympy
 import sympy.stats
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, norm
-from sympy import Rational, log, oo, sqrt
+from sympy import Rational, Symbol, log, oo, sqrt
 
 from gancode.calculus import (
     Divergence,
     NoClosedFormError,
     NotConvexError,
     UnknownNameError,
+    alpha_divergence,
     divergences,
     p,
     prove,
     r,
+    skewed_js,
 )
 
 GRID = np.linspace(-40, 40, 16001)
@@ -55,6 +61,175 @@ def test_conjugates_agree_with_numerical_suprema(name):
             options={"xatol": 1e-12},
         )
         assert float(conjugate(sympy.Rational(y))) == pytest.approx(-best.fun, abs=1e-7), y
+
+
+@pytest.mark.parametrize("name", divergences)
+def test_the_conjugate_of_the_conjugate_is_f(name):
+    divergence = divergences[name]
+    assert prove(divergence.biconjugate(), divergence.f).status == "proved"
+
+
+ORDERS = [-1, Rational(1, 3), Rational(1, 2), Rational(3, 2), 2, 3]
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    st.one_of(
+        st.sampled_from(ORDERS).map(alpha_divergence),
+        st.integers(1, 4).map(lambda fifths: skewed_js(Rational(fifths, 5))),
+    )
+)
+def test_conjugates_of_families(divergence):
+    conjugate = divergence.conjugate()
+    assert prove(divergence.biconjugate(), divergence.f)
+    f = sympy.lambdify(r, divergence.f, "numpy")
+    for y in (-2.5, -0.3, 0.1, 0.25):
+        if conjugate.domain.contains(Rational(y)) == True:  # noqa: E712
+            best = minimize_scalar(
+                lambda s, y=y: f(np.exp(s)) - y * np.exp(s),
+                bounds=(-40, 6),
+                method="bounded",
+                options={"xatol": 1e-12},
+            )
+            assert float(conjugate(Rational(y))) == pytest.approx(-best.fun, abs=1e-6), y
+
+
+def test_families_hold_their_named_members():
+    x, y = sympy.stats.Bernoulli("X", Rational(1, 3)), sympy.stats.Bernoulli("Y", Rational(3, 4))
+
+    def between(divergence):
+        return divergence.between(x, y)
+
+    pairs = [(2, "pearson", Rational(1, 2)), (-1, "neyman", Rational(1, 2))]
+    pairs += [(Rational(1, 2), "squared-hellinger", 2), (1, "kl", 1), (0, "reverse-kl", 1)]
+    for order, name, scale in pairs:
+        equal = prove(between(alpha_divergence(order)), scale * between(divergences[name]))
+        assert equal.status == "proved", order
+    assert prove(between(skewed_js(0.5)), between(divergences["js"])).status == "proved"
+    # near their limits, by continuity
+    for order, name in ((1 - 1e-9, "kl"), (1e-9, "reverse-kl")):
+        near = float(between(alpha_divergence(order)))
+        assert near == pytest.approx(float(between(divergences[name])), rel=1e-7)
+    w = Rational(1, 4)
+    mixture = sympy.stats.Bernoulli("M", w * Rational(1, 3) + (1 - w) * Rational(3, 4))
+    kl = divergences["kl"].between
+    assert prove(between(skewed_js(w)), w * kl(x, mixture) + (1 - w) * kl(y, mixture)).status
+
+
+CLOSED = [
+    "kl",
+    "reverse-kl",
+    "total-variation",
+    "pearson",
+    "neyman",
+    "squared-hellinger",
+    "jeffreys",
+]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(CLOSED),
+    st.fractions(-2, 2, max_denominator=4),
+    st.fractions(Fraction(1, 2), 2, max_denominator=4),
+    st.fractions(Fraction(1, 2), 2, max_denominator=4),
+)
+def test_closed_forms_between_normals_agree_with_quadrature(name, shift, std, other):
+    shift, std, other = map(Rational, (shift, std, other))
+    x, y = sympy.stats.Normal("X", 0, std), sympy.stats.Normal("Y", shift, other)
+    exact = divergences[name].between(x, y)
+    assume(not 1.8 < max(std / other, other / std) ** 2 < 2.2)  # barely finite: beyond any grid
+    if exact == oo:  # the tail of one density is too thin for the other
+        assert name in ("pearson", "neyman")
+        thin, wide = (other, std) if name == "pearson" else (std, other)
+        assert wide**2 >= 2 * thin**2
+        return
+    grid = GRID if name != "total-variation" else np.linspace(-20, 20, 800001)
+    if name in ("pearson", "neyman") and std != other:
+        # p²/q may fall far more slowly than p and q: as wide as its factors can be computed
+        reach = np.sqrt(1200 / abs(float(1 / std**2 - 1 / other**2)))
+        grid = np.linspace(-min(reach, 100), min(reach, 100), 100001)
+    numeric = divergences[name].numeric(
+        log_normal(0, float(std)), log_normal(float(shift), float(other)), grid
+    )
+    assert numeric == pytest.approx(float(exact), rel=1e-8, abs=1e-8)
+
+
+def uniform(low, high):
+    return sympy.stats.Uniform("U", low, high)
+
+
+def exponential(rate):
+    return sympy.stats.Exponential("E", rate)
+
+
+@pytest.mark.parametrize(
+    "name, first, second, value",
+    [
+        ("kl", exponential(1), exponential(2), 1 - log(2)),
+        ("pearson", exponential(3), exponential(1), Rational(4, 5)),
+        ("pearson", exponential(1), exponential(2), oo),
+        ("neyman", exponential(1), exponential(2), Rational(1, 3)),
+        ("total-variation", exponential(1), exponential(2), Rational(1, 4)),
+        ("js", uniform(0, 1), uniform(2, 3), log(2)),
+        ("total-variation", uniform(0, 1), uniform(2, 3), 1),
+        ("squared-hellinger", uniform(0, 1), uniform(2, 3), 2),
+        ("kl", uniform(0, 1), uniform(2, 3), oo),
+        ("js", uniform(0, 1), uniform(1, 2), log(2)),  # they touch
+        ("kl", uniform(0, 1), uniform(-1, 2), log(3)),
+        ("reverse-kl", uniform(0, 1), uniform(-1, 2), oo),
+        ("le-cam", uniform(0, 1), uniform(-1, 2), Rational(1, 2)),
+        ("total-variation", uniform(0, 1), uniform(-1, 2), Rational(2, 3)),
+        ("kl", uniform(0, 1), exponential(1), Rational(1, 2)),
+        ("kl", exponential(1), uniform(0, 1), oo),
+        ("kl", exponential(1), sympy.stats.Normal("N", 0, 1), log(2 * sympy.pi) / 2),
+    ],
+)
+def test_closed_forms_on_half_lines_and_intervals(name, first, second, value):
+    derived = divergences[name].between(first, second)
+    assert derived == value or prove(derived, value).status == "proved"
+
+
+def test_closed_forms_with_parameters():
+    m = sympy.Symbol("m", real=True)
+    s, rate = sympy.symbols("s lambda", positive=True)
+    normal, other = sympy.stats.Normal("X", m, s), sympy.stats.Normal("Y", 0, 2 * s)
+    derived = divergences["kl"].between(normal, other)
+    expected = log(2) + (s**2 + m**2) / (8 * s**2) - Rational(1, 2)
+    assert prove(derived, expected).status == "proved"
+    where = divergences["pearson"].between(exponential(1), exponential(rate))
+    assert where.subs(rate, 3) == oo and where.subs(rate, 2) == oo
+    assert where.subs(rate, Rational(1, 2)) == Rational(1, 3)
+
+
+@pytest.mark.parametrize(
+    "name, first, second, message",
+    [
+        (
+            "js",
+            sympy.stats.Normal("X", 0, 1),
+            sympy.stats.Normal("Y", 1, 1),
+            "no closed form of JS",
+        ),
+        ("kl", sympy.stats.Beta("X", 2, 2), uniform(0, 1), "exp\\(a·x² \\+ b·x \\+ c\\)"),
+        (
+            "total-variation",
+            sympy.stats.Normal("X", 0, 1),
+            sympy.stats.Normal("Y", sympy.Symbol("m", real=True), 1),
+            "depends on its symbols",
+        ),
+    ],
+)
+def test_where_no_closed_form_is_known_that_is_said(name, first, second, message):
+    with pytest.raises(NoClosedFormError, match=message):
+        divergences[name].between(first, second)
+
+
+def test_a_density_of_mass_two_is_refused():
+    x = Symbol("x", real=True)
+    twice = sympy.stats.ContinuousRV(x, 2 * sympy.exp(-x), sympy.Interval(0, oo), check=False)
+    with pytest.raises(ValueError, match="integrates to 2, not to 1"):
+        divergences["kl"].between(twice, exponential(1))
 
 
 def test_outside_its_domain_the_conjugate_is_infinite():
@@ -148,6 +323,13 @@ def test_quadrature_of_densities_with_disjoint_supports():
     assert divergences["js"].numeric(bump(-2), bump(2), GRID) == pytest.approx(np.log(2), abs=1e-8)
 
 
+def test_factors_that_overflow_are_refused():
+    with pytest.raises(ValueError, match="cannot be computed at x = .*narrow the grid"):
+        divergences["neyman"].numeric(
+            log_normal(0, 1), log_normal(0, 1.2), np.linspace(-99, 99, 9999)
+        )
+
+
 def test_a_density_that_does_not_integrate_to_one_is_refused():
     with pytest.raises(ValueError, match="density q integrates to 0.5"):
         divergences["js"].numeric(log_normal(0, 1), lambda x: norm.logpdf(x) - np.log(2), GRID)
@@ -165,6 +347,12 @@ def test_a_density_that_does_not_integrate_to_one_is_refused():
 def test_what_is_no_divergence_is_refused(f, error, message):
     with pytest.raises(error, match=message):
         Divergence(f)
+
+
+@pytest.mark.parametrize("make, bad", [(alpha_divergence, p), (skewed_js, 1), (skewed_js, -0.2)])
+def test_a_parameter_out_of_range_is_refused(make, bad):
+    with pytest.raises(ValueError, match="must be a"):
+        make(bad)
 
 
 def test_unknown_names_list_the_known_ones():

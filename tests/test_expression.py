@@ -71,7 +71,7 @@ def test_analyze_prints_the_card_of_a_name_and_of_an_expression(capsys):
     assert by_name.splitlines()[1:] == by_expression.splitlines()[1:]
     assert "2·JS(p‖q) − log 4" in by_name and "log(p/q)" in by_name
     assert main(["analyze", "softplus(-a) + softplus(b)", "--generator", "-b"]) == 0
-    assert "generator minimises   -b" in capsys.readouterr().out
+    assert "generator minimises      -b" in capsys.readouterr().out
 
 
 def test_an_expression_may_begin_with_a_minus(capsys):

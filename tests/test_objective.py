@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 import sympy
@@ -52,6 +53,14 @@ def test_cards_of_the_catalogue(name):
     text, latex = str(objective.report()), objective.report()._repr_latex_()
     assert divergence in text and name in text and objective.source in text
     assert all(rf"\text{{{label}}}" in latex for label in ("optimal critic", "weight of a sample"))
+
+
+@pytest.mark.parametrize("name", catalog)
+def test_a_card_takes_less_than_a_second(name):
+    fresh = Objective(catalog[name].critic, catalog[name].generator)
+    began = time.process_time()
+    fresh.report()
+    assert time.process_time() - began < 1
 
 
 def losses_at(objective):

@@ -7,6 +7,7 @@ import sympy
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
+from PIL import Image as Picture
 
 from gancode import data, plots
 
@@ -119,3 +120,18 @@ def test_nothing_overlaps_in_the_panels_of_a_history():
     assert all(a.x1 <= b.x0 + 1 for a, b in zip(boxes, boxes[1:], strict=False))
     titles = [ax.title.get_window_extent() for ax in axes]
     assert all(a.x1 < b.x0 for a, b in zip(titles, titles[1:], strict=False))
+
+
+def test_an_animation_is_a_png_that_plays_twice_and_stops():
+    fig, ax = plots.figure(height=1)
+    (line,) = ax.plot([0, 1], [0, 1])
+    image = plots.animation(fig, lambda k: line.set_ydata([0, k]), 7, seconds=3.5)
+    assert plt.get_fignums() == [] and "image/png" in image._repr_mimebundle_()[0]
+    with Picture.open(io.BytesIO(image.data)) as frames:
+        assert frames.n_frames == 7 and frames.info["loop"] == 2
+        assert frames.info["duration"] == 500
+        seen = []
+        for k in range(7):
+            frames.seek(k)
+            seen.append(frames.convert("RGB").tobytes())
+        assert len(set(seen)) == 7

@@ -176,6 +176,30 @@ def test_wrong_use(call, message):
         call()
 
 
+def test_a_strict_inequality_is_not_refuted_by_an_exponential_too_small_to_see():
+    assert prove(-softplus(x), 0, "<").status == "proved"
+    assert prove(-softplus(x * y) - log(2), -log(2), "<").status == "proved"
+    assert prove(exp(x), 0, ">").status == "proved"
+    assert prove(x**2, 0, ">").counterexample == {x: 0}
+    assert prove(sympy.sin(x) ** 2 + sympy.cos(x) ** 2, 1, ">").status == "refuted"
+
+
+@pytest.mark.parametrize(
+    "polynomial, status",
+    [
+        (x**4 - x**2 + 1, "proved"),
+        ((x**2 - 2) ** 2 * (x**2 + x + 1), "proved"),  # touches zero, irrational roots
+        (x**4 - x**2 + Rational(1, 5), "refuted"),
+        (x**3, "refuted"),
+        (u**3 - 2 * u**2 + 2 * u, "proved"),  # a root at the edge of the domain
+        (u**3 - 3 * u**2 + 2 * u, "refuted"),
+        (-(x**2) - 1, "refuted"),
+    ],
+)
+def test_polynomials_of_one_symbol_are_decided(polynomial, status):
+    assert prove(polynomial, 0, ">=").status == status
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.integers(-5, 5), min_size=2, max_size=4),

@@ -2,15 +2,17 @@
 
 from .catalog import catalog
 from .convex import NotConvexError
+from .densities import NoClosedFormError
 from .derivation import Derivation, DerivationError
-from .divergence import Divergence, NoClosedFormError, divergences
+from .divergence import Divergence, alpha_divergence, divergences, skewed_js
 from .domain import EmptyDomainError
 from .expression import ExpressionError, parse
 from .game import Game, NotStationaryError, UpdateMap
 from .objective import Objective, ObjectiveError
 from .proof import Proof, UndecidableError, prove
 from .registry import UnknownNameError
-from .symbols import a, b, p, q, r, sigmoid, softplus
+from .symbols import a, b, gamma, p, psi, q, r, sigmoid, softplus, theta
+from .transport import wasserstein, wasserstein_dual
 
 __all__ = [
     "Derivation",
@@ -29,14 +31,21 @@ __all__ = [
     "UnknownNameError",
     "UpdateMap",
     "a",
+    "alpha_divergence",
     "b",
     "catalog",
     "divergences",
+    "gamma",
     "p",
     "parse",
     "prove",
+    "psi",
     "q",
     "r",
     "sigmoid",
+    "skewed_js",
     "softplus",
+    "theta",
+    "wasserstein",
+    "wasserstein_dual",
 ]

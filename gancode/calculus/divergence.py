@@ -4,10 +4,11 @@ from copy import copy
 from dataclasses import dataclass
 
 import sympy
-from sympy import Abs, AccumBounds, Piecewise, S, Symbol, exp, log, oo, sqrt
+from sympy import Abs, S, Symbol, exp, log, oo, sqrt
 
-from .convex import minimisers, require_convex
-from .domain import simplify_on
+from .convex import conjugate, require_convex
+from .densities import Density, Integrals, NoClosedFormError, X, certain
+from .kinks import between, pieces
 from .proof import prove
 from .registry import Registry
 from .symbols import r
@@ -16,17 +17,13 @@ _Y = Symbol("y", real=True)
 _L = Symbol("l", real=True)  # log r
 
 
-class NoClosedFormError(ValueError):
-    """No closed form was found; `Divergence.numeric` gives the number."""
-
-
 @dataclass(frozen=True)
 class Conjugate:
     """The Fenchel conjugate f*(y) = sup over r > 0 of (r·y − f(r)), finite on `domain`."""
 
     expr: sympy.Expr
-    symbol: Symbol
     domain: sympy.Set
+    symbol: Symbol
 
     def __call__(self, value):
         return self.expr.subs(self.symbol, value)
@@ -105,25 +102,19 @@ class Divergence:
     def conjugate(self) -> Conjugate:
         """The Fenchel conjugate of f, with the set on which it is finite; derived, not looked up.
 
-        For y at or below the slope of f at 0 the supremum is reached at r = 0 and is −f(0).
+        That f** = f is what `biconjugate` is for.
         """
-        branches = []
-        domain = S.EmptySet
-        for least, where in minimisers(-r, self.f, r, _Y, S.Zero, oo):
-            domain = domain | where
-            if isinstance(least, AccumBounds):  # linear there: one end serves as well
-                continue
-            value = simplify_on(_Y * least - self.f.subs(r, least), _Y, where)
-            branches.append((value, where.as_relational(_Y)))
-        at_zero = self._at_zero()
-        slope = sympy.limit(self.f.diff(r).rewrite(Piecewise), r, 0, "+")
-        if at_zero.is_finite and slope.is_finite:
-            domain = domain | sympy.Interval(-oo, slope)
-            branches.append((-at_zero, _Y <= slope))
-        last = branches.pop()[
-            0
-        ]  # outside the domain nothing is said, so the last needs no condition
-        return Conjugate(Piecewise(*branches, (last, True)), _Y, domain)
+        return Conjugate(*conjugate(self.f, r, _Y, S.Zero, oo), _Y)
+
+    def biconjugate(self) -> sympy.Expr:
+        """The conjugate of the conjugate, derived from it alone: f again, since f is convex
+        (the theorem of Fenchel and Moreau). Compare the two with `prove`."""
+        star = self.conjugate()
+        # Where f is smooth the supremum lies at its slope.
+        slopes = [piece.expr.diff(r) for piece in pieces(self.f, r, S.Zero, oo)]
+        ends = star.domain.inf, star.domain.sup
+        expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes)
+        return expr
 
     @property
     def bound(self) -> VariationalBound:
@@ -175,39 +166,46 @@ class Divergence:
         return sympy.limit(self.f / r, r, oo)
 
     def _integral(self, first, second):
-        x = Symbol("x", real=True)
-        sets = [variable.pspace.domain.set for variable in (first, second)]
-        densities = [sympy.stats.density(variable)(x) for variable in (first, second)]
-        densities = [
-            d.args[0][0] if isinstance(d, Piecewise) else d for d in densities
-        ]  # the branch on the support
-        total = S.Zero
-        for region, weight, other in (
-            (sets[0] & sets[1], *densities),
-            (sets[0] - sets[1], densities[0], S.Zero),
-            (sets[1] - sets[0], S.Zero, densities[1]),
-        ):
-            if region is S.EmptySet or region.measure == 0:
-                continue
-            if self._term(weight, other).has(oo):
-                return oo
-            integrand = sympy.expand(
-                sympy.expand_log(sympy.simplify(self._term(weight, other)), force=True)
-            )
-            if any(part.has(x) for part in integrand.atoms(log)) or integrand is S.NaN:
-                raise NoClosedFormError(self._no_closed_form(first, second))
-            parts = region.args if isinstance(region, sympy.Union) else [region]
-            for part in parts:
-                total += sympy.integrate(integrand, (x, part.inf, part.sup))
-        if total.has(sympy.Integral):
-            raise NoClosedFormError(self._no_closed_form(first, second))
-        return total.rewrite(sympy.erf)
+        p, q = Density.of(first), Density.of(second)
+        both = p.support & q.support
+        if not isinstance(both, (sympy.Interval, sympy.FiniteSet, type(S.EmptySet))):
+            raise NoClosedFormError(f"whether {p.support} and {q.support} overlap is not known")
+        total = Integrals()
+        for density, cost in ((p, self._at_infinity), (q, self._at_zero)):
+            alone = density.support - both
+            for part in alone.args if isinstance(alone, sympy.Union) else [alone]:
+                if part is not S.EmptySet:
+                    total.add(cost(), 0, density.log, sympy.Interval(part.inf, part.sup))
+        if isinstance(both, sympy.Interval):
+            ratio = sympy.expand(p.log - q.log)
+            for f, part in self._pieces_on(ratio, both):
+                if not _add_terms(total, f, ratio, q.log, part):
+                    raise NoClosedFormError(
+                        f"no closed form of {self.label} between {first.pspace.distribution} and "
+                        f"{second.pspace.distribution}; use .numeric(log_p, log_q, grid)"
+                    )
+        return total.value()
 
-    def _no_closed_form(self, first, second) -> str:
-        return (
-            f"no closed form of {self.label} between {first.pspace.distribution} and "
-            f"{second.pspace.distribution}; use .numeric(log_p, log_q, grid)"
-        )
+    def _pieces_on(self, ratio, region):
+        """Smooth pieces of f, each with the interval of `region` on which exp(`ratio`) lies in it:
+        the densities are equal up to a kink of f at the edges."""
+        cut = pieces(self.f, r, S.Zero, oo)
+        if len(cut) == 1:
+            return [(self.f, region)]
+        crossings = set()
+        if ratio.has(X):
+            for piece in cut[1:]:
+                roots = sympy.solve(ratio - log(piece.low), X)
+                crossings |= {x for x in roots if certain(_lies_in(x, region), x)}
+        if len(crossings) > 1 and not all(x.is_number for x in crossings):
+            raise NoClosedFormError(f"the order of {crossings} is not known")
+        edges = [region.inf, *sorted(crossings), region.sup]
+        found = []
+        for low, high in zip(edges, edges[1:], strict=False):
+            value = exp(ratio.subs(X, between(low, high)))
+            holds = [certain((value >= c.low) & (value <= c.high), value) for c in cut]
+            found.append((cut[holds.index(True)].expr, sympy.Interval(low, high)))
+        return found
 
     def numeric(self, log_p, log_q, grid) -> float:
         """scale · D_f + offset by the trapezoidal rule, which is spectrally accurate for densities
@@ -216,7 +214,7 @@ class Divergence:
         `log_p` and `log_q` map an array of points to log-densities; `grid` is an increasing array
         of points, shape (n,). Only logarithms of densities are divided, so tails that underflow
         do no harm. Raises `ValueError` if a density does not integrate to 1 within 1e-6 on the
-        grid.
+        grid, or if the integrand cannot be computed there.
         """
         import numpy as np
 
@@ -239,6 +237,11 @@ class Divergence:
             values = np.where(np.isneginf(ratio), np.exp(logs[1]) * at_zero, values)
             values = np.where(np.isposinf(ratio), np.exp(logs[0]) * at_infinity, values)
         values = np.where(np.isneginf(logs[0]) & np.isneginf(logs[1]), 0.0, values)
+        if np.isnan(values).any():
+            raise ValueError(
+                f"q·f(p/q) cannot be computed at x = {grid[np.isnan(values)][0]:g}, where f "
+                "overflows and q underflows; narrow the grid"
+            )
         return float(self.scale) * float(np.trapezoid(values, grid)) + float(self.offset)
 
     def _stable(self):
@@ -249,6 +252,27 @@ class Divergence:
             expression = expression.subs(log(r), sign * _L).subs(r, exp(sign * _L))
             pair.append(sympy.lambdify(_L, expression, "numpy"))
         return pair
+
+
+def _add_terms(total, f, ratio, log_q, region) -> bool:
+    """Add ∫ q·f(exp(`ratio`)), term by term; False where f is no sum of terms r^α·(log r)ⁿ."""
+    if not ratio.has(X):
+        total.add(f.subs(r, exp(ratio)), 0, log_q, region)
+        return True
+    for term in sympy.Add.make_args(sympy.expand(sympy.expand_log(sympy.expand(f), force=True))):
+        factor, powers = term.as_independent(r)
+        powers = powers.as_powers_dict()
+        order, times = powers.pop(r, S.Zero), powers.pop(log(r), S.Zero)
+        if set(powers) - {S.One} or not times.is_Integer or times < 0:
+            return False
+        total.add(factor, times, sympy.expand(log_q + order * ratio), region, base=ratio)
+    return True
+
+
+def _lies_in(x, region):
+    if not x.is_real:
+        return S.false if x.is_real is False else None
+    return sympy.And(x > region.inf, x < region.sup)
 
 
 def _signed(expr):
@@ -262,6 +286,35 @@ def _text(expr) -> str:
     text = str(expr).replace("**", "^").replace("*", "·")
     text = text.replace("log(2)", "log 2").replace("log(4)", "log 4")
     return f"({text})" if expr.is_Add else text
+
+
+def alpha_divergence(order) -> Divergence:
+    """The α-divergence: f = (r^α − α·r − (1 − α)) / (α·(α − 1)), for a number `order` = α.
+
+    Its limits are KL(p‖q) at α = 1 and KL(q‖p) at α = 0; α = 2 is half of Pearson's χ², α = −1
+    half of Neyman's, α = ½ twice the squared Hellinger distance (Cressie and Read 1984; Amari).
+    Raises `ValueError` for an order that is not a real number.
+    """
+    order = sympy.nsimplify(order, rational=True) if isinstance(order, float) else S(order)
+    if not (order.is_number and order.is_real):
+        raise ValueError(f"the order of an α-divergence must be a real number, not {order}")
+    if order in (0, 1):
+        return divergences["kl" if order == 1 else "reverse-kl"]
+    f = (r**order - order * r - (1 - order)) / (order * (order - 1))
+    return Divergence(f, f"alpha-{order}", f"D_{order}")
+
+
+def skewed_js(weight) -> Divergence:
+    """The skewed Jensen–Shannon divergence w·KL(p‖m) + (1 − w)·KL(q‖m), with m = w·p + (1 − w)·q
+    (Lin 1991, equation 4.1). `weight` = ½ is the symmetric one.
+
+    Raises `ValueError` for a weight that is not a number between 0 and 1.
+    """
+    w = sympy.nsimplify(weight, rational=True) if isinstance(weight, float) else S(weight)
+    if not (w.is_number and w.is_real and 0 < w < 1):
+        raise ValueError(f"the weight must be a number between 0 and 1, not {weight}")
+    f = w * r * log(r) - (w * r + 1 - w) * log(w * r + 1 - w)
+    return Divergence(f, f"js-{w}", f"JS_{w}")
 
 
 _NAMED = {

@@ -19,20 +19,38 @@ class NotStationaryError(ValueError):
     """The point is not an equilibrium: the field does not vanish there."""
 
 
+def require_weight(name: str, weight) -> Expr:
+    """A penalty's weight as an expression. Raises `ValueError` where it is negative or infinite."""
+    weight = sympy.sympify(weight, strict=True)
+    if weight.is_negative or weight.is_finite is False:
+        raise ValueError(
+            f"the weight of {name} must be finite and not negative, not {weight}: with a negative "
+            "one it would reward what it is there to punish"
+        )
+    return weight
+
+
 class Game:
     """Players (real symbols) and the loss that each one minimises, in the order of play.
 
-    Raises `ValueError` for fewer than one player, and for players that are not real symbols. Other
-    symbols in the losses are parameters.
+    `clip={player: c}` confines a player to [-c, c]: after each of its moves it is put back to the
+    nearest point there. Raises `ValueError` for fewer than one player, for players that are not
+    real symbols, and for a clip that is not positive. Other symbols are parameters.
     """
 
-    def __init__(self, losses: Mapping[Symbol, Expr]):
+    def __init__(self, losses: Mapping[Symbol, Expr], clip: Mapping[Symbol, Expr] | None = None):
         if not losses:
             raise ValueError("a game needs a loss for each of its players: Game({theta: loss, …})")
         for player in losses:
             if not (isinstance(player, Symbol) and player.is_real):
                 raise ValueError(f"a player must be a real symbol, not {player!r}")
         self.losses = {player: sympy.sympify(loss) for player, loss in losses.items()}
+        self.clip = {player: sympy.sympify(limit) for player, limit in (clip or {}).items()}
+        for player, limit in self.clip.items():
+            if player not in self.losses:
+                raise ValueError(f"clip names {player}, which is not one of {self.players}")
+            if not limit.is_positive:
+                raise ValueError(f"clip[{player}] must be a positive number, not {limit}")
 
     @property
     def players(self) -> tuple[Symbol, ...]:
@@ -52,17 +70,23 @@ class Game:
 
         `at` maps players to values, or is a sequence in their order. Raises `NotStationaryError`.
         """
-        jacobian = self.field().jacobian(self.players)
+        field = self.field()
         if at is None:
-            return jacobian
+            return field.jacobian(self.players)
         point = self._point(at)
-        field = self.field().subs(point).applyfunc(sympy.simplify)
-        if any(component != 0 for component in field):
+        at_point = field.subs(point).applyfunc(sympy.simplify)
+        if any(component != 0 for component in at_point):
             raise NotStationaryError(
-                f"the field at {point} is {list(field)}, not zero: the eigenvalues of its Jacobian "
-                "say nothing about convergence there. Give an equilibrium"
+                f"the field at {point} is {list(at_point)}, not zero: the eigenvalues of its "
+                "Jacobian say nothing about convergence there. Give an equilibrium"
             )
-        return jacobian.subs(point).applyfunc(sympy.simplify)
+        for kink in field.atoms(sympy.sign, sympy.Heaviside):
+            if kink.args[0].subs(point) == 0:
+                raise NotStationaryError(
+                    f"the field jumps at {point}: it holds {kink}, so there is no Jacobian, and "
+                    "the point is an equilibrium only by the convention for the kink's slope"
+                )
+        return field.jacobian(self.players).subs(point).applyfunc(sympy.simplify)
 
     def eigenvalues(self, at) -> list[Expr]:
         """Eigenvalues of the Jacobian at an equilibrium, each as often as its multiplicity.
@@ -71,6 +95,25 @@ class Game:
         are rotation. Raises `NotStationaryError`.
         """
         return _eigenvalues(self.jacobian(at))
+
+    def parts(self, at=None) -> tuple[Matrix, Matrix]:
+        """The Jacobian of the field as a sum: its symmetric part and its antisymmetric part.
+
+        The first is the part that is the gradient of a potential: it attracts or repels. The second
+        turns and changes no distance (Balduzzi et al. 2018). `at` as for `jacobian`.
+        """
+        jacobian = self.jacobian(at)
+        return (jacobian + jacobian.T) / 2, (jacobian - jacobian.T) / 2
+
+    def consensus(self, weight) -> "Game":
+        """The game in which every player also pays `weight` times half the squared norm of the
+        field, so that all agree to slow down (Mescheder, Nowozin and Geiger 2017).
+
+        Raises `ValueError` for a negative weight.
+        """
+        field = self.field()
+        cost = require_weight("consensus", weight) * field.dot(field) / 2
+        return Game({player: loss + cost for player, loss in self.losses.items()}, self.clip)
 
     def update(self, method: str, step, **options) -> "UpdateMap":
         """One step of a training method as a map, derived from the losses; `step` may be a symbol.
@@ -84,8 +127,7 @@ class Game:
           (Korpelevich 1976).
         - "optimistic": descend along twice the field less the previous one (Popov 1980; Daskalakis
           et al. 2018). The map acts on pairs of points.
-        - "consensus": simultaneous, with `weight` times half the squared norm of the field added to
-          every loss (Mescheder, Nowozin and Geiger 2017).
+        - "consensus": simultaneous, in the game `consensus(weight)`.
         - "momentum": heavy ball, simultaneous, with `momentum` of either sign. The map acts on
           pairs of points.
 
@@ -105,6 +147,11 @@ class Game:
         for losses with parameters that have no value.
         """
         return self.update(method, step, **options).iterate(start, steps)
+
+    def _clipped(self, player: Symbol, value: Expr) -> Expr:
+        """Where a move to `value` ends."""
+        limit = self.clip.get(player)
+        return value if limit is None else sympy.Max(-limit, sympy.Min(limit, value))
 
     def _point(self, at) -> dict:
         if not isinstance(at, Mapping):
@@ -187,9 +234,11 @@ def _simultaneous(game, step):
     return UpdateMap(game, "simultaneous", game.players, _descend(game, step))
 
 
-def _descend(game, step, along=None):
-    field = game.field() if along is None else along
-    return Matrix(game.players) + step * field
+def _descend(game, step, along=None, drift=None):
+    """A step from the present point along the field, or another direction, plus a drift."""
+    move = step * (game.field() if along is None else along)
+    goal = Matrix(game.players) + move + (sympy.zeros(*move.shape) if drift is None else drift)
+    return Matrix([game._clipped(*pair) for pair in zip(game.players, goal, strict=True)])
 
 
 def _alternating(game, step, repeats=None):
@@ -201,7 +250,8 @@ def _alternating(game, step, repeats=None):
     for player, loss in game.losses.items():
         slope = loss.diff(player)
         for _ in range(repeats.get(player, 1)):
-            now[player] = now[player] - step * slope.subs(now, simultaneous=True)
+            move = -step * slope.subs(now, simultaneous=True)
+            now[player] = game._clipped(player, now[player] + move)
     return UpdateMap(game, "alternating", game.players, Matrix(list(now.values())))
 
 
@@ -225,16 +275,12 @@ def _optimistic(game, step):
 
 
 def _consensus(game, step, weight):
-    if weight.is_negative if isinstance(weight, Expr) else weight < 0:
-        raise ValueError(f"the weight of the consensus term must not be negative, not {weight}")
-    norm = game.field().dot(game.field()) / 2
-    pulled = Game({player: loss + weight * norm for player, loss in game.losses.items()})
-    return UpdateMap(game, "consensus", game.players, _descend(pulled, step))
+    return UpdateMap(game, "consensus", game.players, _descend(game.consensus(weight), step))
 
 
 def _momentum(game, step, momentum):
     before = _memory(game)
-    image = _descend(game, step) + momentum * (Matrix(game.players) - Matrix(before))
+    image = _descend(game, step, drift=momentum * (Matrix(game.players) - Matrix(before)))
     return UpdateMap(game, "momentum", game.players + before, image.col_join(Matrix(game.players)))
 
 

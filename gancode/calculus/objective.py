@@ -1,5 +1,6 @@
 """An adversarial objective, written once: two losses, and all that follows from them."""
 
+import functools
 from dataclasses import dataclass
 
 import sympy
@@ -7,7 +8,9 @@ from sympy import AccumBounds, Piecewise, S, Symbol, log, oo
 from sympy.core.relational import Relational
 
 from .convex import NotConvexError, minimisers, require_convex
+from .dirac import dirac_gan
 from .divergence import Divergence, divergences
+from .game import Game
 from .kinks import KINKED
 from .latex import words
 from .proof import prove, simplified
@@ -209,6 +212,24 @@ class Objective:
             weight = weight.args[0][0]  # the cases are in the order of r
         return bool(sympy.limit(weight, r, 0, "+") == 0)
 
+    def dirac(self, penalty=None) -> Game:
+        """The Dirac-GAN under this objective: the game of `theta`, where the generated samples are,
+        and `psi`, the slope of the critic t(x) = ψ·x; all data are at 0.
+
+        `penalty` maps names to weights, or is one name, whose weight is then the symbol `gamma`:
+
+        - "r1", "r2": weight/2 times the squared gradient at the data, at the generated samples;
+        - "wgan-gp": weight · (‖∇ₓt‖ − 1)² between them;
+        - "consensus": `Game.consensus`;
+        - "instance-noise": data and generated samples move by ± the weight with probability ½.
+          Near the equilibrium all noise of this variance acts alike;
+        - "clipping": the critic is put back into [−weight, weight] after each move.
+
+        Mescheder, Geiger and Nowozin (2018), section 3. Raises `UnknownNameError` for another name
+        and `ValueError` for a negative weight.
+        """
+        return dirac_gan(self, penalty)
+
     def torch(self):
         """`(critic_loss, generator_loss)`: torch functions of logits; see `gancode.losses`."""
         from ..losses import compile_objective
@@ -219,12 +240,14 @@ class Objective:
         """The theory card: all of the above, with reasons where something does not exist."""
         rows = [("critic minimises", self.critic), ("generator minimises", self.generator)]
         reasons = set()
+        divergence = functools.cache(self.divergence)
         for label, derive in (
             ("optimal critic", self.optimal_critic),
-            ("value at the optimum", self.divergence),
-            ("with f(r)", lambda: self.divergence().f),
+            ("value at the optimum", divergence),
+            ("with f(r)", lambda: divergence().f),
             ("weight of a sample", self.generator_weight),
             ("saturates as r → 0", self.saturates),
+            ("Dirac-GAN's eigenvalues", lambda: self.dirac().eigenvalues((0, 0))),
         ):
             try:
                 rows.append((label, derive()))
@@ -286,10 +309,14 @@ class Card:
 
 
 def _plain(value) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _latex(value) -> str:
     if isinstance(value, (bool, str)):
         return words(_plain(value))
+    if isinstance(value, list):
+        return r",\ ".join(map(sympy.latex, value))
     return value._latex() if isinstance(value, Divergence) else sympy.latex(value)

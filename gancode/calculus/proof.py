@@ -11,7 +11,7 @@ from random import Random
 
 import mpmath
 import sympy
-from sympy import Abs, Dummy, Integral, Max, Min, Piecewise, Rational, S, exp, log
+from sympy import Abs, Dummy, Integral, LambertW, Max, Min, Piecewise, Rational, S, exp, log
 from sympy.core.evalf import PrecisionExhausted
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
@@ -180,9 +180,12 @@ def _attack(left, right, relation, domain) -> _Refutation | int | None:
         for point in domain.points(POINTS, sorted(landmarks)):
             agreement = _agree(*compiled, relation, list(point.values()))
             if agreement is False:
-                values = [_value(side.subs(functions).doit(), point) for side in (left, right)]
+                particular = [side.subs(functions).doit() for side in (left, right)]
+                values = [_value(side, point) for side in particular]
                 if None not in values and not _holds(*values, relation):
-                    return _Refutation(point, functions, agreed)
+                    # Two sides may seem equal because an exponential is too small to be seen.
+                    if values[0] != values[1] or _largest_power(*particular, point) < 2 * DIGITS:
+                        return _Refutation(point, functions, agreed)
             agreed += agreement is True
     return agreed if evaluated else None
 
@@ -270,14 +273,19 @@ def _value(side, point):
     called false its sides are evaluated once more with as many digits as it takes.
     """
     side = side.rewrite(log) if side.has(softplus) else side
-    powers = side.atoms(exp, HyperbolicFunction)
-    if any(abs(power.args[0].subs(point)) > _EXPONENT_LIMIT for power in powers):
+    if _largest_power(side, S.Zero, point) > _EXPONENT_LIMIT:
         return None  # beside 1, exp(-10**6) would take half a million digits
     try:
         value = side.subs(point).evalf(DIGITS + 5, maxn=20 * DIGITS, strict=True)
     except (PrecisionExhausted, ValueError, TypeError, OverflowError):
         return None
     return value if value.is_number and value.is_finite else None
+
+
+def _largest_power(left, right, point):
+    """The largest modulus of an argument of an exponential in either side."""
+    powers = (left - right).rewrite(log).atoms(exp, HyperbolicFunction)
+    return max((abs(power.args[0].subs(point)) for power in powers), default=S.Zero)
 
 
 # The decision: exact strategies ----------------------------------------------------------------
@@ -317,7 +325,20 @@ def _plain(gap):
     gap = gap.replace(Max, lambda *args: _folded(args, 1)).replace(
         Min, lambda *args: _folded(args, -1)
     )
+    gap = gap.replace(LambertW, _lambert)
+    gap = gap.replace(
+        lambda e: e.is_Pow and e.exp.is_Rational and not e.exp.is_Integer,
+        lambda e: sympy.factor(e.base) ** e.exp,  # the root of a square
+    )
     return gap.replace(Abs, lambda argument: Abs(sympy.factor(argument)))
+
+
+def _lambert(argument):
+    """W(x·exp(x)) = x for positive x: W inverts just that."""
+    factors = sympy.Mul.make_args(sympy.powsimp(sympy.expand(argument)))
+    exponent = sum(factor.args[0] for factor in factors if isinstance(factor, exp))
+    x = sympy.expand(argument / exp(exponent))
+    return x if x.is_positive and sympy.expand(x - exponent) == 0 else LambertW(argument)
 
 
 def _folded(args, sign):
@@ -402,6 +423,8 @@ def _nonnegative(gap, depth=2) -> str:
     numerator, denominator = sympy.fraction(sympy.together(gap))
     if denominator.is_positive:
         gap = numerator
+    if _polynomial_keeps_sign(gap):
+        return "a polynomial without a change of sign"
     if gap.has(Abs, Piecewise, sympy.sign, sympy.Heaviside, sympy.floor):
         return ""
     for x in sorted(gap.free_symbols, key=lambda s: s.name):
@@ -409,6 +432,24 @@ def _nonnegative(gap, depth=2) -> str:
         if method:
             return method
     return ""
+
+
+def _polynomial_keeps_sign(gap) -> bool:
+    """Whether a polynomial in one symbol, with rational coefficients, is never negative: it has no
+    root of odd multiplicity inside its domain (Sturm), and one positive value."""
+    x, *others = gap.free_symbols or [None]
+    if others or not getattr(x, "is_real", False) or not gap.is_polynomial(x):
+        return False
+    polynomial = sympy.Poly(gap, x)
+    if not polynomial.domain.is_QQ and not polynomial.domain.is_ZZ:
+        return False
+    low = 0 if x.is_nonnegative else None
+    changes = sum(
+        factor.count_roots(low, None) - (low == 0 and factor.eval(0) == 0)
+        for factor, multiplicity in polynomial.sqf_list()[1]
+        if multiplicity % 2
+    )
+    return changes == 0 and any(polynomial.eval(sample) > 0 for sample in range(1, 99))
 
 
 def _positive(gap) -> str:

@@ -1,4 +1,4 @@
-"""The symbols every objective is written in, and the two functions every logit meets."""
+"""The symbols that objectives and games are written in, and the two functions of every logit."""
 
 from sympy import Function, S, Symbol, exp, log
 from sympy.core.function import ArgumentIndexError
@@ -8,6 +8,9 @@ b = Symbol("b", real=True)  # the critic's value (a logit) on a generated sample
 p = Symbol("p", positive=True)  # the data's density at a point
 q = Symbol("q", positive=True)  # the generator's density at the same point
 r = Symbol("r", positive=True)  # their ratio, r = p / q
+theta = Symbol("theta", real=True)  # the generator's parameter in a game
+psi = Symbol("psi", real=True)  # the critic's parameter in a game
+gamma = Symbol("gamma", positive=True)  # the weight of a penalty
 
 
 class softplus(Function):

@@ -1,0 +1,161 @@
+"""Densities whose logarithm is a polynomial of degree two or less on an interval, and their
+integrals in closed form.
+
+Normal, exponential and uniform distributions are of this kind, and so are all products of powers of
+their densities, which is why the divergences between them have closed forms.
+"""
+
+from dataclasses import dataclass
+
+import sympy
+from sympy import And, Expr, Interval, S, Symbol, erf, exp, oo, pi, sqrt
+
+X = Symbol("x", real=True)
+
+
+class NoClosedFormError(ValueError):
+    """No closed form was found; `Divergence.numeric` gives the number."""
+
+
+@dataclass(frozen=True)
+class Density:
+    """exp(`log`) on `support`, an interval, and zero outside; `log` is a polynomial in `X`."""
+
+    log: Expr
+    support: Interval
+
+    @classmethod
+    def of(cls, variable) -> "Density":
+        """The density of a continuous random variable of `sympy.stats`.
+
+        Raises `NoClosedFormError` where its logarithm is no polynomial of degree two or less on an
+        interval, and `ValueError` where it does not integrate to one.
+        """
+        import sympy.stats  # here: whoever made the variable has loaded it already
+
+        density = sympy.stats.density(variable)(X)
+        if isinstance(density, sympy.Piecewise):  # the branch on the support
+            density = density.args[0][0]
+        exponent = sympy.expand(sympy.expand_log(sympy.log(density), force=True))
+        support = variable.pspace.domain.set
+        known = isinstance(support, Interval) or support == S.Reals
+        if not known or _coefficients(exponent) is None:
+            raise NoClosedFormError(
+                "closed forms are known between densities exp(a·x² + b·x + c) on an interval "
+                "(normal, exponential, uniform, truncated or not); the density of "
+                f"{variable.pspace.distribution} is none. Use .numeric(log_p, log_q, grid)"
+            )
+        self = cls(exponent, Interval(support.inf, support.sup))
+        mass = sympy.simplify(Integrals().add(S.One, 0, exponent, self.support).value())
+        if mass.is_number and mass != 1:
+            raise ValueError(f"the density {density} integrates to {mass}, not to 1; normalise it")
+        return self
+
+
+class Integrals:
+    """A sum of integrals of c·L(x)ⁿ·exp(polynomial), which may be infinite.
+
+    A condition on parameters (such as λ < 2), on which the sum is finite, is collected.
+    """
+
+    def __init__(self):
+        self.total = S.Zero
+        self.conditions = set()
+
+    def add(self, coefficient, power, exponent, region, base=S.One) -> "Integrals":
+        """Add ∫ coefficient · base^power · exp(exponent) over `region`, an interval.
+
+        Raises `NoClosedFormError` where it has none, and where infinities of both signs meet.
+        """
+        if coefficient == 0:
+            return self
+        if coefficient is oo:
+            self.total = oo
+            return self
+        a, b, c = _coefficients(exponent)
+        falls = _falls(a, b, region)
+        if falls == False:  # noqa: E712
+            if not coefficient.is_positive or power % 2:
+                raise NoClosedFormError("infinities of both signs may meet in the integral")
+            self.total = oo
+        if self.total is oo:
+            return self
+        if falls != True:  # noqa: E712
+            if not coefficient.is_positive:
+                raise NoClosedFormError(f"whether the integral is finite depends on {falls}")
+            self.conditions.add(falls)
+        moments = _moments(a, b, region, sympy.degree(base, X) * power if base.has(X) else 0)
+        terms = sympy.Poly(sympy.expand(base**power), X).all_coeffs()[::-1]
+        integral = sum(term * moments[n] for n, term in enumerate(terms))
+        self.total += coefficient * exp(c) * integral
+        return self
+
+    def value(self) -> Expr:
+        """The sum; infinite where the conditions do not hold."""
+        total = sympy.simplify(sympy.logcombine(self.total) if self.total.is_number else self.total)
+        if not self.conditions or total is oo:
+            return total
+        return sympy.Piecewise((total, And(*self.conditions)), (oo, True))
+
+
+def certain(condition, about) -> bool:
+    """A condition as a truth value. Raises `NoClosedFormError` where the symbols leave it open."""
+    if condition not in (S.true, S.false):
+        raise NoClosedFormError(
+            f"where {about} lies depends on its symbols; declare more of them (positive=True, …)"
+        )
+    return condition == True  # noqa: E712
+
+
+def _coefficients(polynomial):
+    """(a, b, c) of a·x² + b·x + c, or None."""
+    if not polynomial.is_polynomial(X) or sympy.degree(polynomial, X) > 2:
+        return None
+    return tuple(sympy.simplify(polynomial.coeff(X, n)) for n in (2, 1, 0))
+
+
+def _falls(a, b, region):
+    """Whether exp(a·x² + b·x) is integrable over `region`: true, false, or a condition."""
+    if region.inf.is_finite and region.sup.is_finite:
+        return S.true
+    if region.inf.is_finite or region.sup.is_finite:
+        slope = b if region.sup is oo else -b
+        return (a < 0) if a != 0 else (slope < 0)
+    return S.false if a == 0 else (a < 0)
+
+
+def _moments(a, b, region, order) -> list[Expr]:
+    """∫ xⁿ·exp(a·x² + b·x) over `region` for n = 0, …, order, by parts from the lowest one."""
+    low, high = region.inf, region.sup
+
+    def edge(n):
+        """The change of xⁿ·exp(a·x² + b·x) over the region; it vanishes at infinity."""
+        terms = [
+            x**n * exp(a * x**2 + b * x) if x.is_finite else S.Zero for x in (high, low)
+        ]  # 0**0 is 1
+        return terms[0] - terms[1]
+
+    moments = []
+    for n in range(order + 1):
+        if a == 0 and b == 0:
+            moment = (high ** (n + 1) - low ** (n + 1)) / (n + 1)
+        elif a == 0:
+            moment = (edge(n) - (n * moments[n - 1] if n else 0)) / b
+        elif n == 0:
+            moment = _bell(a, b, low, high)
+        else:
+            rest = (n - 1) * moments[n - 2] if n > 1 else 0
+            moment = (edge(n - 1) - rest - b * moments[n - 1]) / (2 * a)
+        moments.append(moment)
+    return moments
+
+
+def _bell(a, b, low, high):
+    """∫ exp(a·x² + b·x) over (low, high), by completing the square."""
+    if not a.is_negative and low.is_finite and high.is_finite:
+        raise NoClosedFormError(
+            f"the sign of {a}, a coefficient of x² in an exponent, is not known"
+        )
+    width = sqrt(-a)
+    ends = [erf(width * (x - b / (-2 * a))) if x.is_finite else sympy.sign(x) for x in (high, low)]
+    return sqrt(pi) / (2 * width) * exp(-(b**2) / (4 * a)) * (ends[0] - ends[1])
