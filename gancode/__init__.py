@@ -15,6 +15,7 @@ _MODULES = (
     "networks",
     "penalties",
     "plots",
+    "schedules",
     "training",
     "verdict",
 )

@@ -4,10 +4,12 @@ The two choices are independent, as in LynnHo's `gradient_penalty.py`, so a new 
 pair, and a new place or a new norm is one function.
 """
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
+
+from .schedules import schedule
 
 
 def _real(real, generated, generator):
@@ -24,6 +26,13 @@ def _between(real, generated, generator):
     return torch.lerp(real, generated, torch.rand(shape, generator=generator).to(real))
 
 
+def _around(real, generated, generator):
+    """The data with normal noise of half their standard deviation (Kodali et al. 2017, whose noise
+    has any size)."""
+    noise = torch.randn(real.shape, generator=generator).to(real)
+    return real + 0.5 * real.std(correction=0) * noise
+
+
 def _zero_centred(norm):
     """½‖∇D‖², the regulariser of Mescheder et al. 2018 without its weight γ."""
     return norm.square() / 2
@@ -34,12 +43,19 @@ def _one_centred(norm):
     return (norm - 1).square()
 
 
-WHERE = {"real": _real, "generated": _generated, "between": _between}
-NORM = {"zero-centred": _zero_centred, "one-centred": _one_centred}
+def _one_sided(norm):
+    """max(0, ‖∇D‖ − 1)²: slopes below one cost nothing (Gulrajani et al. 2017, section 4)."""
+    return (norm - 1).relu().square()
+
+
+WHERE = {"real": _real, "generated": _generated, "between": _between, "around": _around}
+NORM = {"zero-centred": _zero_centred, "one-centred": _one_centred, "one-sided": _one_sided}
 NAMED = {
     "r1": ("real", "zero-centred"),
     "r2": ("generated", "zero-centred"),
     "wgan-gp": ("between", "one-centred"),
+    "wgan-lp": ("between", "one-sided"),
+    "dragan": ("around", "one-centred"),
 }
 
 
@@ -47,29 +63,44 @@ NAMED = {
 class Penalty:
     """weight · E[norm(‖∇ₓD(x)‖)] over the points x of `where`.
 
-    `where` is "real", "generated" or "between"; `norm` is "zero-centred" or "one-centred". The
-    zero-centred norm carries the ½ of Mescheder et al. 2018, so the weight is their γ. Raises
-    ValueError for an unknown choice and for a weight that is negative or not finite.
+    `where` is "real", "generated", "between" or "around"; `norm` is "zero-centred", "one-centred"
+    or "one-sided". The zero-centred norm carries the ½ of Mescheder et al. 2018, so the weight is
+    their γ. The weight is a number, or a schedule over the run (see `gancode.schedules`).
+
+    With `every` = k the penalty is taken at steps 1, k + 1, 2k + 1, … only, with k times its
+    weight: the same mean at a fraction of the cost (Karras et al. 2020, section 3.1).
+
+    Raises ValueError for an unknown choice, for a weight that is negative or not finite, and for
+    an `every` that is no positive integer.
     """
 
     where: str
     norm: str
-    weight: float
+    weight: float | Callable[[float], float]
+    every: int = 1
+    _schedule: Callable[[float], float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        for field, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORM)]:
+        for name, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORM)]:
             if value not in allowed:
-                raise ValueError(f"unknown {field} {value!r}; the choices are {', '.join(allowed)}")
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(
-                f"the weight of a penalty must be finite and not negative, not {self.weight}"
-            )
+                raise ValueError(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
+        weight = schedule("the weight of a penalty", self.weight)
+        object.__setattr__(self, "_schedule", weight)  # the class is frozen
+        if not (isinstance(self.every, int) and self.every > 0):
+            raise ValueError(f"every={self.every!r} must be a positive integer")
+
+    def weight_at(self, step, progress):
+        """What the mean norm is multiplied with at a step; zero where the step is left out."""
+        if (step - 1) % self.every:
+            return 0.0
+        return self.every * self._schedule(progress)
 
 
 def parse(penalties):
-    """A list of `Penalty` from strings such as "r1=1" and `Penalty` objects, or from one of them.
+    """A list of `Penalty` from strings and `Penalty` objects, or from one of them.
 
-    Raises ValueError for a string that is not a known name, "=", and a weight.
+    A string is a name, "=", and a weight, which may be a schedule: "r1=1", "r1=10..0.1". What
+    follows "@" is `every`: "r1=1@16". Raises ValueError for any other string.
     """
     if isinstance(penalties, (str, Penalty)):
         penalties = [penalties]
@@ -77,29 +108,42 @@ def parse(penalties):
 
 
 def _parse_one(text):
-    name, equals, weight = str(text).partition("=")
+    name, _, rest = str(text).partition("=")
+    weight, at, every = rest.partition("@")
     name = name.strip()
     if name not in NAMED:
         raise ValueError(f"unknown penalty {text!r}; the names are {', '.join(NAMED)}")
     try:
-        return Penalty(*NAMED[name], weight=float(weight))
+        every = int(every) if at else 1
+        return Penalty(*NAMED[name], schedule("the weight", weight), every)
     except ValueError as error:
         raise ValueError(
-            f"penalty {text!r} needs a weight, finite and not negative, as in '{name}=1'"
+            f"penalty {text!r} needs a weight, finite and not negative, as in '{name}=1'; two for "
+            f"one that falls, as in '{name}=10..0.1'; and '@16' after it for every 16th step"
         ) from error
 
 
-def gradient_penalty(discriminator, real, generated, penalties, generator=None):
+def gradient_penalty(
+    discriminator, real, generated, penalties, generator=None, *, step=1, progress=0.0
+):
     """The sum of the penalties, a scalar that can be differentiated in the discriminator's weights.
 
     `real` and `generated` have shape (n, ...); the gradient is taken in x, its norm over all axes
     of one sample. The points of all penalties go through the discriminator together: one forward
-    and one gradient, however many there are. `generator` draws the points of "between".
+    and one gradient, however many there are. `generator` draws the points of "between" and
+    "around". `step`, from 1, and `progress`, from 0 to 1, say where in the run this is; a penalty
+    that is left out, or has the weight zero, costs nothing and draws nothing.
     """
-    points = [WHERE[p.where](real, generated, generator) for p in penalties]
+    weights = [p.weight_at(step, progress) for p in penalties]
+    active = [(p, weight) for p, weight in zip(penalties, weights, strict=True) if weight]
+    if not active:
+        return real.new_zeros(())
+    points = [WHERE[p.where](real, generated, generator) for p, _ in active]
     x = torch.cat(points).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
     # vector_norm has the derivative 0 where the gradient vanishes; the root of a sum of squares
     # would have NaN there.
     norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1).split(len(real))
-    return sum(p.weight * NORM[p.norm](n).mean() for p, n in zip(penalties, norms, strict=True))
+    return sum(
+        weight * NORM[p.norm](norm).mean() for (p, weight), norm in zip(active, norms, strict=True)
+    )

@@ -147,6 +147,7 @@ def animation(fig, draw, frames, *, seconds=5.0):
     file = BytesIO()
     # One palette for all frames: then each frame is stored as what changed since the one before.
     palette = pictures[-1].quantize(32)
+    palette.putpalette([255 if level > 250 else level for level in palette.getpalette()])  # white
     first, *rest = (p.quantize(palette=palette, dither=Picture.Dither.NONE) for p in pictures)
     first.save(
         file,

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from gancode import penalties as gradient_penalties
 from gancode.data import batches, examine
+from gancode.schedules import schedule
 
 
 def seed(k):
@@ -69,7 +70,8 @@ class Run:
     - discriminator_loss, generator_loss, penalty: means over the interval; the discriminator's
       loss is that of the objective alone;
     - logits_real, logits_generated: mean over the last batch of the discriminator;
-    - discriminator_gradient, generator_gradient: Euclidean norm over all weights at the last step;
+    - discriminator_gradient, generator_gradient: Euclidean norm over all weights at the last step,
+      before it is clipped;
     - images_per_second: real samples seen by the discriminator, by the clock.
     """
 
@@ -104,6 +106,7 @@ def train(
     lr=2e-4,
     betas=(0.5, 0.999),
     discriminator_steps=1,
+    clip=None,
     average=0.999,
     seed=0,
     log_every=100,
@@ -122,6 +125,10 @@ def train(
     - penalties: strings such as "r1=1", or `Penalty` objects (see `gancode.penalties`).
     - steps or seconds, exactly one: how long. With seconds, the clock decides where the run ends,
       so only `steps` can be repeated exactly.
+    - lr: of both optimisers; a number or a schedule, such as "2e-4..2e-5" (see
+      `gancode.schedules`), read before every step.
+    - clip: the largest gradient norm, over all weights of a network, that an optimiser is given;
+      a longer gradient is shortened to it.
     - average: the decay β of the averaged generator, θ̄ ← β θ̄ + (1 − β) θ, warmed up as
       min(β, (1 + t) / (10 + t)) after t steps; buffers are copied.
     - callback: called as `callback(step, run)` after every step, with the run so far.
@@ -147,7 +154,10 @@ def train(
     batch_size = _positive_integer("batch_size", batch_size)
     discriminator_steps = _positive_integer("discriminator_steps", discriminator_steps)
     log_every = _positive_integer("log_every", log_every)
-    _positive_number("lr", lr)
+    lr = schedule("lr", lr)
+    _positive_number("lr", lr(0.0))
+    if clip is not None:
+        _positive_number("clip", clip)
     if not 0 <= average < 1:
         raise ValueError(f"average={average} must be at least 0 and below 1")
     generator, discriminator = gan.generator, gan.discriminator
@@ -158,8 +168,8 @@ def train(
         data, samples = examine(data, batch_size)
         _check_fit(gan, samples.to(device))
     # Fused: one kernel for all weights, up to a third more steps a second on small networks.
-    generator_adam = torch.optim.Adam(generator_weights, lr, betas, fused=True)
-    discriminator_adam = torch.optim.Adam(discriminator_weights, lr, betas, fused=True)
+    generator_adam = torch.optim.Adam(generator_weights, lr(0.0), betas, fused=True)
+    discriminator_adam = torch.optim.Adam(discriminator_weights, lr(0.0), betas, fused=True)
 
     rng = _seed(seed)
     gan.train()
@@ -167,12 +177,15 @@ def train(
     real_batches = batches(data, batch_size, rng)
     losses = {"discriminator_loss": [], "generator_loss": [], "penalty": []}  # of this interval
     images, interval_began = 0, time.perf_counter()
-    deadline = math.inf if seconds is None else interval_began + seconds
+    began, deadline = interval_began, interval_began + (math.inf if seconds is None else seconds)
     step, done = 0, False
     bar = tqdm(total=steps, unit="step", disable=None if progress is None else not progress)
     with bar:
         while not done:
-            step += 1
+            how_far = step / steps if steps else (time.perf_counter() - began) / seconds
+            how_far, step = min(how_far, 1.0), step + 1
+            for adam in (generator_adam, discriminator_adam):
+                adam.param_groups[0]["lr"] = lr(how_far)
 
             # The discriminator learns to tell real from generated ...
             for _ in range(discriminator_steps):
@@ -186,12 +199,20 @@ def train(
                 losses["discriminator_loss"].append(_finite(loss, "discriminator loss", step, seen))
                 if penalties:
                     penalty = gradient_penalties.gradient_penalty(
-                        discriminator, real, generated, penalties, rng
+                        discriminator,
+                        real,
+                        generated,
+                        penalties,
+                        rng,
+                        step=step,
+                        progress=how_far,
                     )
                     losses["penalty"].append(_finite(penalty, "penalty", step, seen))
                     loss = loss + penalty
                 discriminator_adam.zero_grad()
                 loss.backward()
+                if clip is not None:
+                    discriminator_norm = nn.utils.clip_grad_norm_(discriminator_weights, clip)
                 discriminator_adam.step()
                 images += len(real)
 
@@ -203,6 +224,8 @@ def train(
             losses["generator_loss"].append(_finite(loss, "generator loss", step, seen))
             generator_adam.zero_grad()
             loss.backward(inputs=generator_weights)  # and not the discriminator's: it stands still
+            if clip is not None:
+                generator_norm = nn.utils.clip_grad_norm_(generator_weights, clip)
             generator_adam.step()
 
             _move_average(run.averaged, generator, min(average, (1 + step) / (10 + step)))
@@ -210,13 +233,16 @@ def train(
             now = time.perf_counter()
             done = step == steps or now >= deadline
             if step % log_every == 0 or done:
+                if clip is None:
+                    discriminator_norm = _gradient_norm(discriminator_weights)
+                    generator_norm = _gradient_norm(generator_weights)
                 row = {
                     "step": step,
                     **{name: fmean(values) if values else 0.0 for name, values in losses.items()},
                     "logits_real": logits_real.mean().item(),
                     "logits_generated": logits_generated.mean().item(),
-                    "discriminator_gradient": _gradient_norm(discriminator_weights),
-                    "generator_gradient": _gradient_norm(generator_weights),
+                    "discriminator_gradient": float(discriminator_norm),
+                    "generator_gradient": float(generator_norm),
                     "images_per_second": images / (now - interval_began),
                 }
                 run.history.append(row)
@@ -307,7 +333,7 @@ def _move_average(averaged, generator, decay):
 
 def _gradient_norm(weights):
     norms = [torch.linalg.vector_norm(w.grad) for w in weights if w.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(norms)).item()
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 def _random_state_kept(device):

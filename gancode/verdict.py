@@ -172,9 +172,9 @@ def _row_problem(row):
         if relation[1] == "equal":
             passed = predicted == measured
         else:
-            # A prediction may read "log(4) = 1.386", a tolerance is followed by its reason.
+            # A number may read "log(4) = 1.386"; a tolerance is followed by its reason.
             predicted = float(predicted.removeprefix(_SIGN[relation[1]]).rpartition("= ")[2])
-            tolerance = float(tolerance.partition("\n")[0])
+            tolerance = float(tolerance.partition("\n")[0].rpartition("= ")[2])
             passed = _HOLDS[relation[1]](float(measured), predicted, tolerance)
     except (ValueError, KeyError, TypeError) as error:
         return f"a row cannot be read ({error}): {' | '.join(cells)}"

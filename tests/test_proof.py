@@ -176,6 +176,32 @@ def test_wrong_use(call, message):
         call()
 
 
+def test_undefined_functions_of_two_variables_are_not_taken_for_sums():
+    value = Function("V", real=True)(x, y)
+    assert prove(value.diff(x, y), -value.diff(x, y)).status == "refuted"
+    assert prove(value.diff(x, y), value.diff(y, x)).status == "proved"
+
+
+def test_an_equation_is_solved_for_the_side_that_is_one_symbol():
+    k = Symbol("k", real=True)
+    deep = sympy.tanh(x * sympy.tanh(y * sympy.tanh(t) + 1) + 2)
+    assert Domain([k, x, y, t], Eq(k, deep)).solved == {k: deep}
+    assert prove(k**2, deep**2, assumptions=Eq(deep, k)).status == "proved"
+
+
+def test_powers_with_symbols_in_the_exponent_are_not_computed_exactly():
+    s, w = sympy.symbols("s w", positive=True)
+    power = log(s ** (2 * w**2)) - 2 * w**2 * log(s)  # at 10**6: two billion digits
+    assert prove(power, 0).status == "proved"
+    assert prove(power + w, w + 1).status == "refuted"
+
+
+def test_the_root_of_a_square_and_the_inverse_of_x_exp_x():
+    assert prove(sqrt(u**2 + 2 * u + 1), u + 1).status == "proved"
+    assert prove(sympy.LambertW(exp(1 / u) / u), 1 / u).status == "proved"
+    assert prove(sympy.LambertW(exp(1 / u) / u), u).status == "refuted"
+
+
 def test_a_strict_inequality_is_not_refuted_by_an_exponential_too_small_to_see():
     assert prove(-softplus(x), 0, "<").status == "proved"
     assert prove(-softplus(x * y) - log(2), -log(2), "<").status == "proved"

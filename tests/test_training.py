@@ -40,7 +40,25 @@ def same(left, right):
     return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
 
 
-def by_hand(gan, x, steps, batch_size, *, discriminator_steps=1, wgan_gp=0.0, average=0.999):
+def shorten(network, limit):
+    weights = [w for w in network.parameters() if w.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack([w.grad.norm() for w in weights]))
+    for weight in weights if limit < math.inf else []:
+        weight.grad *= (limit / (norm + 1e-6)).clamp(max=1.0)
+
+
+def by_hand(
+    gan,
+    x,
+    steps,
+    batch_size,
+    *,
+    discriminator_steps=1,
+    wgan_gp=0.0,
+    average=0.999,
+    lr=lambda s: 2e-4,
+    clip=math.inf,
+):
     """The loop of `gancode.train`, written out for the non-saturating loss."""
     rng = gancode.seed(7)
     G, D = gan.generator.train(), gan.discriminator.train()
@@ -50,6 +68,8 @@ def by_hand(gan, x, steps, batch_size, *, discriminator_steps=1, wgan_gp=0.0, av
     epochs = (torch.randperm(len(x), generator=rng).split(batch_size) for _ in itertools.count())
     indices = itertools.chain.from_iterable(epochs)
     for step in range(1, steps + 1):
+        for adam in (adam_g, adam_d):
+            adam.param_groups[0]["lr"] = lr((step - 1) / steps)
         for _ in range(discriminator_steps):
             real = x[next(indices)]
             with torch.no_grad():
@@ -64,10 +84,12 @@ def by_hand(gan, x, steps, batch_size, *, discriminator_steps=1, wgan_gp=0.0, av
                 loss = loss + wgan_gp * (norm - 1).square().mean()
             adam_d.zero_grad()
             loss.backward()
+            shorten(D, clip)
             adam_d.step()
         loss = F.softplus(-D(G(torch.randn(len(real), gan.latent_dim, generator=rng)))).mean()
         adam_g.zero_grad()
         loss.backward()
+        shorten(G, clip)
         adam_g.step()
         with torch.no_grad():
             decay = min(average, (1 + step) / (10 + step))
@@ -85,6 +107,10 @@ def by_hand(gan, x, steps, batch_size, *, discriminator_steps=1, wgan_gp=0.0, av
         (
             {"discriminator_steps": 2, "wgan_gp": 10.0, "average": 0.5},
             {"discriminator_steps": 2, "penalties": "wgan-gp=10", "average": 0.5},
+        ),
+        (
+            {"lr": lambda s: 1e-3 * (1e-2) ** s, "clip": 0.05},
+            {"lr": "1e-3..1e-5", "clip": 0.05},
         ),
     ],
 )
@@ -251,6 +277,10 @@ BAD = [
     ({"penalties": "r3=1"}, "unknown penalty 'r3=1'; the names are r1, r2, wgan-gp"),
     ({"penalties": ["r1"]}, "'r1' needs a weight"),
     ({"penalties": ["r1=-1"]}, "needs a weight, finite and not negative"),
+    ({"penalties": ["r1=1@x"]}, "'@16' after it for every 16th step"),
+    ({"lr": "1e-3..0"}, "joins two positive numbers|is no number"),
+    ({"lr": [1e-3]}, "neither a number nor a function of progress"),
+    ({"clip": 0}, "clip=0 must be positive"),
     ({"steps": None}, "exactly one of steps and seconds"),
     ({"seconds": 1.0}, "exactly one of steps and seconds"),
     ({"steps": 0}, "steps=0 must be a positive integer"),
@@ -259,8 +289,8 @@ BAD = [
     ({"steps": None, "seconds": -1}, "seconds=-1 must be positive"),
     ({"batch_size": 0}, "batch_size=0 must be"),
     ({"batch_size": 11}, "batch_size=11 is larger than the data set, which has 10"),
-    ({"lr": 0}, "lr=0 must be positive"),
-    ({"lr": math.nan}, "lr=nan must be positive"),
+    ({"lr": 0}, "lr=0.0 must be positive"),
+    ({"lr": math.nan}, "lr must be finite and not negative, not nan"),
     ({"betas": (0.5, 1.0)}, "beta"),
     ({"average": 1.0}, "average=1.0 must be"),
     ({"discriminator_steps": 0}, "discriminator_steps=0"),
@@ -361,6 +391,53 @@ def test_wgan_gp_looks_at_one_uniform_point_of_each_segment():
     assert abs(t.var() - 1 / 12) < 0.01
 
 
+def test_one_sided_penalties_leave_small_slopes_alone():
+    critic, real = Quadratic(1.0), torch.tensor([[0.5, 0.0], [3.0, 0.0]])
+    penalty = gradient_penalty(critic, real, real, [Penalty("real", "one-sided", 2.0)])
+    assert penalty.item() == 2 * (3 - 1) ** 2 / 2
+
+
+def test_around_the_data_means_half_a_standard_deviation_away():
+    seen = []
+
+    class Watch(Quadratic):
+        def forward(self, x):
+            seen.append(x)
+            return super().forward(x)
+
+    real = 3 * torch.randn(20000, 2, generator=torch.Generator().manual_seed(1))
+    rng = torch.Generator().manual_seed(0)
+    gradient_penalty(Watch(1.0), real, real, parse("dragan=1"), rng)
+    noise = seen[0] - real
+    assert abs(noise.std() / (0.5 * real.std()) - 1) < 5 / math.sqrt(2 * noise.numel())
+    assert abs((noise * real).mean()) < 5 * 1.5 * 3 / math.sqrt(noise.numel())
+
+
+def test_a_lazy_penalty_has_the_same_mean_and_costs_nothing_in_between():
+    critic, real = Quadratic(1.7), torch.ones(4, 2)
+    always, lazy = parse("r1=3"), parse("r1=3@4")
+    whole = gradient_penalty(critic, real, real, always)
+    values = [gradient_penalty(critic, real, real, lazy, step=k) for k in range(1, 9)]
+    assert [bool(value) for value in values] == [True, False, False, False] * 2
+    torch.testing.assert_close(sum(values) / 8, whole)
+    rng = torch.Generator().manual_seed(0)
+    state = rng.get_state()
+    gradient_penalty(critic, real, real, parse("wgan-gp=1@4"), rng, step=2)
+    assert torch.equal(rng.get_state(), state)  # what is left out draws nothing
+
+
+def test_a_weight_may_follow_a_schedule():
+    critic, real = Quadratic(1.7), torch.ones(4, 2)
+    one = gradient_penalty(critic, real, real, parse("r1=1"))
+    for progress, weight in ((0.0, 10), (0.5, 1), (1.0, 0.1)):
+        value = gradient_penalty(critic, real, real, parse("r1=10..0.1"), progress=progress)
+        torch.testing.assert_close(value, weight * one)
+    gan, seen = make_gan(), []
+    penalty = Penalty("real", "zero-centred", lambda s: seen.append(s) or s)
+    gancode.train(gan, make_images(), steps=4, batch_size=4, penalties=[penalty])
+    assert seen[-4:] == [0.0, 0.25, 0.5, 0.75]
+
+
 def test_a_flat_critic_has_a_finite_penalty_gradient():
     critic = Quadratic(0.0)
     real = torch.ones(4, 2)
@@ -377,6 +454,8 @@ def test_a_flat_critic_has_a_finite_penalty_gradient():
         (("real", "two", 1.0), "unknown norm 'two'; the choices are zero-centred, one-centred"),
         (("real", "one-centred", -1.0), "not negative, not -1.0"),
         (("real", "one-centred", math.inf), "finite"),
+        (("real", "one-centred", lambda s: 0.5 - s), "not negative, not -0.5 at progress 1"),
+        (("real", "one-centred", 1.0, 0), "every=0 must be a positive integer"),
     ],
 )
 def test_a_penalty_that_is_none_is_refused(arguments, message):

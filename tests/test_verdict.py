@@ -118,6 +118,13 @@ def test_a_mark_must_follow_from_the_numbers_even_under_a_right_checksum(old, ne
     assert "mark ✓" in problem and row in problem
 
 
+def test_a_tolerance_may_be_an_expression():
+    page = Verdict().near("x", 1, 1.01, sympy.sqrt(3) / 75, because="y")._repr_html_()
+    assert check_html(page) == []
+    (problem,) = check_html(resealed(page.replace("= 0.02309", "= 0.00309")))
+    assert "mark ✓" in problem
+
+
 def test_a_table_without_checksum_or_with_an_unreadable_row_is_a_problem():
     page = example()._repr_html_()
     assert "no checksum" in check_html(re.sub(' data-crc="[^"]*"', "", page))[0]

@@ -92,7 +92,7 @@ class Integrals:
 
     def value(self) -> Expr:
         """The sum; infinite where the conditions do not hold."""
-        total = sympy.simplify(sympy.logcombine(self.total) if self.total.is_number else self.total)
+        total = sympy.simplify(self.total)
         if not self.conditions or total is oo:
             return total
         return sympy.Piecewise((total, And(*self.conditions)), (oo, True))

@@ -139,7 +139,9 @@ class Divergence:
         if kinds == {True, False}:
             raise TypeError("one distribution is discrete and the other continuous")
         divide = self._sum if kinds == {True} else self._integral
-        return sympy.simplify(self.scale * divide(first, second) + self.offset)
+        value = sympy.simplify(self.scale * divide(first, second) + self.offset)
+        # simplify turns s·log(t) into log(t**s)
+        return value if value.is_number else sympy.expand_log(value)
 
     def _sum(self, first, second):
         mass = [sympy.stats.density(variable).dict for variable in (first, second)]

@@ -71,8 +71,7 @@ class Domain:
         if not isinstance(relation, Eq):
             self.relations.append(relation)
             return
-        for symbol in sorted(relation.free_symbols, key=lambda symbol: symbol.name):
-            values = solve(relation, symbol)
+        for symbol, values in _solutions(relation):
             if len(values) == 1:
                 self.solved = {s: v.subs(symbol, values[0]) for s, v in self.solved.items()}
                 self.solved[symbol] = values[0]
@@ -211,6 +210,15 @@ class Domain:
             and not bounds.right_open
             and not symbol.is_integer
         ]
+
+
+def _solutions(equation):
+    """Each symbol of an equation with its solutions; a side that is one symbol is solved for."""
+    for symbol, value in (equation.args, equation.args[::-1]):
+        if isinstance(symbol, Symbol) and symbol not in value.free_symbols:
+            yield symbol, [value]
+    for symbol in sorted(equation.free_symbols, key=lambda symbol: symbol.name):
+        yield symbol, solve(equation, symbol)
 
 
 def simplify_on(expr, symbol: Symbol, where):

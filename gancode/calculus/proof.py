@@ -211,11 +211,13 @@ def _instances(left, right):
                 len(f.args) for f in (left - right).atoms(AppliedUndef) if f.func == function
             )
             xs = sympy.symbols(f"x1:{arity + 1}", real=True)
-            weights = [Rational(random.randint(-9, 9) or 1, 7) for _ in range(3 * arity + 1)]
+            weights = [Rational(random.randint(-9, 9) or 1, 7) for _ in range(3 * arity + 2)]
             value = weights[-1] + sum(
                 weights[3 * i] * x + weights[3 * i + 1] * x**2 + weights[3 * i + 2] * sympy.sin(x)
                 for i, x in enumerate(xs)
             )
+            if arity > 1:  # no sum of functions of one variable each
+                value += weights[-2] * sympy.Mul(*xs) + sympy.sin(sum(xs))
             positive = function(*xs).is_positive
             functions[function] = sympy.Lambda(xs, 1 / (1 + exp(-value)) if positive else value)
         yield functions
@@ -283,9 +285,13 @@ def _value(side, point):
 
 
 def _largest_power(left, right, point):
-    """The largest modulus of an argument of an exponential in either side."""
-    powers = (left - right).rewrite(log).atoms(exp, HyperbolicFunction)
-    return max((abs(power.args[0].subs(point)) for power in powers), default=S.Zero)
+    """The largest modulus of an argument of an exponential in either side: x·log(a) in aˣ."""
+    both = (left - right).rewrite(log)
+    arguments = [power.args[0].subs(point) for power in both.atoms(exp, HyperbolicFunction)]
+    for power in both.atoms(sympy.Pow):
+        if power.exp.free_symbols:
+            arguments.append(power.exp.subs(point) * sympy.N(log(power.base.subs(point))))
+    return max((abs(argument) for argument in arguments), default=S.Zero)
 
 
 # The decision: exact strategies ----------------------------------------------------------------
@@ -328,9 +334,14 @@ def _plain(gap):
     gap = gap.replace(LambertW, _lambert)
     gap = gap.replace(
         lambda e: e.is_Pow and e.exp.is_Rational and not e.exp.is_Integer,
-        lambda e: sympy.factor(e.base) ** e.exp,  # the root of a square
+        lambda e: _factored(e.base) ** e.exp,  # the root of a square
     )
-    return gap.replace(Abs, lambda argument: Abs(sympy.factor(argument)))
+    return gap.replace(Abs, lambda argument: Abs(_factored(argument)))
+
+
+def _factored(expr):
+    """`sympy.factor`, but for complex or long expressions, with which it takes minutes."""
+    return expr if expr.has(sympy.I) or expr.count_ops() > _CALCULUS_LIMIT else sympy.factor(expr)
 
 
 def _lambert(argument):

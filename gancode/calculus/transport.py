@@ -16,7 +16,7 @@ from .kinks import between
 
 @dataclass(frozen=True)
 class Potential:
-    """A function t(`symbol`) = `expr` with |t′| ≤ 1, and `value` = E_first[t] − E_second[t].
+    """A function t(`symbol`) = `expr` of slope at most 1, and `value` = E_first[t] − E_second[t].
 
     Any such function bounds W₁ from below (Kantorovich and Rubinstein); this one reaches it.
     """
