@@ -28,8 +28,18 @@ def compile_objective(objective: Objective) -> tuple[Callable, Callable]:
 
     `critic_loss(real, generated)` and `generator_loss(generated)` take tensors of logits of any
     shape and float dtype, and return the mean loss, a scalar. Real and generated batches may differ
-    in size. Raises `ObjectiveError` for a function that has no torch counterpart here.
+    in size. Of a paired objective both are functions of `(real, generated)`, of equal size: the
+    k-th of one is paired with the k-th of the other. Raises `ObjectiveError` for a function that
+    has no torch counterpart here.
     """
+    if objective.paired:
+        critic, generator = (
+            _compile(expr, (a, b)) for expr in (objective.critic, objective.generator)
+        )
+        return (
+            lambda real, generated: critic(real, generated).mean(),
+            lambda real, generated: generator(real, generated).mean(),
+        )
     real, generated, generator = (
         _compile(expr, symbol)
         for expr, symbol in (
@@ -48,7 +58,7 @@ def compile_objective(objective: Objective) -> tuple[Callable, Callable]:
     return critic_loss, generator_loss
 
 
-def _compile(expr, symbol) -> Callable:
+def _compile(expr, symbols) -> Callable:
     import torch
     from torch.nn.functional import softplus as torch_softplus
 
@@ -69,7 +79,7 @@ def _compile(expr, symbol) -> Callable:
             f"{', '.join(names)}, max, min and abs"
         )
     constants = [e for e in expr.atoms(Function, Pow) if e.is_number]
-    return sympy.lambdify(symbol, expr.subs({c: c.evalf(17) for c in constants}), modules=[names])
+    return sympy.lambdify(symbols, expr.subs({c: c.evalf(17) for c in constants}), modules=[names])
 
 
 def stable(expr) -> sympy.Expr:

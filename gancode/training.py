@@ -143,7 +143,7 @@ def train(
     together; and FloatingPointError, naming step and quantity, as soon as a loss is NaN or
     infinite.
     """
-    critic_loss, generator_loss = _losses(objective)
+    critic_loss, generator_loss, paired = _losses(objective)
     penalties = gradient_penalties.parse(penalties)
     if (steps is None) == (seconds is None):
         raise ValueError(f"give exactly one of steps and seconds, not {steps=} and {seconds=}")
@@ -218,8 +218,12 @@ def train(
 
             # ... and the generator learns to be taken for real.
             generated = generator(gan.latents(len(real), rng))
-            logits = discriminator(generated)
-            loss = generator_loss(logits)
+            if paired:  # the loss compares each with a real one
+                logits = discriminator(torch.cat([real, generated]))
+                loss = generator_loss(*logits.chunk(2))
+            else:
+                logits = discriminator(generated)
+                loss = generator_loss(logits)
             seen = {"generated batch": generated, "logits": logits}
             losses["generator_loss"].append(_finite(loss, "generator loss", step, seen))
             generator_adam.zero_grad()
@@ -265,7 +269,7 @@ def _losses(objective):
             f"the objective must be a name in gancode.calculus.catalog or an Objective, "
             f"not {type(objective).__name__}"
         )
-    return objective.torch()
+    return *objective.torch(), objective.paired
 
 
 def _check_fit(gan, samples):

@@ -202,6 +202,12 @@ def test_the_root_of_a_square_and_the_inverse_of_x_exp_x():
     assert prove(sympy.LambertW(exp(1 / u) / u), u).status == "refuted"
 
 
+def test_the_second_derivative_of_a_kink_is_no_obstacle():
+    bent = -log(Abs(y - x))
+    assert prove(bent.diff(x, 2), bent.diff(x) ** 2)
+    assert prove(bent.diff(x, 2), 2 * bent.diff(x) ** 2).status == "refuted"
+
+
 def test_a_strict_inequality_is_not_refuted_by_an_exponential_too_small_to_see():
     assert prove(-softplus(x), 0, "<").status == "proved"
     assert prove(-softplus(x * y) - log(2), -log(2), "<").status == "proved"

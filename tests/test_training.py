@@ -125,6 +125,26 @@ def test_train_is_the_loop_written_by_hand_bit_for_bit(by_hand_options, options)
     assert not same(numbers(run.averaged), numbers(gan.generator))
 
 
+def test_a_loss_on_pairs_meets_each_generated_sample_with_a_real_one():
+    x, gan = make_images(4), make_gan()
+    expected = copy.deepcopy(gan)
+    gancode.train(gan, x, objective="relativistic", steps=2, batch_size=4, seed=7)
+    rng = gancode.seed(7)
+    G, D = expected.generator.train(), expected.discriminator.train()
+    adams = [torch.optim.Adam(m.parameters(), 2e-4, (0.5, 0.999), fused=True) for m in (D, G)]
+    for _ in range(2):
+        real = x[torch.randperm(4, generator=rng)]
+        for player, adam in zip("DG", adams, strict=True):
+            fake = G(torch.randn(4, gan.latent_dim, generator=rng))
+            fake = fake.detach() if player == "D" else fake
+            on_real, on_fake = D(torch.cat([real, fake])).chunk(2)
+            gap = on_fake - on_real if player == "D" else on_real - on_fake
+            adam.zero_grad()
+            F.softplus(gap).mean().backward()
+            adam.step()
+    assert same(numbers(gan), numbers(expected))
+
+
 def trained(seed=0, **options):
     gan = make_gan()
     gancode.train(gan, make_images(), steps=3, batch_size=4, seed=seed, **options)

@@ -23,6 +23,7 @@ _ENTRIES = {
     ),
     "exponential": (exp(-a) + exp(b), exp(-b), "Nowozin et al. 2016, squared Hellinger, in logits"),
     "hinge": (Max(0, 1 - a) + Max(0, 1 + b), -b, "Lim and Ye 2017; Miyato et al. 2018"),
+    "relativistic": (softplus(b - a), softplus(a - b), "Jolicoeur-Martineau 2019, on pairs"),
     "wasserstein": (-a + b, -b, "Arjovsky, Chintala and Bottou 2017"),
 }
 

@@ -4,9 +4,10 @@ All data sit at 0, all generated samples at θ, and the critic is the line t(x) 
 gradient ψ everywhere (Mescheder, Geiger and Nowozin 2018, definition 2.1).
 """
 
+import itertools
 from collections.abc import Mapping
 
-from sympy import Abs, Expr, Rational, S
+from sympy import Abs, Expr, S
 
 from .game import Game, require_weight
 from .registry import UnknownNameError
@@ -25,10 +26,9 @@ def dirac_gan(objective, penalty: str | Mapping | None = None) -> Game:
     """The Dirac-GAN under an objective and its penalties; see `Objective.dirac`."""
     weights = _weights(penalty)
     noise = weights.get("instance-noise", S.Zero)
-    critic = _mean(objective.real_loss, a, S.Zero, noise)
-    critic += _mean(objective.generated_loss, b, theta, noise)
+    critic = _mean(objective.critic, noise)
     critic += sum(weights[name] * term for name, term in _ON_CRITIC.items() if name in weights)
-    generator = _mean(objective.generator, b, theta, noise)
+    generator = _mean(objective.generator, noise)
     clip = {psi: weights["clipping"]} if "clipping" in weights else None
     game = Game({theta: generator, psi: critic}, clip)
     return game.consensus(weights["consensus"]) if "consensus" in weights else game
@@ -46,7 +46,9 @@ def _weights(penalty) -> dict[str, Expr]:
     return {name: require_weight(name, weight) for name, weight in pairs.items()}
 
 
-def _mean(loss, argument, x, noise) -> Expr:
-    """The mean of `loss` at the critic's value on x ± noise, each with probability ½."""
-    values = {psi * (x + noise), psi * (x - noise)}
-    return sum(loss.subs(argument, value) for value in values) * Rational(1, len(values))
+def _mean(loss, noise) -> Expr:
+    """The mean of `loss`, with the data at ± noise and the generated samples at θ ± noise, each
+    with probability ½ and independent of each other."""
+    moves = {noise, -noise}
+    pairs = list(itertools.product(moves, moves))
+    return sum(loss.subs({a: psi * x, b: psi * (theta + y)}) for x, y in pairs) / len(pairs)

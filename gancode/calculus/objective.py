@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 
 import sympy
-from sympy import AccumBounds, Piecewise, S, Symbol, log, oo
+from sympy import AccumBounds, Dummy, Piecewise, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
 
 from .convex import NotConvexError, minimisers, require_convex
@@ -27,11 +27,16 @@ class Objective:
     """A critic's loss and a generator's loss, both to be minimised.
 
     `critic` is a SymPy expression in `a` and `b`, the critic's values (logits) on a real and on a
-    generated sample, of the form L_real(a) + L_generated(b); `generator` is one in `b`. The value
-    that the critic maximises is minus its loss, averaged over the data and the generator.
-    `real_loss` and `generated_loss` are the two terms, L_real(a) and L_generated(b).
+    generated sample. The value that the critic maximises is minus its loss, averaged over the data
+    and the generator.
 
-    Raises `ObjectiveError` for expressions with other symbols or that cannot be split.
+    Most losses are L_real(a) + L_generated(b), with a `generator` in `b`; `real_loss` and
+    `generated_loss` are the two terms. A loss that mixes `a` and `b` is `paired`: it is averaged
+    over pairs of a real and a generated sample, and the generator's loss may hold both as well
+    (Jolicoeur-Martineau 2019). Of such an objective there is no theory point by point, since every
+    critic's value meets every other.
+
+    Raises `ObjectiveError` for expressions with other symbols.
     """
 
     def __init__(self, critic, generator, name: str = "", source: str = ""):
@@ -40,32 +45,32 @@ class Objective:
         self.critic, self.generator = map(sympy.sympify, (critic, generator))
         self.name, self.source = name, source
         self._check_symbols("critic", self.critic, {a, b})
-        self._check_symbols("generator", self.generator, {b})
         if not {a, b} <= self.critic.free_symbols:
             raise ObjectiveError(
                 f"the critic's loss must depend on both a (its value on a real sample) and b (on a "
                 f"generated one); {self.critic} does not"
             )
+        constant, rest = sympy.expand(self.critic).as_independent(a, b, as_Add=True)
+        generated, real = rest.as_independent(a, as_Add=True)
+        self.paired = real.has(b)
+        self._check_symbols("generator", self.generator, {a, b} if self.paired else {b})
         if b not in self.generator.free_symbols:
             raise ObjectiveError(
                 f"the generator's loss must depend on b, the critic's value on a generated sample; "
                 f"{self.generator} does not"
             )
-        constant, rest = sympy.expand(self.critic).as_independent(a, b, as_Add=True)
-        generated, real = rest.as_independent(a, as_Add=True)
-        if real.has(b):
-            raise ObjectiveError(
-                f"the critic's loss {self.critic} mixes a and b in {real}; "
-                "only losses of the form L_real(a) + L_generated(b) can be analysed"
-            )
-        self.real_loss, self.generated_loss = real, generated + constant
-        self._real, self._generated = real.subs(a, _T), self.generated_loss.subs(b, _T)
+        if not self.paired:
+            self.real_loss, self.generated_loss = real, generated + constant
+            self._real, self._generated = real.subs(a, _T), self.generated_loss.subs(b, _T)
         self._solution = None
 
     @classmethod
     def zero_sum(cls, critic, name: str = "", source: str = "") -> "Objective":
         """The game in which the generator loses what the critic wins: it minimises -L_generated."""
-        return cls(critic, -cls(critic, b).generated_loss, name, source)
+        separable = cls(critic, b)
+        if separable.paired:
+            return cls(critic, -separable.critic, name, source)
+        return cls(critic, -separable.generated_loss, name, source)
 
     @staticmethod
     def _check_symbols(which, expr, allowed):
@@ -87,6 +92,12 @@ class Objective:
         """Pairs (critic's value, set of r): the minimisers of r·L_real(t) + L_generated(t)."""
         if self._solution is not None:
             return self._solution
+        if self.paired:
+            raise ObjectiveError(
+                f"the critic's loss {self.critic} mixes a and b: at its optimum the critic's value "
+                "at one point depends on those at all others, so nothing follows from p and q at "
+                "that point alone"
+            )
         try:
             require_convex(self._real, _T)
             require_convex(self._generated, _T)
@@ -134,9 +145,26 @@ class Objective:
 
         Unique: the loss is proved convex, with positive curvature at the minimum. Where a whole
         interval is optimal for one ratio p/q (hinge, at p = q), the answer is a `Piecewise` that
-        holds the interval as `AccumBounds`. Raises `ObjectiveError` where there is none.
+        holds the interval as `AccumBounds`.
+
+        A paired loss ℓ(a − b) does not see a constant added to t, so its critic is one of many. It
+        is t = log(p/q)/k where ℓ′(d) = e^(−k·d)·ℓ′(−d), as for the logistic loss with k = 1: then
+        the first-order condition holds pair by pair. Raises `ObjectiveError` where there is none.
         """
+        if self.paired:
+            return self._critic_on_pairs()
         return self._in_densities(self._critic_in_ratio())
+
+    def _critic_on_pairs(self):
+        gap = Dummy("d", real=True)
+        loss = self.critic.subs(a, b + gap).rewrite(log)
+        slope = loss.diff(gap)
+        if prove(loss.diff(b), 0).status == "proved" and prove(loss.diff(gap, 2), 0, ">="):
+            odds = sympy.simplify(sympy.expand_log(log(simplified(slope / slope.subs(gap, -gap)))))
+            rate = sympy.simplify(-odds.diff(gap))
+            if rate.is_positive and prove(slope, exp(-rate * gap) * slope.subs(gap, -gap)):
+                return log(p / q) / rate
+        return self._in_densities(self._critic_in_ratio())  # says why there is none
 
     def _critic_in_ratio(self):
         return _cases(self._minimisers())
@@ -152,10 +180,9 @@ class Objective:
 
     def value(self) -> sympy.Expr:
         """The critic's value at its optimum, per unit of q, as a function of `r`: convex."""
+        minimisers = self._single_valued()
         loss = r * self._real + self._generated
-        cases = [
-            (-loss.subs(_T, value).rewrite(log), where) for value, where in self._single_valued()
-        ]
+        cases = [(-loss.subs(_T, value).rewrite(log), where) for value, where in minimisers]
         return simplified(_cases(cases), 60)
 
     def divergence(self) -> Divergence:
@@ -199,7 +226,7 @@ class Objective:
         exist.
         """
         slope = -sympy.diff(self.generator.rewrite(log), b)
-        if not slope.has(b):
+        if not slope.has(a, b):
             return slope
         return _cases(
             [(simplified(slope.subs(b, value)), where) for value, where in self._single_valued()]

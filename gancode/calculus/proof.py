@@ -230,7 +230,9 @@ def _compile(side, symbols):
         raise NotImplementedError("not a closed form")
     if side.has(S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
         return lambda *values: mpmath.nan
-    return sympy.lambdify(list(symbols), side, "mpmath")
+    # the second derivative of a kink: nothing but at the kink, where there is none
+    delta = {"DiracDelta": lambda x, order=0: mpmath.nan if x == 0 else mpmath.mpf(0)}
+    return sympy.lambdify(list(symbols), side, [delta, "mpmath"])
 
 
 def _agree(left, right, relation, values) -> bool | None:
