@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help book test execute serve lint format lock configure clean
+.PHONY: help book test execute ledger serve lint format lock configure clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -26,6 +26,10 @@ test: $(INSTALLED) ## run every test, and every notebook against its stored outp
 
 execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_function.ipynb ..."
 	$(BIN)/python tools/notebooks.py $(NB)
+	$(BIN)/python tools/ledger.py
+
+ledger: $(INSTALLED) ## write the proof ledger of the book from the stored outputs
+	$(BIN)/python tools/ledger.py
 
 serve: ## serve the built book on http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There is no book yet: run 'make book' first." >&2; exit 1; }
