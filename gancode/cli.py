@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     analyze.add_argument(
         "--generator",
         metavar="EXPRESSION",
-        help="the generator's loss as an expression in b (in a and b for a critic's loss that mixes "
-        "them); without it, the zero-sum one: minus the critic's loss on generated samples",
+        help="the generator's loss as an expression in b, or in a and b where the critic's mixes "
+        "them; without it, the zero-sum one: minus the critic's loss on generated samples",
     )
     # A leading space keeps argparse from taking an expression such as -a+b for an option.
     words = sys.argv[1:] if arguments is None else arguments

@@ -120,7 +120,7 @@ def _mnist_5k_table():
 
 
 def examine(data, batch_size):
-    """Check data before any work; return them, ready for `batches`, and one or two of the samples.
+    """Check data before any work; return them, ready for `Batches`, and one or two of the samples.
 
     Accepted are a density, a floating-point tensor of samples, and an iterable of batches (whose
     batches may be tuples that begin with the samples, as those of a DataLoader; it brings its own
@@ -161,28 +161,81 @@ def examine(data, batch_size):
     return data, samples[:2]
 
 
-def batches(data, batch_size, generator):
-    """An endless stream of batches from data that `examine` has passed.
+class Batches:
+    """An endless stream of batches from data that `examine` has passed, which can be saved.
 
     A density yields fresh samples. A tensor yields epochs, each one random permutation drawn from
     `generator` and split into batches, of which the last may be smaller. An iterable is read again
     and again; ValueError is raised where it cannot be.
+
+    `state_dict` says where the stream stands: the random states with which the epoch began and the
+    number of its batches that have been given. `load_state_dict` goes there. An iterable must then
+    yield what it yielded before; a DataLoader does, with or without a generator of its own.
     """
-    while True:
-        if isinstance(data, torch.Tensor):
-            for index in torch.randperm(len(data), generator=generator).split(batch_size):
-                yield data[index]
-        elif hasattr(data, "sample"):
-            yield data.sample(batch_size, generator)
-        else:
-            batch = None
-            for batch in data:
-                yield _samples(batch)
+
+    def __init__(self, data, batch_size, generator):
+        self.data, self.batch_size, self.generator = data, batch_size, generator
+        self._given, self._epoch = 0, iter(())
+        self._began = self._random_states()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        batch = next(self._epoch, None)
+        if batch is None:
+            self._given, self._began = 0, self._random_states()
+            self._epoch = self._new_epoch()
+            batch = next(self._epoch, None)
             if batch is None:
                 raise ValueError(
                     "the data ended and cannot be read again; give an iterable that starts anew "
                     "each time (a list, a DataLoader), or an iterator that never ends"
                 )
+        self._given += 1
+        return batch
+
+    def _new_epoch(self):
+        if isinstance(self.data, torch.Tensor):
+            order = torch.randperm(len(self.data), generator=self.generator)
+            return (self.data[index] for index in order.split(self.batch_size))
+        if hasattr(self.data, "sample"):
+            endless = itertools.repeat(None)
+            return (self.data.sample(self.batch_size, self.generator) for _ in endless)
+        return map(_samples, iter(self.data))
+
+    def _random_states(self):
+        """All that a new epoch may draw from."""
+        states = {"stream": self.generator.get_state(), "global": torch.get_rng_state()}
+        own = getattr(self.data, "generator", None)
+        if isinstance(own, torch.Generator):
+            states["own"] = own.get_state()
+        return states
+
+    def _set_random_states(self, states):
+        self.generator.set_state(states["stream"])
+        torch.set_rng_state(states["global"])
+        if "own" in states:
+            self.data.generator.set_state(states["own"])
+
+    def state_dict(self):
+        """Where the stream stands: tensors and a number."""
+        return {"began": self._began, "given": self._given}
+
+    def load_state_dict(self, state):
+        """Go to where another stream of the same data stood; the random states stay as they are.
+
+        A density keeps nothing of its past, so there is nothing to pass over.
+        """
+        now = self._random_states()
+        self._set_random_states(state["began"])
+        self._began, self._given = state["began"], state["given"]
+        if self._given:
+            self._epoch = self._new_epoch()
+            for _ in range(0 if hasattr(self.data, "sample") else self._given):
+                next(self._epoch)
+        self.generator.set_state(now["stream"])
+        torch.set_rng_state(now["global"])
 
 
 def _samples(batch):

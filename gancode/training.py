@@ -15,7 +15,8 @@ from torch import nn
 from tqdm import tqdm
 
 from gancode import penalties as gradient_penalties
-from gancode.data import batches, examine
+from gancode.data import Batches, examine
+from gancode.folder import Folder, describe
 from gancode.schedules import schedule
 
 
@@ -112,6 +113,9 @@ def train(
     log_every=100,
     callback=None,
     progress=None,
+    out=None,
+    resume=False,
+    save_every=1000,
 ):
     """Train a GAN in place, in train mode, and return its `Run`.
 
@@ -133,6 +137,13 @@ def train(
       min(β, (1 + t) / (10 + t)) after t steps; buffers are copied.
     - callback: called as `callback(step, run)` after every step, with the run so far.
     - progress: show a progress bar on stderr; by default only where that is a terminal.
+    - out: a folder for checkpoints and for history.jsonl, one JSON line a row; made where missing.
+      A checkpoint is written every `save_every` steps and at the end. Ctrl-C ends the step, writes
+      a checkpoint, and raises KeyboardInterrupt.
+    - resume: continue the run in `out`, if one has begun there, from its newest checkpoint, or from
+      the one before it ("previous"). The rest of the run is then, bit for bit, what it would have
+      been without the stop, with the same arguments on the same machine; only the clock differs.
+      `steps` or `seconds` (of all parts together) may be larger than before.
 
     Randomness: the run begins with `rng = gancode.seed(seed)`. From `rng` it draws, in this order:
     for each discriminator step the real batch (for a tensor, one `torch.randperm` at the start of
@@ -140,10 +151,11 @@ def train(
     many as the last real batch had. Dropout draws from the global state.
 
     Raises, before anything has changed, ValueError or TypeError for arguments that do not fit
-    together; and FloatingPointError, naming step and quantity, as soon as a loss is NaN or
-    infinite.
+    together, `gancode.checkpoint.CheckpointError` for a checkpoint that is damaged or of another
+    run; and FloatingPointError, naming step and quantity, as soon as a loss is NaN or infinite.
     """
-    critic_loss, generator_loss, paired = _losses(objective)
+    objective = _objective(objective)
+    critic_loss, generator_loss = objective.torch()
     penalties = gradient_penalties.parse(penalties)
     if (steps is None) == (seconds is None):
         raise ValueError(f"give exactly one of steps and seconds, not {steps=} and {seconds=}")
@@ -154,6 +166,7 @@ def train(
     batch_size = _positive_integer("batch_size", batch_size)
     discriminator_steps = _positive_integer("discriminator_steps", discriminator_steps)
     log_every = _positive_integer("log_every", log_every)
+    save_every = _positive_integer("save_every", save_every)
     lr = schedule("lr", lr)
     _positive_number("lr", lr(0.0))
     if clip is not None:
@@ -167,6 +180,23 @@ def train(
     with _random_state_kept(device):
         data, samples = examine(data, batch_size)
         _check_fit(gan, samples.to(device))
+    folder = Folder(
+        out,
+        {
+            "objective": repr(objective),
+            "penalties": repr(penalties),
+            "data": describe(data),
+            "batch_size": batch_size,
+            "lr": repr(lr),
+            "betas": list(betas),
+            "discriminator_steps": discriminator_steps,
+            "clip": clip,
+            "average": average,
+            "seed": [seed, os.environ.get("GANCODE_SEED", "0")],
+            "log_every": log_every,
+        },
+        resume,
+    )
     # Fused: one kernel for all weights, up to a third more steps a second on small networks.
     generator_adam = torch.optim.Adam(generator_weights, lr(0.0), betas, fused=True)
     discriminator_adam = torch.optim.Adam(discriminator_weights, lr(0.0), betas, fused=True)
@@ -174,13 +204,31 @@ def train(
     rng = _seed(seed)
     gan.train()
     run = Run(gan, copy.deepcopy(generator).eval().requires_grad_(False))
-    real_batches = batches(data, batch_size, rng)
+    real_batches = Batches(data, batch_size, rng)
     losses = {"discriminator_loss": [], "generator_loss": [], "penalty": []}  # of this interval
-    images, interval_began = 0, time.perf_counter()
-    began, deadline = interval_began, interval_began + (math.inf if seconds is None else seconds)
-    step, done = 0, False
-    bar = tqdm(total=steps, unit="step", disable=None if progress is None else not progress)
-    with bar:
+    step, images, elapsed = 0, 0, 0.0
+    parts = {
+        "gan": gan,
+        "averaged": run.averaged,
+        "generator_adam": generator_adam,
+        "discriminator_adam": discriminator_adam,
+        "data": real_batches,
+    }
+    if counters := folder.restore(parts, rng):
+        step, losses, images, elapsed = (
+            counters[k] for k in ("step", "losses", "images", "elapsed")
+        )
+        run.history[:] = counters["history"]
+    began = interval_began = time.perf_counter()
+    began -= elapsed  # the parts of a run together
+    done = step >= steps if steps else elapsed >= seconds
+    bar = tqdm(
+        total=steps,
+        initial=step,
+        unit="step",
+        disable=None if progress is None else not progress,
+    )
+    with bar, folder.last_good(), folder.interrupts_postponed() as interrupted:
         while not done:
             how_far = step / steps if steps else (time.perf_counter() - began) / seconds
             how_far, step = min(how_far, 1.0), step + 1
@@ -218,7 +266,7 @@ def train(
 
             # ... and the generator learns to be taken for real.
             generated = generator(gan.latents(len(real), rng))
-            if paired:  # the loss compares each with a real one
+            if objective.paired:  # the loss compares each with a real one
                 logits = discriminator(torch.cat([real, generated]))
                 loss = generator_loss(*logits.chunk(2))
             else:
@@ -235,7 +283,7 @@ def train(
             _move_average(run.averaged, generator, min(average, (1 + step) / (10 + step)))
 
             now = time.perf_counter()
-            done = step == steps or now >= deadline
+            done = step == steps if steps else now - began >= seconds
             if step % log_every == 0 or done:
                 if clip is None:
                     discriminator_norm = _gradient_norm(discriminator_weights)
@@ -250,16 +298,27 @@ def train(
                     "images_per_second": images / (now - interval_began),
                 }
                 run.history.append(row)
+                folder.log(row)
                 bar.set_postfix_str(f"{row['images_per_second']:.0f} images/s", refresh=False)
                 losses = {name: [] for name in losses}
                 images, interval_began = 0, now
             bar.update()
             if callback is not None:
                 callback(step, run)
+            if out is not None and (step % save_every == 0 or done or interrupted()):
+                counters = {
+                    "step": step,
+                    "losses": losses,
+                    "images": images,
+                    "history": run.history,
+                }
+                folder.save(step, parts, rng, counters | {"elapsed": now - began})
+            if interrupted():
+                raise KeyboardInterrupt(f"stopped after step {step}; resume=True continues")
     return run
 
 
-def _losses(objective):
+def _objective(objective):
     if isinstance(objective, str):
         from gancode.calculus import catalog  # here, so that SymPy loads only for training
 
@@ -269,7 +328,7 @@ def _losses(objective):
             f"the objective must be a name in gancode.calculus.catalog or an Objective, "
             f"not {type(objective).__name__}"
         )
-    return *objective.torch(), objective.paired
+    return objective
 
 
 def _check_fit(gan, samples):

@@ -121,7 +121,7 @@ def test_mnist_5k_holds_the_real_digits():
 
 def test_a_tensor_is_dealt_in_epochs_with_a_smaller_last_batch():
     x = torch.arange(10.0)[:, None]
-    stream = data.batches(x, 4, generator(1))
+    stream = data.Batches(x, 4, generator(1))
     rng = generator(1)
     for _ in range(3):
         epoch = [next(stream) for _ in range(3)]
@@ -139,13 +139,13 @@ def test_an_iterable_is_read_again_and_tuples_give_their_first_part():
     pair = [(torch.zeros(2, 1), "label"), torch.ones(3, 1)]
     examined, sample = data.examine(pair, 64)
     assert torch.equal(sample, torch.zeros(2, 1))
-    stream = data.batches(examined, 64, generator())
+    stream = data.Batches(examined, 64, generator())
     assert [len(next(stream)) for _ in range(5)] == [2, 3, 2, 3, 2]
 
 
 def test_an_iterator_keeps_its_first_batch_and_says_when_it_ends():
     examined, _ = data.examine(iter([torch.zeros(2, 1), torch.ones(2, 1)]), 64)
-    stream = data.batches(examined, 64, generator())
+    stream = data.Batches(examined, 64, generator())
     assert torch.equal(next(stream), torch.zeros(2, 1))
     assert torch.equal(next(stream), torch.ones(2, 1))
     with pytest.raises(ValueError, match="cannot be read again"):

@@ -1,0 +1,99 @@
+"""Checkpoints: written whole or not at all, checked when read, and read without running code.
+
+A checkpoint is a file of tensors, numbers, texts, lists and dicts as `torch.save` writes them, then
+a SHA-256 of those bytes, then a mark. It is written beside its place and renamed, so a process that
+is killed at any moment leaves the checkpoint before it as it was.
+"""
+
+import hashlib
+import io
+import os
+import pickle
+import re
+from pathlib import Path
+
+import torch
+
+MARK = b"gancode checkpoint 1"
+KEPT = 2  # the newest, and the one before it in case the newest is damaged on the disk
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged, or of another run; the message says which."""
+
+
+def save(folder, step, state) -> Path:
+    """Write the state of a run after `step` steps into `folder`, and remove all but the newest two.
+
+    Raises OSError where the disk does not take it; what was there before is then still there.
+    """
+    folder = Path(folder)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    path = folder / f"checkpoint-{step:09d}.pt"
+    part = folder / f"{path.name}.part"
+    try:
+        with part.open("wb") as file:
+            file.write(content + hashlib.sha256(content).digest() + MARK)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"the checkpoint of step {step} was not written ({error.strerror}); the one before it "
+            f"is as it was, in {folder}",
+        ) from error
+    _sync(folder)
+    for old in saved(folder)[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def saved(folder) -> list[Path]:
+    """The checkpoints in a folder, from the oldest to the newest."""
+    return sorted(p for p in Path(folder).glob("checkpoint-*.pt") if _step(p) is not None)
+
+
+def load(path) -> dict:
+    """The state in a checkpoint, on the CPU.
+
+    Raises `CheckpointError` where the file is no checkpoint, or not as it was written.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    if not content.endswith(MARK):
+        raise CheckpointError(
+            f"{path} is no checkpoint of gancode, or its end is missing; {_remedy(path)}"
+        )
+    content, digest = content[: -len(MARK) - 32], content[-len(MARK) - 32 : -len(MARK)]
+    if hashlib.sha256(content).digest() != digest:
+        raise CheckpointError(f"{path} is damaged: its checksum is wrong; {_remedy(path)}")
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise CheckpointError(f"{path} holds what is no state of a run: {error}") from error
+
+
+def _remedy(path) -> str:
+    before = [other for other in saved(path.parent) if other < path]
+    if before:
+        return f'resume="previous" continues from the one before it, {before[-1].name}'
+    return "there is no earlier one: start anew in another folder"
+
+
+def _step(path) -> int | None:
+    match = re.fullmatch(r"checkpoint-(\d+)\.pt", path.name)
+    return int(match[1]) if match else None
+
+
+def _sync(folder):
+    """Have the new name on the disk too, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,174 @@
+"""A run's folder: what was asked for, what has come of it, and where to take it up again."""
+
+import contextlib
+import json
+import random
+import signal
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gancode import checkpoint
+from gancode.checkpoint import CheckpointError
+
+
+class Folder:
+    """The folder of one run. Without a path it keeps nothing.
+
+    `arguments` is a dict of texts and numbers that must be the same when the run is continued.
+    Raises ValueError where the folder holds a run and `resume` is false, or for another `resume`.
+    """
+
+    def __init__(self, path, arguments, resume):
+        if resume not in (False, True, "previous"):
+            raise ValueError(f'resume={resume!r} must be True, False or "previous"')
+        if path is None and resume:
+            raise ValueError("resume needs the folder of the run: out=…")
+        self.path = None if path is None else Path(path)
+        self.arguments, self.resume = arguments, resume
+        if self.path is None:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        if checkpoint.saved(self.path) and not resume:
+            raise ValueError(
+                f"{self.path} holds a run; resume=True continues it, another folder begins anew"
+            )
+
+    def restore(self, parts, rng) -> dict | None:
+        """Bring `parts` (objects with `load_state_dict`) and all random states to where the run
+        stopped, and return its counters; None where nothing has been saved.
+
+        Raises `CheckpointError`, before anything has changed, for a checkpoint that is damaged or
+        belongs to another run.
+        """
+        found = checkpoint.saved(self.path) if self.path is not None and self.resume else []
+        if not found:
+            return None
+        if self.resume == "previous" and len(found) < 2:
+            raise CheckpointError(f"{self.path} has no checkpoint before {found[-1].name}")
+        path = found[-2 if self.resume == "previous" else -1]
+        state = checkpoint.load(path)
+        self._check(path, state, parts)
+        if self.resume == "previous":
+            found[-1].unlink()  # what follows takes its place
+        for name, part in parts.items():
+            part.load_state_dict(state["parts"][name])
+        _set_random_states(state["random"], rng)
+        self._write_history(state["counters"]["history"], "w")
+        return state["counters"]
+
+    def save(self, step, parts, rng, counters):
+        """Write a checkpoint. Raises FloatingPointError where a part is no longer finite."""
+        state = {
+            "arguments": self.arguments,
+            "parts": {name: part.state_dict() for name, part in parts.items()},
+            "random": _random_states(rng),
+            "counters": counters,
+        }
+        for name, tensor in _tensors(state["parts"]):
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise FloatingPointError(f"step {step}: {name} holds NaN or infinity")
+        checkpoint.save(self.path, step, state)
+
+    def log(self, row):
+        """Add a row to history.jsonl."""
+        if self.path is not None:
+            self._write_history([row], "a")
+
+    def _write_history(self, rows, mode):
+        with (self.path / "history.jsonl").open(mode, encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+    def _check(self, path, state, parts):
+        if not isinstance(state, dict) or {"arguments", "parts", "random"} - set(state):
+            raise CheckpointError(f"{path} holds no run of gancode.train")
+        for name, value in self.arguments.items():
+            before = state["arguments"].get(name)
+            if before != value:
+                raise CheckpointError(
+                    f"{path} belongs to a run with {name}={before}, and this one has "
+                    f"{name}={value}; continue with the same, or begin in another folder"
+                )
+        for name in ("gan", "averaged"):
+            now, then = (
+                {key: tuple(tensor.shape) for key, tensor in weights.items()}
+                for weights in (parts[name].state_dict(), state["parts"][name])
+            )
+            if now != then:
+                odd = sorted(set(now.items()) ^ set(then.items()))[0]
+                raise CheckpointError(
+                    f"{path} holds other networks: {odd[0]} of shape {odd[1]} is in only one of "
+                    "the two"
+                )
+
+    @contextlib.contextmanager
+    def last_good(self):
+        """Add to a FloatingPointError where the run can be taken up."""
+        try:
+            yield
+        except FloatingPointError as error:
+            found = checkpoint.saved(self.path) if self.path is not None else []
+            if not found:
+                raise
+            raise FloatingPointError(f"{error}. The last good checkpoint is {found[-1]}") from error
+
+    @contextlib.contextmanager
+    def interrupts_postponed(self):
+        """A function that says whether Ctrl-C or SIGTERM has come, which no longer stop at once.
+
+        Only with a folder to save to, and only in the main thread, where signals arrive.
+        """
+        came = []
+        if self.path is None or threading.current_thread() is not threading.main_thread():
+            yield lambda: False
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(each, lambda number, _: came.append(number)) for each in signals]
+        try:
+            yield lambda: bool(came)
+        finally:
+            for each, handler in zip(signals, before, strict=True):
+                signal.signal(each, handler)
+
+
+def describe(data) -> str:
+    """What a run was trained on, so that another set is not taken for it."""
+    if isinstance(data, torch.Tensor):
+        values = data.detach().cpu().contiguous().numpy().tobytes()
+        return f"tensor {tuple(data.shape)} {data.dtype} crc {zlib.crc32(values):08x}"
+    return repr(data) if hasattr(data, "sample") else type(data).__name__
+
+
+def _random_states(rng):
+    version, numbers, gauss = random.getstate()
+    name, keys, *rest = np.random.get_state()
+    return {
+        "stream": rng.get_state(),
+        "global": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": [version, list(numbers), gauss],
+        "numpy": [name, keys.tolist(), *rest],
+    }
+
+
+def _set_random_states(states, rng):
+    rng.set_state(states["stream"])
+    torch.set_rng_state(states["global"])
+    if states["cuda"]:
+        torch.cuda.set_rng_state_all(states["cuda"])
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(tuple(states["numpy"]))
+
+
+def _tensors(state, name=""):
+    """All tensors in nested dicts and lists, with the names that lead to them."""
+    if isinstance(state, torch.Tensor):
+        yield name, state
+    elif isinstance(state, (dict, list)):
+        pairs = state.items() if isinstance(state, dict) else enumerate(state)
+        for key, value in pairs:
+            yield from _tensors(value, f"{name}.{key}".strip("."))

@@ -1,0 +1,269 @@
+"""A run that is stopped, killed or damaged, and taken up again."""
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import gancode
+from gancode import checkpoint, networks
+from gancode.calculus import Objective, a, b
+from gancode.checkpoint import CheckpointError
+
+SHAPE = (1, 4, 4)
+
+
+class Noisy(nn.Module):
+    """Draws from every global source, as a user's module may."""
+
+    def forward(self, x):
+        return x + 0.1 * (torch.rand(()) + random.random() + np.random.rand())
+
+
+def make_gan(hidden=8):
+    torch.manual_seed(0)
+    generator = nn.Sequential(
+        nn.Linear(3, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, 16), Noisy()
+    )
+    generator.append(nn.Unflatten(1, SHAPE))
+    return gancode.GAN(generator, networks.mlp_discriminator(SHAPE, [8], dropout=0.3), 3)
+
+
+IMAGES = torch.randn(10, *SHAPE, generator=torch.Generator().manual_seed(5))
+DATA = {
+    "tensor": lambda: IMAGES,
+    "density": lambda: gancode.data.gaussian([0.0] * 16),
+    "loader": lambda: DataLoader(TensorDataset(IMAGES), 4, shuffle=True),
+    "loader with a generator": lambda: DataLoader(
+        TensorDataset(IMAGES), 4, shuffle=True, generator=torch.Generator().manual_seed(1)
+    ),
+    "list": lambda: list(IMAGES.split(4)),
+}
+OPTIONS = {
+    "penalties": ["r1=1..0.1", "wgan-gp=1@2"],
+    "lr": "1e-3..1e-4",
+    "batch_size": 4,
+    "log_every": 3,
+    "discriminator_steps": 2,
+}
+
+
+def train(out, steps, kind="tensor", gan=None, **options):
+    gan = gan or make_gan()
+    if kind == "density":
+        gan.generator[-1], gan.discriminator[0] = nn.Identity(), nn.Identity()
+    # a schedule depends on the length of the run, so a stop is not made by fewer steps
+    run = gancode.train(gan, DATA[kind](), steps=steps, out=out, **(OPTIONS | options))
+    return run
+
+
+def everything(run):
+    """All that must be the same: weights, averages, history without the clock."""
+    rows = [{k: v for k, v in row.items() if k != "images_per_second"} for row in run.history]
+    return [*run.gan.state_dict().values(), *run.averaged.state_dict().values()], rows
+
+
+def same(one, other):
+    tensors = zip(one[0], other[0], strict=True)
+    return all(torch.equal(x, y) for x, y in tensors) and one[1] == other[1]
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_at(step):
+    def callback(now, run):
+        if now == step:
+            raise Stop
+
+    return callback
+
+
+@pytest.mark.parametrize("kind", DATA)
+@pytest.mark.parametrize("at", [2, 5, 8])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, kind, at):
+    whole = everything(train(None, 9, kind))
+    with pytest.raises(Stop):
+        train(tmp_path, 9, kind, save_every=1, callback=stop_at(at))
+    torch.manual_seed(99)  # another process has other random states
+    random.seed(99)
+    run = train(tmp_path, 9, kind, save_every=1, resume=True)
+    assert same(everything(run), whole)
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == run.history
+    # the optimisers too: two more steps would part the ways
+    state = checkpoint.load(checkpoint.saved(tmp_path)[-1])
+    other = tmp_path / "whole"
+    train(other, 9, kind)
+    expected = checkpoint.load(checkpoint.saved(other)[-1])
+    for name in ("generator_adam", "discriminator_adam"):
+        for key, moments in expected["parts"][name]["state"].items():
+            for moment, value in moments.items():
+                assert torch.equal(state["parts"][name]["state"][key][moment], value)
+
+
+def test_a_run_may_be_made_longer_and_a_finished_one_stays_as_it_is(tmp_path):
+    plain = {"lr": 1e-3, "penalties": ["r1=1"]}  # nothing depends on the length
+    whole = everything(train(None, 9, **plain))
+    train(tmp_path, 4, **plain)
+    run = train(tmp_path, 9, resume=True, **plain)
+    weights = whole[0], [row for row in run.history if row["step"] != 4]
+    assert same((everything(run)[0], weights[1]), weights)
+    again = train(tmp_path, 9, resume=True, **plain)
+    assert same(everything(again), everything(run))
+
+
+SCRIPT = """
+import sys, torch
+sys.path.insert(0, {tests!r})
+import test_resume
+test_resume.train({out!r}, 400, save_every=1, resume=True)
+"""
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.3, 0.8])
+def test_a_run_that_is_killed_ends_as_one_that_was_not(tmp_path, delay):
+    whole = everything(train(None, 400))
+    script = SCRIPT.format(tests=os.path.dirname(__file__), out=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": "."})
+    deadline = time.monotonic() + 60
+    while not checkpoint.saved(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.kill()
+    process.wait()
+    before = checkpoint.saved(tmp_path)
+    assert before and int(before[-1].stem[-9:]) < 400, "killed too late to say anything"
+    assert same(everything(train(tmp_path, 400, save_every=100, resume=True)), whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_leaves(tmp_path, number):
+    whole = everything(train(None, 9))
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 5; resume=True continues"):
+        train(tmp_path, 9, callback=lambda step, run: step == 5 and os.kill(os.getpid(), number))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert same(everything(train(tmp_path, 9, resume=True)), whole)
+
+
+def damaged(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "truncated":
+        content = content[:-100]
+    elif how == "flipped":
+        content[len(content) // 2] ^= 1
+    else:
+        content = b"something else"
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "foreign"])
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_is_used_on_request(tmp_path, how):
+    whole = everything(train(None, 9))
+    train(tmp_path, 9, save_every=4)
+    before, newest = checkpoint.saved(tmp_path)
+    damaged(newest, how)
+    gan = make_gan()
+    untouched = [w.clone() for w in gan.state_dict().values()]
+    with pytest.raises(CheckpointError, match=f"{newest.name}.*previous.*{before.name}"):
+        train(tmp_path, 9, gan=gan, resume=True)
+    assert all(map(torch.equal, gan.state_dict().values(), untouched))
+    assert same(everything(train(tmp_path, 9, resume="previous")), whole)
+    (only,) = checkpoint.saved(tmp_path)[:1]
+    for path in checkpoint.saved(tmp_path)[1:]:
+        path.unlink()
+    damaged(only, how)
+    with pytest.raises(CheckpointError, match=f"{only.name}.*no earlier one"):
+        train(tmp_path, 9, resume=True)
+
+
+def test_reading_a_checkpoint_runs_no_code(tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    path = checkpoint.save(tmp_path, 1, {"arguments": Harm()})
+    with pytest.raises(CheckpointError, match="holds what is no state of a run"):
+        checkpoint.load(path)
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"batch_size": 5}, "batch_size=4, and this one has batch_size=5"),
+        ({"objective": Objective.zero_sum(-a + b)}, "with objective=.*softplus"),
+        ({"penalties": []}, "with penalties="),
+        ({"kind": "list"}, "with data=tensor .* crc"),
+        ({"seed": 1}, "with seed="),
+        ({"gan": make_gan(hidden=9)}, "holds other networks: .*of shape"),
+    ],
+)
+def test_the_checkpoint_of_another_run_is_refused(tmp_path, options, message):
+    train(tmp_path, 3)
+    with pytest.raises(CheckpointError, match=message):
+        train(tmp_path, 9, **({"resume": True} | options))
+
+
+def test_wrong_use(tmp_path):
+    train(tmp_path, 3)
+    with pytest.raises(ValueError, match="holds a run; resume=True continues it"):
+        train(tmp_path, 3)
+    with pytest.raises(ValueError, match='must be True, False or "previous"'):
+        train(tmp_path, 3, resume="yes")
+    with pytest.raises(ValueError, match="needs the folder"):
+        train(None, 3, resume=True)
+    with pytest.raises(CheckpointError, match="no checkpoint before"):
+        train(tmp_path, 9, resume="previous")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        train(tmp_path / "file", 3)
+
+
+def test_a_full_disk_costs_the_new_checkpoint_only(tmp_path, monkeypatch):
+    whole = everything(train(None, 9))
+    real = os.fsync
+
+    def full(descriptor):
+        if len(checkpoint.saved(tmp_path)) == 2 and list(tmp_path.glob("*.part")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="step 6 was not written .No space left.*as it was") as raised:
+        train(tmp_path, 9, save_every=2)
+    assert raised.value.errno == errno.ENOSPC
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "checkpoint-000000002.pt",
+        "checkpoint-000000004.pt",
+        "history.jsonl",
+    ]
+    monkeypatch.undo()
+    assert same(everything(train(tmp_path, 9, resume=True)), whole)
+
+
+def test_nan_names_the_last_good_checkpoint(tmp_path):
+    class Breaks(nn.Module):
+        calls = 0
+
+        def forward(self, x):
+            Breaks.calls += self.training
+            return x * (float("nan") if Breaks.calls > 24 else 1.0)
+
+    gan = make_gan()
+    gan.generator.append(Breaks())
+    with pytest.raises(FloatingPointError, match="step .*NaN.*last good checkpoint is .*0000000"):
+        train(tmp_path, 50, gan=gan, save_every=2)
+    state = checkpoint.load(checkpoint.saved(tmp_path)[-1])
+    assert all(w.isfinite().all() for w in state["parts"]["gan"].values())
