@@ -221,11 +221,6 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     ]
 
 
-def unbroken(text) -> str:
-    """A text that stays whole in a narrow column, so that the table scrolls in its box instead."""
-    return f"[{text}]{{.text-nowrap}}"
-
-
 def row(chapter: Chapter) -> list[str]:
     """The row of a chapter in the table of all."""
 
@@ -241,7 +236,7 @@ def row(chapter: Chapter) -> list[str]:
         of("verdict", "✓", "✗"),
     ]
     title = f"[{chapter.title}]({chapter.link})" if chapter.link else f"**{chapter.title}**"
-    return [title, *map(unbroken, cells)]
+    return [title, *map(str, cells)]
 
 
 def section(chapter: Chapter) -> str:
@@ -262,8 +257,7 @@ def page(book: list[Chapter]) -> str:
     # rounded down, so that 100 means all
     share = math.floor(1000 * proved / max(1, proved + checked)) / 10
     held, failed = (whole.count(mark, "verdict") for mark in "✓✗")
-    header = ["Chapter of the book", "Derivations", "Steps", "Statements"]
-    header = map(unbroken, [*header, "Refuted", "Rows"])
+    header = ["Chapter", "Derivations", "Steps", "Statements", "Refuted", "Rows"]
     table = "\n".join(
         "* - " + "\n  - ".join(cells) for cells in [header, *map(row, book), row(whole)]
     )
