@@ -180,4 +180,4 @@ def test_the_page_adds_up():
     assert "1 are proved (**50\xa0%**) and 1 only checked. 1 more are refuted." in page
     assert "2 rows, of which 1 hold." in page
     assert "1 step proved, 1 step checked. SymPy has no rule for this.\n" in page
-    assert page.count("[1/2]") == 4  # steps and rows, of the chapter and of the book
+    assert page.count("- 1/2\n") == 4  # steps and rows, of the chapter and of the book
