@@ -155,7 +155,8 @@ def test_a_chapter_has_its_parts(notebook):
     text = markdown(notebook)
     first = notebook.cells[0]
     assert first.cell_type == "markdown" and re.search(r"^# \S", first.source, re.MULTILINE)
-    for heading in ("In this chapter", "Verdict", "Exercises", "Notes"):
+    assert ":::{admonition} In this chapter\n:class: tip\n" in text
+    for heading in ("Verdict", "Exercises", "Notes"):
         assert re.search(rf"^(#+ |:+\{{\S+\}} ){heading}", text, re.MULTILINE), heading
     assert any('<table class="verdict"' in html for html in outputs_of(notebook, "text/html"))
 
