@@ -1,0 +1,371 @@
+import copy
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrize
+
+import gancode
+from gancode import networks
+from gancode.penalties import gradient_penalty, parse
+
+SHAPES = [(channels, size, size) for size in (28, 32, 64) for channels in (1, 3)]
+LATENT = 5
+
+
+def nearest_generator(latent_dim, shape, channels):
+    return networks.dcgan_generator(latent_dim, shape, channels, upsample="nearest")
+
+
+def normalised_discriminator(shape, channels):
+    return networks.dcgan_discriminator(shape, channels, batch_norm=True)
+
+
+def dropout_discriminator(shape, channels):
+    return networks.dcgan_discriminator(shape, channels, dropout=0.3)
+
+
+def spectral_discriminator(shape, channels):
+    return networks.spectral_norm(networks.dcgan_discriminator(shape, channels))
+
+
+def spectral_residual_discriminator(shape, channels):
+    return networks.spectral_norm(networks.residual_discriminator(shape, channels))
+
+
+def spectral_generator(latent_dim, shape, channels):
+    return networks.spectral_norm(networks.dcgan_generator(latent_dim, shape, channels))
+
+
+GENERATORS = [networks.dcgan_generator, nearest_generator, networks.residual_generator]
+DISCRIMINATORS = [networks.dcgan_discriminator, networks.residual_discriminator]
+PAIRS = [
+    (networks.dcgan_generator, networks.dcgan_discriminator),
+    (nearest_generator, normalised_discriminator),
+    (networks.residual_generator, networks.residual_discriminator),
+    (networks.dcgan_generator, dropout_discriminator),
+    (spectral_generator, spectral_discriminator),
+    (networks.residual_generator, spectral_residual_discriminator),
+]
+
+
+def randn(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+def numbers(module):
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def same(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def count(module):
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def spectral_layers(module):
+    return [layer for layer in module.modules() if parametrize.is_parametrized(layer, "weight")]
+
+
+def as_matrix(layer):
+    """The weight, one row an output channel."""
+    transposed = isinstance(layer, nn.ConvTranspose2d)
+    return (layer.weight.transpose(0, 1) if transposed else layer.weight).flatten(1)
+
+
+def kinds(network):
+    return [type(layer).__name__ for layer in network]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("make", GENERATORS)
+def test_generators_make_images_between_minus_one_and_one(make, shape):
+    gancode.seed(0)
+    generator = make(LATENT, shape, 4)
+    x = generator(randn(2, LATENT))
+    assert x.shape == (2, *shape) and x.dtype == torch.float32
+    assert not torch.equal(x[0], x[1]), "the latents play no part"
+    with torch.no_grad():
+        for weight in generator.parameters():
+            weight *= 30  # so that only the tanh keeps the range
+    x = generator(randn(2, LATENT))
+    assert 0.9 < x.abs().max() <= 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("make", [*DISCRIMINATORS, normalised_discriminator])
+def test_discriminators_give_one_logit_a_sample(make, shape):
+    gancode.seed(0)
+    for n in (1, 3):
+        logits = make(shape, 4)(randn(n, *shape))
+        assert logits.shape == (n,) and logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("make", DISCRIMINATORS)
+def test_a_logit_sees_every_pixel_of_its_sample_and_of_no_other(make, shape):
+    gancode.seed(0)
+    x = randn(3, *shape).requires_grad_(True)
+    (slope,) = torch.autograd.grad(make(shape, 4)(x)[1], x)
+    assert (slope[1] != 0).all()
+    assert (slope[[0, 2]] == 0).all()
+
+
+def test_with_batch_normalisation_a_logit_depends_on_the_batch():
+    gancode.seed(0)
+    x = randn(3, 1, 28, 28).requires_grad_(True)
+    (slope,) = torch.autograd.grad(normalised_discriminator((1, 28, 28), 4)(x)[1], x)
+    assert (slope[[0, 2]] != 0).any()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_strides_divide_kernels_and_stages_halve_exactly(shape):
+    sizes = {28: [7, 14, 28], 32: [4, 8, 16, 32], 64: [4, 8, 16, 32, 64]}[shape[1]]
+    generators = [(make(LATENT, shape, 2), randn(2, LATENT), sizes) for make in GENERATORS]
+    discriminators = [(make(shape, 2), randn(2, *shape), sizes[::-1]) for make in DISCRIMINATORS]
+    for network, x, expected in generators + discriminators:
+        for layer in network.modules():
+            if hasattr(layer, "kernel_size"):
+                kernel, stride = torch.tensor(layer.kernel_size), torch.tensor(layer.stride)
+                assert (kernel % stride == 0).all(), layer
+        seen = [x.shape[-1]] if x.ndim == 4 else []
+        for layer in network:
+            x = layer(x)
+            if x.ndim == 4 and x.shape[-1] not in seen[-1:]:
+                seen.append(x.shape[-1])
+        assert seen == expected
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_dcgan_has_the_weights_its_description_counts(shape):
+    channels, size, _ = shape
+    coarsest = 7 if size == 28 else 4
+    stages = int(math.log2(size / coarsest))
+    w, top = 6, 6 * 2 ** (stages - 1)
+    between = [(w * 2**k, w * 2 ** (k + 1)) for k in range(stages - 1)]  # (finer, coarser) widths
+    scales = 2 * sum(w * 2**k for k in range(stages))
+    for kernel, make in ((16, networks.dcgan_generator), (9, nearest_generator)):
+        inside = sum(kernel * fine * coarse for fine, coarse in between)
+        first, last = LATENT * top * coarsest**2, kernel * w * channels + channels
+        assert count(make(LATENT, shape, w)) == first + scales + inside + last
+    inside = sum(16 * fine * coarse for fine, coarse in between)
+    first, last = 16 * channels * w + w, top * coarsest**2 + 1
+    biases = sum(coarse for _, coarse in between)
+    assert count(networks.dcgan_discriminator(shape, w)) == first + inside + biases + last
+    # Batch normalisation has two numbers a channel, in place of the bias.
+    assert count(normalised_discriminator(shape, w)) == first + inside + 2 * biases + last
+
+
+def test_dcgan_stages_are_those_of_the_paper():
+    shape = (1, 28, 28)
+    normed = ["BatchNorm2d", "ReLU"]
+    for make, double in (
+        (networks.dcgan_generator, ["ConvTranspose2d"]),
+        (nearest_generator, ["Upsample", "Conv2d"]),
+    ):
+        stages = [*normed, *double] * 2
+        assert kinds(make(LATENT, shape, 2)) == ["Linear", "Unflatten", *stages, "Tanh"]
+    end = ["Flatten", "Linear", "Flatten"]
+    plain, dropped = ["Conv2d", "LeakyReLU"], ["Conv2d", "LeakyReLU", "Dropout"]
+    normalised = ["Conv2d", "BatchNorm2d", "LeakyReLU"]
+    discriminator = networks.dcgan_discriminator(shape, 2)
+    assert kinds(discriminator) == [*plain * 2, *end]
+    assert discriminator[1].negative_slope == 0.2
+    dropout = dropout_discriminator(shape, 2)
+    assert kinds(dropout) == [*dropped * 2, *end] and dropout[2].p == 0.3
+    assert kinds(normalised_discriminator(shape, 2)) == [*plain, *normalised, *end]
+
+
+def test_residual_widths_double_up_to_four_times_the_first_without_normalisation():
+    def widths(network):
+        blocks = [layer for layer in network if isinstance(layer, networks.ResidualBlock)]
+        return [(b.residual[1].in_channels, b.residual[3].out_channels) for b in blocks]
+
+    generator = networks.residual_generator(LATENT, (3, 64, 64), 6)
+    discriminator = networks.residual_discriminator((3, 64, 64), 6)
+    assert widths(generator) == [(24, 24), (24, 24), (24, 12), (12, 6), (6, 6)]
+    assert widths(discriminator) == [(6, 6), (6, 12), (12, 24), (24, 24), (24, 24)]
+    assert kinds(generator)[-4:] == ["ResidualBlock", "LeakyReLU", "Conv2d", "Tanh"]
+    assert kinds(discriminator)[-4:] == ["LeakyReLU", "Flatten", "Linear", "Flatten"]
+    for network in (generator, discriminator):
+        assert not any("Norm" in type(layer).__name__ for layer in network.modules())
+
+
+def test_a_residual_block_adds_a_tenth_of_two_convolutions():
+    gancode.seed(0)
+    x = randn(2, 3, 8, 8)
+    for outputs in (3, 5):
+        block = networks.ResidualBlock(3, outputs)
+        first, second = block.residual[1], block.residual[3]
+        f = second(F.leaky_relu(first(F.leaky_relu(x, 0.2)), 0.2))
+        s = x if outputs == 3 else F.conv2d(x, block.shortcut.weight)
+        torch.testing.assert_close(block(x), s + 0.1 * f)
+
+
+@pytest.mark.parametrize("upsample", ["transpose", "nearest"])
+def test_dcgan_begins_as_the_paper_says(upsample):
+    gancode.seed(0)
+    generator = networks.dcgan_generator(64, (3, 32, 32), upsample=upsample)
+    discriminator = networks.dcgan_discriminator((3, 32, 32), batch_norm=True)
+    for network, norms in ((generator, 3), (discriminator, 2)):
+        layers = [layer for layer in network if hasattr(layer, "weight")]
+        found = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+        assert len(found) == norms
+        for layer in layers:
+            mean = 1.0 if layer in found else 0.0
+            n = layer.weight.numel()
+            assert abs(layer.weight.mean() - mean) < 5 * 0.02 / math.sqrt(n)
+            assert abs(layer.weight.std() / 0.02 - 1) < 5 / math.sqrt(2 * n)
+            assert layer.bias is None or (layer.bias == 0).all()
+
+
+def test_transposed_convolution_is_the_adjoint_of_the_convolution():
+    x, y, w = (randn(*s).double() for s in [(2, 3, 8, 8), (2, 5, 4, 4), (5, 3, 4, 4)])
+    cx, cty = F.conv2d(x, w, None, 2, 1), F.conv_transpose2d(y, w, None, 2, 1)
+    torch.testing.assert_close((cx * y).sum(), (x * cty).sum())  # ⟨Cx, y⟩ = ⟨x, Cᵀy⟩
+
+
+def test_a_kernel_that_its_stride_divides_covers_all_pixels_equally_often():
+    generator = networks.dcgan_generator(LATENT, (1, 28, 28), 2)
+    for layer in generator:
+        if isinstance(layer, nn.ConvTranspose2d):
+            ones = torch.ones_like(layer.weight)
+            x = torch.ones(1, layer.in_channels, 7, 7)
+            covered = F.conv_transpose2d(x, ones, None, layer.stride, layer.padding)
+            assert len(covered[..., 1:-1, 1:-1].unique()) == 1
+
+
+@pytest.mark.parametrize(("generator", "discriminator"), PAIRS)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 64, 64)])
+def test_every_pair_trains_under_r1_with_two_images_a_batch(generator, discriminator, shape):
+    gancode.seed(0)
+    gan = gancode.GAN(generator(LATENT, shape, 4), discriminator(shape, 4), LATENT)
+    before = {name: weight.detach().clone() for name, weight in gan.named_parameters()}
+    images = randn(4, *shape).tanh()
+    run = gancode.train(gan, images, steps=2, batch_size=2, penalties=["r1=1"], log_every=1)
+    assert len(run.history) == 2
+    for row in run.history:
+        assert all(math.isfinite(value) for value in row.values())
+        assert row["penalty"] > 0
+    still = [name for name, weight in gan.named_parameters() if torch.equal(weight, before[name])]
+    assert not still
+    x = run.sample(3)
+    assert x.shape == (3, *shape) and x.isfinite().all()
+
+
+@pytest.mark.parametrize("make", [*DISCRIMINATORS, spectral_discriminator])
+def test_the_slope_of_r1_in_the_weights_is_that_of_finite_differences(make):
+    gancode.seed(0)
+    discriminator, x = make((1, 28, 28), 2).double(), randn(2, 1, 28, 28).double()
+    discriminator.eval()  # so that the power iteration stands still
+    weights = list(discriminator.parameters())
+
+    def r1():
+        return gradient_penalty(discriminator, x, x, parse("r1=1"))
+
+    # A bias may have no slope at all: it enters only through the signs of leaky ReLU.
+    slopes = torch.autograd.grad(r1(), weights, materialize_grads=True, allow_unused=True)
+    direction = [randn(*weight.shape).double() for weight in weights]
+    predicted = sum((s * d).sum() for s, d in zip(slopes, direction, strict=True)).item()
+    values, step = [], 1e-7
+    for sign in (1, -2):
+        with torch.no_grad():
+            for weight, d in zip(weights, direction, strict=True):
+                weight += sign * step * d
+        values.append(r1().item())
+    measured = (values[0] - values[1]) / (2 * step)
+    assert measured == pytest.approx(predicted, rel=1e-4) and predicted != 0
+
+
+def test_spectral_norm_makes_the_largest_singular_value_one():
+    gancode.seed(0)
+    network = nn.Sequential(
+        networks.residual_discriminator((3, 28, 28), 4), networks.dcgan_generator(5, (3, 28, 28), 4)
+    )
+    linear = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    expected = sum(isinstance(layer, linear) for layer in network.modules())
+    assert networks.spectral_norm(network) is network
+    layers = spectral_layers(network)
+    assert len(layers) == expected
+    for layer in layers:
+        for _ in range(300):
+            weight = layer.weight  # each reading in train mode is one step of the iteration
+        assert weight.shape == layer.parametrizations.weight.original.shape
+        norm = torch.linalg.matrix_norm(as_matrix(layer), ord=2)
+        assert norm.item() == pytest.approx(1, abs=1e-3), layer
+
+
+def test_a_convolution_with_spectral_norm_stretches_at_most_by_kernel_over_stride():
+    gancode.seed(0)
+    # A smooth kernel, which makes the most of the overlap, and a random one.
+    for weight in (torch.ones(1, 1, 4, 4), randn(6, 3, 4, 4)):
+        outputs, inputs = weight.shape[:2]
+        layer = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+        layer.weight.data = weight
+        networks.spectral_norm(layer)
+        for _ in range(100):
+            layer.weight  # noqa: B018
+        layer.eval()
+        x = randn(1, inputs, 64, 64).abs()
+        for _ in range(30):
+            x = F.conv_transpose2d(layer(x), layer.weight, None, 2, 1)
+            x = x / x.norm()
+        stretch = layer(x).norm().item()
+        assert stretch <= 2 + 1e-5
+        assert stretch > (1.95 if inputs == 1 else 1)
+
+
+def test_spectral_norm_survives_eval_a_copy_and_a_round_trip():
+    gancode.seed(0)
+    shape = (1, 28, 28)
+    network, x = spectral_discriminator(shape, 4), randn(2, *shape)
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    assert len(buffers) == 2 * len(spectral_layers(network)) == 6
+
+    network.eval()
+    at_rest = network(x)
+    assert torch.equal(network(x), at_rest)
+    assert same(dict(network.named_buffers()), buffers), "eval moved the power iteration"
+    network.train()(x)
+    assert not same(dict(network.named_buffers()), buffers), "train mode did not move it"
+
+    twin = copy.deepcopy(network)
+    loaded = spectral_discriminator(shape, 4)
+    loaded.load_state_dict(numbers(network))
+    for other in (twin, loaded):
+        assert torch.equal(other.eval()(x), network.eval()(x))
+        assert torch.equal(other.train()(x), copy.deepcopy(network).train()(x))
+    kept = numbers(network)
+    with torch.no_grad():
+        for weight in twin.parameters():
+            weight.zero_().add_(1)
+    twin.train()(x)
+    assert same(numbers(network), kept), "a copy shares numbers with its original"
+
+
+def test_spectral_norm_refuses_what_it_cannot_act_on_and_changes_nothing():
+    with pytest.raises(ValueError, match="Sequential has no linear or convolutional layer"):
+        networks.spectral_norm(nn.Sequential(nn.Flatten(), nn.BatchNorm2d(3)))
+    network = nn.Sequential(nn.Linear(2, 2), networks.spectral_norm(nn.Linear(2, 2)))
+    with pytest.raises(ValueError, match="the layer '1' has a parametrised weight already"):
+        networks.spectral_norm(network)
+    assert spectral_layers(network) == [network[1]]
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 30, 30), (1, 28, 32), (1, 16, 16), (3, 128, 128), (28, 28), (0, 28, 28), 28]
+)
+def test_other_shapes_are_refused(shape):
+    makers = [lambda s, make=make: make(LATENT, s) for make in GENERATORS[::2]] + DISCRIMINATORS
+    for make in makers:
+        with pytest.raises(ValueError, match=r"shape=\(.*\) must be .* width = 28, 32 or 64"):
+            make(shape)
+
+
+def test_an_unknown_way_to_double_is_refused():
+    with pytest.raises(ValueError, match="'bilinear'; the choices are transpose, nearest"):
+        networks.dcgan_generator(LATENT, (1, 28, 28), upsample="bilinear")
