@@ -333,8 +333,7 @@ def digit_features(images):
             f"{images.max():.3g}; for bytes `images / 127.5 - 1`, for an open end `.clamp(-1, 1)`"
         )
     network = _digit_classifier()
-    with torch.no_grad():
-        parts = [network(batch) for batch in images.split(500)]
+    parts = [network(batch) for batch in images.split(500)]
     features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
     return features, logits.softmax(dim=1)
 

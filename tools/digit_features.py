@@ -4,8 +4,8 @@
 
 FOLDER holds MNIST as torchvision keeps it; it is only read. Writes
 `gancode/features/digits.safetensors`: the weights in float16, and in the metadata what made them.
-It takes a minute or two on two cores. Another machine may round otherwise, so the file is committed;
-a new one makes all the distances measured before incomparable.
+It takes a minute or two on two cores. Another machine may round otherwise, so the file is
+committed; a new one makes all the distances measured before incomparable.
 """
 
 import json
