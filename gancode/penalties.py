@@ -124,15 +124,17 @@ def _parse_one(text):
 
 
 def gradient_penalty(
-    discriminator, real, generated, penalties, generator=None, *, step=1, progress=0.0
+    discriminator, real, generated, penalties, generator=None, *, labels=(), step=1, progress=0.0
 ):
     """The sum of the penalties, a scalar that can be differentiated in the discriminator's weights.
 
     `real` and `generated` have shape (n, ...); the gradient is taken in x, its norm over all axes
     of one sample. The points of all penalties go through the discriminator together: one forward
     and one gradient, however many there are. `generator` draws the points of "between" and
-    "around". `step`, from 1, and `progress`, from 0 to 1, say where in the run this is; a penalty
-    that is left out, or has the weight zero, costs nothing and draws nothing.
+    "around". `labels` is empty, or holds the labels (n,) of a conditional GAN, which the
+    discriminator is then given too. `step`, from 1, and `progress`, from 0 to 1, say where in the
+    run this is; a penalty that is left out, or has the weight zero, costs nothing and draws
+    nothing.
     """
     weights = [p.weight_at(step, progress) for p in penalties]
     active = [(p, weight) for p, weight in zip(penalties, weights, strict=True) if weight]
@@ -140,7 +142,8 @@ def gradient_penalty(
         return real.new_zeros(())
     points = [WHERE[p.where](real, generated, generator) for p, _ in active]
     x = torch.cat(points).detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    logits = discriminator(x, *(y.repeat(len(active)) for y in labels))
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     # vector_norm has the derivative 0 where the gradient vanishes; the root of a sum of squares
     # would have NaN there.
     norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1).split(len(real))

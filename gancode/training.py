@@ -4,52 +4,35 @@ import copy
 import math
 import operator
 import os
-import random
 import time
 from dataclasses import dataclass, field
-from statistics import fmean
 
-import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from gancode import penalties as gradient_penalties
+from gancode import randomness
 from gancode.data import Batches, examine
 from gancode.folder import Folder, describe
+from gancode.processes import Processes
 from gancode.schedules import schedule
-
-
-def seed(k):
-    """Seed Python, NumPy and torch, and return a torch.Generator for data and latents.
-
-    All four streams, and that of `Run.sample`, are independent of one another. The integer in the
-    environment variable GANCODE_SEED (default 0) shifts every seed: the streams are those of the
-    pair (k, GANCODE_SEED), mixed by NumPy's SeedSequence, so no two pairs meet. Raises ValueError
-    for a seed that is not a non-negative integer.
-    """
-    python, numpy, global_torch, generator, _ = _streams(k)
-    random.seed(python)
-    np.random.seed(numpy)
-    torch.manual_seed(global_torch)
-    return torch.Generator().manual_seed(generator)
-
-
-_seed = seed  # for `train`, whose argument has the same name
 
 
 class GAN(nn.Module):
     """A generator, a discriminator, and the size of the latent vectors that join them.
 
     The generator maps latents (n, latent_dim) to samples (n, ...), the discriminator samples to
-    logits (n,) or (n, 1). Any modules that do so will serve.
+    logits (n,) or (n, 1). Any modules that do so will serve. With `classes` both are conditional:
+    they are called with a second argument, labels (n,) of int64 from 0 to classes − 1.
     """
 
-    def __init__(self, generator, discriminator, latent_dim):
+    def __init__(self, generator, discriminator, latent_dim, classes=None):
         super().__init__()
         self.generator = generator
         self.discriminator = discriminator
         self.latent_dim = _positive_integer("latent_dim", latent_dim)
+        self.classes = None if classes is None else _positive_integer("classes", classes)
 
     def latents(self, n, generator=None):
         """Draw n standard normal latents, shape (n, latent_dim), where the generator's weights are.
@@ -73,26 +56,49 @@ class Run:
     - logits_real, logits_generated: mean over the last batch of the discriminator;
     - discriminator_gradient, generator_gradient: Euclidean norm over all weights at the last step,
       before it is clipped;
-    - images_per_second: real samples seen by the discriminator, by the clock.
+    - images_per_second: real samples seen by the discriminator, by the clock;
+    - what `measure` has returned.
     """
 
     gan: GAN
     averaged: nn.Module
     history: list = field(default_factory=list)
 
-    def sample(self, n, seed=0):
+    def sample(self, n, seed=0, labels=None):
         """n samples of the averaged generator, shape (n, ...); the same ones for the same seed.
 
-        The global random state is left as it was. Raises ValueError for n that is not a positive
-        integer.
+        Of a conditional GAN, `labels` are the classes to draw from: one number, or a tensor (n,);
+        by default the classes in turn, 0, 1, …, 0, 1, …. The global random state is left as it
+        was. Raises ValueError for n that is not a positive integer, and for labels that are not of
+        this GAN.
         """
         n = _positive_integer("n", n)
-        *_, stream = _streams(seed)
+        labels = self._labels(n, labels)
+        *_, stream = randomness.streams(seed)
         device = next(self.gan.parameters()).device
-        with torch.no_grad(), _random_state_kept(device):
+        with torch.no_grad(), randomness.kept(device):
             torch.manual_seed(stream)
+            latents = self.gan.latents(n)
             # In pieces: the memory of a convolutional generator grows with its batch.
-            return torch.cat([self.averaged(z) for z in self.gan.latents(n).split(1000)])
+            pieces = zip(*(part.split(1000) for part in (latents, *labels)), strict=True)
+            return torch.cat([self.averaged(*piece) for piece in pieces])
+
+    def _labels(self, n, labels):
+        classes = self.gan.classes
+        if classes is None:
+            if labels is not None:
+                raise ValueError("labels are for a conditional GAN: GAN(..., classes=k)")
+            return ()
+        labels = torch.arange(n) % classes if labels is None else torch.as_tensor(labels)
+        labels = labels.expand(n) if labels.ndim == 0 else labels
+        if labels.shape != (n,) or labels.is_floating_point() or labels.is_complex():
+            raise ValueError(
+                f"labels must be one whole number, or {n}, one a sample, not {labels.dtype} of "
+                f"shape {tuple(labels.shape)}"
+            )
+        if labels.min() < 0 or labels.max() >= classes:
+            raise ValueError(f"labels must be from 0 to {classes - 1}, not {labels.tolist()[:10]}")
+        return (labels.long().to(next(self.gan.parameters()).device),)
 
 
 def train(
@@ -110,7 +116,12 @@ def train(
     clip=None,
     average=0.999,
     seed=0,
+    precision="fp32",
+    accumulate=1,
+    compile=False,
+    workers=0,
     log_every=100,
+    measure=None,
     callback=None,
     progress=None,
     out=None,
@@ -122,37 +133,60 @@ def train(
     A step is `discriminator_steps` steps of the discriminator, then one of the generator, each
     with its own `torch.optim.Adam(weights, lr, betas, fused=True)`. The discriminator sees real and
     generated samples in one forward of the concatenated batch, as many of the one as of the other;
-    the latents of each step are fresh.
+    the latents of each step are fresh. A conditional GAN generates with the labels of the real
+    batch.
 
-    - data: a density, a tensor of samples (n, ...), or an iterable of batches (see `gancode.data`).
+    - data: a density, a tensor of samples (n, ...), a Dataset of them, or an iterable of batches;
+      for a conditional GAN a pair of tensors, samples and labels, or batches that are such pairs
+      (see `gancode.data`).
     - objective: a name in `gancode.calculus.catalog`, or an `Objective`.
     - penalties: strings such as "r1=1", or `Penalty` objects (see `gancode.penalties`).
     - steps or seconds, exactly one: how long. With seconds, the clock decides where the run ends,
       so only `steps` can be repeated exactly.
+    - batch_size: real samples a step of the discriminator, over all processes and pieces together.
     - lr: of both optimisers; a number or a schedule, such as "2e-4..2e-5" (see
       `gancode.schedules`), read before every step.
     - clip: the largest gradient norm, over all weights of a network, that an optimiser is given;
       a longer gradient is shortened to it.
     - average: the decay β of the averaged generator, θ̄ ← β θ̄ + (1 − β) θ, warmed up as
       min(β, (1 + t) / (10 + t)) after t steps; buffers are copied.
-    - callback: called as `callback(step, run)` after every step, with the run so far.
+    - precision: "fp32", or "bf16": the networks compute in bfloat16 where torch.autocast deems it
+      safe; weights, losses and optimisers stay in the precision they have.
+    - accumulate: in how many pieces a batch goes through the networks, one after the other, for
+      less memory. Their gradients add up to that of the batch; but batch normalisation sees pieces.
+    - compile: run the networks through `torch.compile`; penalties, which are differentiated twice,
+      are not. It takes a C++ compiler, and tens of seconds at the first step.
+    - workers: processes that load samples, where the data are a Dataset.
+    - measure: called as `measure(run)` for every row of the history; returns a dict of numbers that
+      are added to it and shown by the progress bar.
+    - callback: called as `callback(step, run)` after every step, with the run so far; or a list.
     - progress: show a progress bar on stderr; by default only where that is a terminal.
-    - out: a folder for checkpoints and for history.jsonl, one JSON line a row; made where missing.
-      A checkpoint is written every `save_every` steps and at the end. Ctrl-C ends the step, writes
-      a checkpoint, and raises KeyboardInterrupt.
+    - out: a folder for checkpoints, for history.jsonl, one JSON line a row, and for
+      generator.safetensors, the averaged generator; made where missing. A checkpoint is written
+      every `save_every` steps and at the end. Ctrl-C ends the step, writes a checkpoint, and raises
+      KeyboardInterrupt.
     - resume: continue the run in `out`, if one has begun there, from its newest checkpoint, or from
       the one before it ("previous"). The rest of the run is then, bit for bit, what it would have
       been without the stop, with the same arguments on the same machine; only the clock differs.
       `steps` or `seconds` (of all parts together) may be larger than before.
 
+    The run takes place where the generator's weights are. Under `torchrun` or `accelerate launch`
+    each process moves the networks to the device that Accelerate gives it, takes its share of every
+    batch (the last batch of an epoch is cut to equal shares), and all take the same steps with the
+    mean of their gradients; buffers, such as batch normalisation's means, are averaged too. `out`
+    must then be a folder that all processes see; `measure`, `callback`, the bar and the files are
+    left to the first.
+
     Randomness: the run begins with `rng = gancode.seed(seed)`. From `rng` it draws, in this order:
     for each discriminator step the real batch (for a tensor, one `torch.randperm` at the start of
     an epoch), the latents, and what a penalty draws; then the latents of the generator step, as
-    many as the last real batch had. Dropout draws from the global state.
+    many as the last real batch had. Dropout draws from the global state, which differs from process
+    to process; where there are several, penalties draw from it too.
 
     Raises, before anything has changed, ValueError or TypeError for arguments that do not fit
     together, `gancode.checkpoint.CheckpointError` for a checkpoint that is damaged or of another
-    run; and FloatingPointError, naming step and quantity, as soon as a loss is NaN or infinite.
+    run, OSError for a folder that cannot be written; and FloatingPointError, naming step and
+    quantity, as soon as a loss is NaN or infinite.
     """
     objective = _objective(objective)
     critic_loss, generator_loss = objective.torch()
@@ -165,6 +199,7 @@ def train(
         _positive_number("seconds", seconds)
     batch_size = _positive_integer("batch_size", batch_size)
     discriminator_steps = _positive_integer("discriminator_steps", discriminator_steps)
+    accumulate = _positive_integer("accumulate", accumulate)
     log_every = _positive_integer("log_every", log_every)
     save_every = _positive_integer("save_every", save_every)
     lr = schedule("lr", lr)
@@ -173,13 +208,27 @@ def train(
         _positive_number("clip", clip)
     if not 0 <= average < 1:
         raise ValueError(f"average={average} must be at least 0 and below 1")
+    if precision not in ("fp32", "bf16"):
+        raise ValueError(f'precision={precision!r} must be "fp32" or "bf16"')
+    callbacks = [callback] if callable(callback) else list(callback or ())
     generator, discriminator = gan.generator, gan.discriminator
     generator_weights = _trainable(generator, "generator")
     discriminator_weights = _trainable(discriminator, "discriminator")
+    processes = Processes()
+    if processes.count > batch_size:
+        raise ValueError(
+            f"batch_size={batch_size} is for all {processes.count} processes together; each needs "
+            "at least one sample"
+        )
+    if processes.device is not None:
+        gan.to(processes.device)
     device = generator_weights[0].device
-    with _random_state_kept(device):
-        data, samples = examine(data, batch_size)
-        _check_fit(gan, samples.to(device))
+    with randomness.kept(device):
+        data, examples = examine(data, batch_size, gan.classes)
+        samples, *labels = (
+            part.to(device) for part in ([examples] if gan.classes is None else examples)
+        )
+        _check_fit(gan, samples, labels)
     folder = Folder(
         out,
         {
@@ -193,18 +242,26 @@ def train(
             "clip": clip,
             "average": average,
             "seed": [seed, os.environ.get("GANCODE_SEED", "0")],
+            "precision": precision,
+            "accumulate": accumulate,
+            "compile": compile,
+            "processes": processes.count,
             "log_every": log_every,
         },
         resume,
+        processes,
     )
     # Fused: one kernel for all weights, up to a third more steps a second on small networks.
     generator_adam = torch.optim.Adam(generator_weights, lr(0.0), betas, fused=True)
     discriminator_adam = torch.optim.Adam(discriminator_weights, lr(0.0), betas, fused=True)
 
-    rng = _seed(seed)
+    rng = randomness.seed(seed, rank=processes.rank)
+    penalty_rng = rng if processes.count == 1 else None  # else all would draw the same points
     gan.train()
+    processes.agree(gan)
     run = Run(gan, copy.deepcopy(generator).eval().requires_grad_(False))
-    real_batches = Batches(data, batch_size, rng)
+    part = (processes.rank, processes.count)
+    real_batches = Batches(data, batch_size, rng, part=part, workers=workers)
     losses = {"discriminator_loss": [], "generator_loss": [], "penalty": []}  # of this interval
     step, images, elapsed = 0, 0, 0.0
     parts = {
@@ -212,108 +269,134 @@ def train(
         "averaged": run.averaged,
         "generator_adam": generator_adam,
         "discriminator_adam": discriminator_adam,
-        "data": real_batches,
     }
-    if counters := folder.restore(parts, rng):
+    if counters := folder.restore(parts, real_batches, rng):
         step, losses, images, elapsed = (
             counters[k] for k in ("step", "losses", "images", "elapsed")
         )
         run.history[:] = counters["history"]
+
+    # What is called is compiled; weights and states stay those of the networks themselves.
+    G, D = (torch.compile(net) if compile else net for net in (generator, discriminator))
+    precise = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
     began = interval_began = time.perf_counter()
     began -= elapsed  # the parts of a run together
     done = step >= steps if steps else elapsed >= seconds
+    shown = False if not processes.first else progress
     bar = tqdm(
         total=steps,
         initial=step,
         unit="step",
-        disable=None if progress is None else not progress,
+        disable=None if shown is None else not shown,
     )
     with bar, folder.last_good(), folder.interrupts_postponed() as interrupted:
         while not done:
-            how_far = step / steps if steps else (time.perf_counter() - began) / seconds
-            how_far, step = min(how_far, 1.0), step + 1
+            how_far, step = min(step / steps if steps else elapsed / seconds, 1.0), step + 1
             for adam in (generator_adam, discriminator_adam):
                 adam.param_groups[0]["lr"] = lr(how_far)
 
             # The discriminator learns to tell real from generated ...
             for _ in range(discriminator_steps):
-                real = next(real_batches).to(device)
-                with torch.no_grad():
-                    generated = generator(gan.latents(len(real), rng))
-                logits = discriminator(torch.cat([real, generated]))
-                logits_real, logits_generated = logits.chunk(2)
-                loss = critic_loss(logits_real, logits_generated)
-                seen = {"real batch": real, "generated batch": generated, "logits": logits}
-                losses["discriminator_loss"].append(_finite(loss, "discriminator loss", step, seen))
-                if penalties:
-                    penalty = gradient_penalties.gradient_penalty(
-                        discriminator,
-                        real,
-                        generated,
-                        penalties,
-                        rng,
-                        step=step,
-                        progress=how_far,
-                    )
-                    losses["penalty"].append(_finite(penalty, "penalty", step, seen))
-                    loss = loss + penalty
+                real, *labels = (part.to(device) for part in _parts(next(real_batches)))
+                latents = processes.mine(gan.latents(len(real) * processes.count, rng))
                 discriminator_adam.zero_grad()
-                loss.backward()
+                for share, x, z, *y in _pieces(accumulate, real, latents, *labels):
+                    with precise:
+                        with torch.no_grad():
+                            generated = G(z, *y).to(x.dtype)
+                        logits = D(torch.cat([x, generated]), *_twice(y)).to(x.dtype)
+                    logits_real, logits_generated = logits.chunk(2)
+                    loss = critic_loss(logits_real, logits_generated)
+                    seen = {"real batch": x, "generated batch": generated, "logits": logits}
+                    value = _finite(loss, "discriminator loss", step, seen, processes)
+                    losses["discriminator_loss"].append((share, value))
+                    if penalties:
+                        with precise:
+                            penalty = gradient_penalties.gradient_penalty(
+                                discriminator,
+                                x,
+                                generated,
+                                penalties,
+                                penalty_rng,
+                                labels=y,
+                                step=step,
+                                progress=how_far,
+                            )
+                        value = _finite(penalty, "penalty", step, seen, processes)
+                        losses["penalty"].append((share, value))
+                        loss = loss + penalty
+                    (share * loss).backward()
+                processes.average([w.grad for w in discriminator_weights if w.grad is not None])
                 if clip is not None:
                     discriminator_norm = nn.utils.clip_grad_norm_(discriminator_weights, clip)
                 discriminator_adam.step()
-                images += len(real)
+                images += len(real) * processes.count
 
             # ... and the generator learns to be taken for real.
-            generated = generator(gan.latents(len(real), rng))
-            if objective.paired:  # the loss compares each with a real one
-                logits = discriminator(torch.cat([real, generated]))
-                loss = generator_loss(*logits.chunk(2))
-            else:
-                logits = discriminator(generated)
-                loss = generator_loss(logits)
-            seen = {"generated batch": generated, "logits": logits}
-            losses["generator_loss"].append(_finite(loss, "generator loss", step, seen))
+            latents = processes.mine(gan.latents(len(real) * processes.count, rng))
             generator_adam.zero_grad()
-            loss.backward(inputs=generator_weights)  # and not the discriminator's: it stands still
+            for share, x, z, *y in _pieces(accumulate, real, latents, *labels):
+                with precise:
+                    generated = G(z, *y).to(x.dtype)
+                    if objective.paired:  # the loss compares each with a real one
+                        logits = D(torch.cat([x, generated]), *_twice(y)).to(x.dtype).chunk(2)
+                    else:
+                        logits = [D(generated, *y).to(x.dtype)]
+                loss = generator_loss(*logits)
+                seen = {"generated batch": generated, "logits": logits[-1]}
+                value = _finite(loss, "generator loss", step, seen, processes)
+                losses["generator_loss"].append((share, value))
+                # Not the discriminator's gradient: it stands still.
+                (share * loss).backward(inputs=generator_weights)
+            processes.average([w.grad for w in generator_weights if w.grad is not None])
             if clip is not None:
                 generator_norm = nn.utils.clip_grad_norm_(generator_weights, clip)
             generator_adam.step()
 
+            processes.average([*gan.buffers()])
             _move_average(run.averaged, generator, min(average, (1 + step) / (10 + step)))
 
             now = time.perf_counter()
-            done = step == steps if steps else now - began >= seconds
+            (elapsed,) = processes.mean(now - began)
+            done = step == steps if steps else elapsed >= seconds
             if step % log_every == 0 or done:
                 if clip is None:
                     discriminator_norm = _gradient_norm(discriminator_weights)
                     generator_norm = _gradient_norm(generator_weights)
+                means = processes.mean(logits_real.mean().item(), logits_generated.mean().item())
                 row = {
                     "step": step,
-                    **{name: fmean(values) if values else 0.0 for name, values in losses.items()},
-                    "logits_real": logits_real.mean().item(),
-                    "logits_generated": logits_generated.mean().item(),
+                    **{name: _mean(pairs) for name, pairs in losses.items()},
+                    "logits_real": means[0],
+                    "logits_generated": means[1],
                     "discriminator_gradient": float(discriminator_norm),
                     "generator_gradient": float(generator_norm),
                     "images_per_second": images / (now - interval_began),
                 }
+                if measure is not None and processes.first:
+                    with randomness.kept(device):
+                        row |= measure(run)
+                row = processes.gather(row)[0]  # the clock and the measures are the first one's
                 run.history.append(row)
                 folder.log(row)
-                bar.set_postfix_str(f"{row['images_per_second']:.0f} images/s", refresh=False)
+                bar.set_postfix_str(_postfix(row), refresh=False)
                 losses = {name: [] for name in losses}
                 images, interval_began = 0, now
             bar.update()
-            if callback is not None:
-                callback(step, run)
-            if out is not None and (step % save_every == 0 or done or interrupted()):
+            for call in callbacks if processes.first else ():
+                call(step, run)
+            (stop,) = processes.mean(interrupted())
+            if out is not None and (step % save_every == 0 or done or stop):
                 counters = {
                     "step": step,
                     "losses": losses,
                     "images": images,
+                    "elapsed": elapsed,
                     "history": run.history,
                 }
-                folder.save(step, parts, rng, counters | {"elapsed": now - began})
-            if interrupted():
+                folder.save(step, parts, real_batches, rng, counters)
+            if stop:
                 raise KeyboardInterrupt(f"stopped after step {step}; resume=True continues")
     return run
 
@@ -331,37 +414,59 @@ def _objective(objective):
     return objective
 
 
-def _check_fit(gan, samples):
+def _check_fit(gan, samples, labels):
     """Run one small batch through a copy, so that nothing of the original moves."""
     trial = copy.deepcopy(gan).train()
     n = len(samples)
+    latents = trial.latents(n)
+    given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
     with torch.no_grad():
-        latents = trial.latents(n)
         try:
-            generated = trial.generator(latents)
+            generated = trial.generator(latents, *labels)
         except Exception as error:
             raise ValueError(
-                f"the generator does not take latents of shape {tuple(latents.shape)} "
-                f"(latent_dim={gan.latent_dim}): {error}"
+                f"the generator does not take {given}{_and_labels(labels)}: {error}"
             ) from error
-        if generated.shape != samples.shape or generated.dtype != samples.dtype:
-            raise ValueError(
-                f"the generator makes samples of shape {tuple(generated.shape[1:])} and type "
-                f"{generated.dtype}, but the data have {tuple(samples.shape[1:])} and "
-                f"{samples.dtype}; the two must agree"
-            )
-        try:
-            logits = trial.discriminator(torch.cat([samples, generated]))
-        except Exception as error:
-            raise ValueError(
-                "the discriminator does not take what the generator makes, samples of shape "
-                f"{tuple(samples.shape[1:])}: {error}"
-            ) from error
+    if generated.shape != samples.shape or generated.dtype != samples.dtype:
+        raise ValueError(
+            f"the generator makes samples of shape {tuple(generated.shape[1:])} and type "
+            f"{generated.dtype}, but the data have {tuple(samples.shape[1:])} and "
+            f"{samples.dtype}; the two must agree"
+        )
+    try:
+        logits = trial.discriminator(torch.cat([samples, generated]), *_twice(labels))
+    except Exception as error:
+        raise ValueError(
+            "the discriminator does not take what the generator makes, samples of shape "
+            f"{tuple(samples.shape[1:])}{_and_labels(labels)}: {error}"
+        ) from error
     if logits.shape not in [(2 * n,), (2 * n, 1)]:
         raise ValueError(
             f"for {2 * n} samples the discriminator returns shape {tuple(logits.shape)}; it must "
             f"return one logit a sample, shape {(2 * n,)} or {(2 * n, 1)}"
         )
+    if _made_by(logits.grad_fn) in ("SigmoidBackward0", "SoftmaxBackward0"):
+        raise ValueError(
+            "the discriminator ends in a sigmoid: it returns probabilities, and the losses here "
+            "take logits; leave the sigmoid out"
+        )
+
+
+def _made_by(node):
+    """The name of the last operation of a graph that changes values, and not only shapes."""
+    shapes = ("View", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Alias", "Select", "Expand")
+    while node is not None and node.name().removeprefix("Unsafe").startswith(shapes):
+        node = node.next_functions[0][0]
+    return node.name() if node is not None else None
+
+
+def _and_labels(labels):
+    return f" with labels of shape {tuple(labels[0].shape)}" if labels else ""
+
+
+def _twice(labels):
+    """Labels for a batch of real samples and a generated one after it."""
+    return [y.repeat(2) for y in labels]
 
 
 def _trainable(module, name):
@@ -371,9 +476,9 @@ def _trainable(module, name):
     return weights
 
 
-def _finite(loss, name, step, seen):
-    """The loss as a number; FloatingPointError where it is none."""
-    value = loss.item()
+def _finite(loss, name, step, seen, processes):
+    """The loss as a number, its mean over all processes; FloatingPointError where it is none."""
+    (value,) = processes.mean(loss.item())
     if math.isfinite(value):
         return value
     broken = [part for part, tensor in seen.items() if not tensor.isfinite().all()]
@@ -384,6 +489,31 @@ def _finite(loss, name, step, seen):
         f"step {step}: the {name} is {value}; {cause}. Training stopped before this loss changed "
         "any weight; a smaller lr or a gradient penalty may help"
     )
+
+
+def _parts(batch):
+    """Samples alone, or samples and labels, as a tuple."""
+    return batch if isinstance(batch, (tuple, list)) else (batch,)
+
+
+def _pieces(count, *tensors):
+    """Cut tensors of the same length into `count` pieces or fewer: (share, piece, piece, …)."""
+    for pieces in zip(*(tensor.chunk(count) for tensor in tensors), strict=True):
+        yield len(pieces[0]) / len(tensors[0]), *pieces
+
+
+def _mean(pairs):
+    """The mean of values that count for a share of a batch each; 0 where there are none."""
+    if not pairs:
+        return 0.0
+    return math.fsum(share * value for share, value in pairs) / math.fsum(s for s, _ in pairs)
+
+
+def _postfix(row):
+    """What the progress bar shows of a row of the history: not the gradients, not the step."""
+    shown = {k: v for k, v in row.items() if "gradient" not in k and k != "step"}
+    rate = shown.pop("images_per_second")
+    return ", ".join([f"{rate:.0f} images/s", *(f"{k} {v:.3g}" for k, v in shown.items())])
 
 
 @torch.no_grad()
@@ -397,25 +527,6 @@ def _move_average(averaged, generator, decay):
 def _gradient_norm(weights):
     norms = [torch.linalg.vector_norm(w.grad) for w in weights if w.grad is not None]
     return torch.linalg.vector_norm(torch.stack(norms))
-
-
-def _random_state_kept(device):
-    """A context that leaves the global random state of torch as it found it."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
-
-
-def _streams(k):
-    """Five 32-bit seeds, a function of k and GANCODE_SEED."""
-    shift = os.environ.get("GANCODE_SEED", "0")
-    if not shift.isdecimal() or int(shift) >= 2**32:
-        raise ValueError(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
-    try:
-        k = operator.index(k)
-    except TypeError:
-        k = -1
-    if not 0 <= k < 2**32:
-        raise ValueError(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
-    return np.random.SeedSequence((k, int(shift))).generate_state(5).tolist()
 
 
 def _positive_integer(name, value):

@@ -1,10 +1,21 @@
+import contextlib
 import gzip
+import hashlib
+import http.server
 import importlib.resources
 import math
+import os
+import random
+import signal
+import threading
+import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
 import torch
+import torchvision
+from PIL import Image
 from torch.distributions import (
     Categorical,
     Independent,
@@ -12,8 +23,9 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
 )
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from gancode import data
+from gancode import data, images
 
 
 def generator(k=0):
@@ -164,7 +176,8 @@ def test_an_iterator_keeps_its_first_batch_and_says_when_it_ends():
         ([torch.full((4, 2), math.inf)], ValueError, "NaN or infinity"),
         (torch.zeros(64, 2, dtype=torch.uint8), TypeError, "uint8; convert"),
         (np.zeros((64, 2)), TypeError, "torch.from_numpy"),
-        ((torch.zeros(64, 2), torch.zeros(64)), TypeError, "without labels"),
+        ((torch.zeros(64, 2), torch.zeros(64)), TypeError, r"classes=10.*without labels"),
+        ((torch.zeros(64, 2),), TypeError, "type tuple are not understood"),
         (["text"], TypeError, "a batch must be a tensor"),
         (7, TypeError, "type int"),
     ],
@@ -172,3 +185,524 @@ def test_an_iterator_keeps_its_first_batch_and_says_when_it_ends():
 def test_data_that_cannot_be_trained_on_is_refused(bad, error, message):
     with pytest.raises(error, match=message):
         data.examine(bad, 64)
+
+
+X = torch.arange(10.0)[:, None]
+Y = torch.arange(10) % 3
+
+
+class Items(Dataset):
+    """Items 0 to 9 with labels, and what it draws; it counts what is loaded."""
+
+    def __init__(self):
+        self.loaded = []
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        self.loaded.append(index)
+        drawn = [torch.rand(()).item(), random.random(), np.random.rand()]
+        return torch.tensor([index, *drawn]), index % 3
+
+
+def plain_list():
+    return [(x, y) for x, y in zip(X.split(4), Y.split(4), strict=True)]
+
+
+KINDS = {
+    "density": lambda: data.ring(),
+    "tensor": lambda: X,
+    "pair": lambda: (X, Y),
+    "data set": Items,
+    "torch data set": lambda: TensorDataset(X, Y),
+    "list": plain_list,
+    "loader": lambda: DataLoader(TensorDataset(X, Y), 4, shuffle=True),
+}
+LABELLED = [kind for kind in KINDS if kind not in ("density", "tensor")]
+WITH_CLASSES = [*((kind, None) for kind in KINDS if kind != "pair"), *((k, 3) for k in LABELLED)]
+
+
+def stream_of(kind, classes=None, seed=1, **options):
+    examined, _ = data.examine(KINDS[kind](), 4, classes)
+    return data.Batches(examined, 4, generator(seed), **options)
+
+
+def same(one, other):
+    if isinstance(one, tuple):
+        return all(torch.equal(x, y) for x, y in zip(one, other, strict=True))
+    return torch.equal(one, other)
+
+
+@pytest.mark.parametrize("part", [(0, 1), (1, 2)])
+@pytest.mark.parametrize(("kind", "classes"), WITH_CLASSES)
+@pytest.mark.parametrize("given", [0, 2, 3, 4])
+def test_a_stream_that_was_saved_goes_on_where_it_was(kind, classes, part, given):
+    torch.manual_seed(0)
+    stream = stream_of(kind, classes, part=part)
+    for _ in range(given):
+        next(stream)
+    state, stands, drawn = stream.state_dict(), stream.generator.get_state(), torch.get_rng_state()
+    rest = [next(stream) for _ in range(7)]
+    torch.manual_seed(99)
+    again = stream_of(kind, classes, seed=99, part=part)
+    again.load_state_dict(state)
+    again.generator.set_state(stands)  # as a run restores all random states
+    torch.set_rng_state(drawn)
+    assert all(map(same, rest, [next(again) for _ in range(7)]))
+
+
+@pytest.mark.parametrize(("kind", "classes"), WITH_CLASSES)
+def test_processes_share_every_batch_in_equal_slices(kind, classes):
+    def read(n, **options):
+        torch.manual_seed(0)
+        stream = stream_of(kind, classes, **options)
+        batches = [next(stream) for _ in range(n)]
+        samples = [b if classes is None else b[0] for b in batches]
+        return [s[:, :1] if "set" in kind else s for s in samples], batches
+
+    whole, _ = read(6)  # of 4, 4 and 2 samples, but for a density
+    shares = [read(6, part=(k, 2))[0] for k in range(2)]
+    for batch, *slices in zip(whole, *shares, strict=True):
+        assert len(slices[0]) == len(slices[1]) == len(batch) // 2
+        assert torch.equal(torch.cat(slices), batch)
+    # of three processes each has one of four; the batch of two is passed over
+    thirds = [read(4, part=(k, 3))[0] for k in range(3)]
+    epochs = whole if kind == "density" else [b for b in whole if len(b) == 4]
+    for batch, *slices in zip(epochs, *thirds, strict=False):
+        assert torch.equal(torch.cat(slices), batch[:3])
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_labels_stay_with_their_samples(kind):
+    stream = stream_of(kind, 3)
+    seen = [next(stream) for _ in range(3)]
+    for samples, labels in seen:
+        assert labels.dtype == torch.int64
+        assert torch.equal(samples[:, 0].long() % 3, labels)
+    assert sorted(torch.cat([samples[:, 0] for samples, _ in seen]).tolist()) == list(range(10))
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_with_classes_the_examined_samples_come_with_their_labels(kind):
+    _, (samples, labels) = data.examine(KINDS[kind](), 4, 3)
+    assert len(samples) == len(labels) == 2
+    assert torch.equal(samples[:, 0].long() % 3, labels)
+
+
+def test_a_data_set_is_dealt_in_the_order_of_a_tensor():
+    stream, reference = stream_of("torch data set"), stream_of("tensor")
+    for _ in range(3):
+        assert torch.equal(next(stream), next(reference))
+
+
+def test_a_data_set_loads_its_own_part_and_nothing_that_was_passed():
+    stream = stream_of("data set", part=(1, 2))
+    stream.data.loaded.clear()
+    first = [next(stream) for _ in range(3)]
+    assert stream.data.loaded == torch.cat(first)[:, 0].tolist() and len(stream.data.loaded) == 5
+    again = stream_of("data set", part=(1, 2))
+    again.data.loaded.clear()
+    state = {**stream.state_dict(), "given": 2}
+    again.load_state_dict(state)
+    assert torch.equal(next(again), first[2])
+    assert again.data.loaded == first[2][:, 0].tolist()
+
+
+def test_what_a_data_set_draws_is_the_same_for_any_workers_and_moves_no_state_here():
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    here, there = stream_of("data set", 3), stream_of("data set", 3, workers=2)
+    batches = [(next(here), next(there)) for _ in range(7)]
+    assert all(same(*pair) for pair in batches)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1] and np.random.get_state()[1].tolist() == states[2]
+    numbers = torch.cat([samples[:, 1:] for (samples, _), _ in batches])
+    assert len(numbers.unique()) == numbers.numel(), "two items drew the same"
+    # taken up again in the middle of an epoch whose next batches are under way
+    again = stream_of("data set", 3, workers=2)
+    next(again)
+    again.load_state_dict({**here.state_dict(), "given": 0})
+    next(again)
+    again.load_state_dict(state := here.state_dict())
+    assert state["given"] == 1
+    stand = generator()
+    stand.set_state(here.generator.get_state())
+    again.generator.set_state(stand.get_state())
+    assert all(same(next(here), next(again)) for _ in range(4))
+
+
+def test_slices_of_one_batch_draw_different_numbers():
+    slices = [next(stream_of("data set", part=(k, 2)))[:, 1:] for k in range(2)]
+    assert not (slices[0] == slices[1]).any()
+
+
+def test_ctrl_c_does_not_stop_the_workers():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    try:
+        stream = stream_of("data set", workers=1)
+        next(stream)
+        (worker,) = stream._loader._iterator._workers
+        os.kill(worker.pid, signal.SIGINT)
+        assert len([next(stream) for _ in range(5)]) == 5
+        assert worker.is_alive()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class NoData(Dataset):
+    def __len__(self):
+        return 0
+
+
+def odd_items(*items):
+    class Odd(Dataset):
+        def __len__(self):
+            return len(items)
+
+        def __getitem__(self, index):
+            return items[index]
+
+    return Odd()
+
+
+LABELS = torch.zeros(64, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("bad", "classes", "error", "message"),
+    [
+        (torch.zeros(64, 2), 10, TypeError, "tensor, have none; give a pair"),
+        (data.ring(), 10, TypeError, "density, have none; give a pair"),
+        ((torch.zeros(64, 2), LABELS + 10), 10, ValueError, "from 0 to 9, not from 10 to 10"),
+        ((torch.zeros(64, 2), LABELS - 1), 10, ValueError, "from 0 to 9, not from -1 to -1"),
+        ((torch.zeros(64, 2), LABELS[:9]), 10, ValueError, r"one label a sample: \(64,\)"),
+        ((torch.zeros(64, 2), LABELS[:, None]), 10, ValueError, "one label a sample"),
+        ((torch.zeros(64, 2), LABELS.int()), 10, TypeError, "torch.int64, not torch.int32"),
+        ((torch.zeros(64, 2) / 0, LABELS), 10, ValueError, "NaN or infinity: 128 of 128"),
+        ((torch.empty(0, 2), LABELS[:0]), 10, ValueError, "empty"),
+        ((torch.zeros(9, 2), LABELS[:9]), 10, ValueError, "larger than the data set, which has 9"),
+        ([torch.zeros(4, 2)], 10, TypeError, "a pair of tensors"),
+        ([(torch.zeros(4, 2), "text")], 10, TypeError, "torch.int64, not str"),
+        ([(torch.zeros(4, 2), LABELS[:4] + 3)], 3, ValueError, "from 0 to 2, not from 3 to 3"),
+        (NoData(), None, ValueError, "the data set is empty"),
+        (Items(), None, ValueError, "larger than the data set, which has 10"),
+        (odd_items(*["text"] * 64), None, TypeError, "item 0 of the data set is no tensor.*str"),
+        (odd_items(*[LABELS] * 64), None, TypeError, "int64; convert"),
+        (odd_items(*[X[0], X] * 32), None, ValueError, r"item 1 .* \(10, 1\), and item 0 has"),
+        (odd_items(*[X[0]] * 64), 3, TypeError, r"a pair \(sample, label\)"),
+        (odd_items(*[(X[0], 1.5)] * 64), 3, TypeError, "must be integers: 'float'"),
+        (odd_items(*[(X[0], 3)] * 64), 3, ValueError, "from 0 to 2, not from 3 to 3"),
+    ],
+)
+def test_labels_and_data_sets_that_cannot_be_trained_on_are_refused(bad, classes, error, message):
+    with pytest.raises(error, match=message):
+        data.examine(bad, 64, classes)
+
+
+def test_a_later_batch_with_labels_out_of_range_is_refused():
+    examined, _ = data.examine([(X[:2], Y[:2]), (X[:2], Y[:2] + 2)], 2, 3)
+    stream = data.Batches(examined, 2, generator())
+    next(stream)
+    with pytest.raises(ValueError, match="from 0 to 2, not from 2 to 3"):
+        next(stream)
+
+
+def test_a_later_batch_of_another_shape_is_refused():
+    stream = data.Batches([torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)], 2, generator())
+    next(stream)
+    with pytest.raises(ValueError, match=r"shape \(3, 8, 8\), and those before it.*\(1, 8, 8\)"):
+        next(stream)
+
+
+@pytest.mark.parametrize("kind", ["density", "tensor", "pair", "data set"])
+def test_a_batch_that_is_too_small_for_the_processes_is_refused(kind):
+    with pytest.raises(ValueError, match="batch of 4 cannot be shared among 5"):
+        stream_of(kind, 3 if kind == "pair" else None, part=(0, 5))
+
+
+def test_an_iterable_whose_batches_are_all_too_small_is_refused():
+    with pytest.raises(ValueError, match="of batches of at least 5"):
+        next(stream_of("list", part=(0, 5)))
+
+
+def idx(values):
+    """Values, uint8, in the format of MNIST's files."""
+    header = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes()
+    return header + values.tobytes()
+
+
+@pytest.fixture
+def archives(tmp_path, monkeypatch):
+    """A root with a small MNIST, packed, and its images and labels by part."""
+    raw = tmp_path / "root" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    rng, parts, sums = np.random.default_rng(0), {}, {}
+    for part, n in (("train", 7), ("t10k", 3)):
+        pixels = rng.integers(256, size=(n, 28, 28), dtype=np.uint8)
+        pixels[0, 0, :2] = 0, 255
+        parts[part] = pixels, rng.integers(10, size=n, dtype=np.uint8)
+        for kind, values in zip(("images-idx3", "labels-idx1"), parts[part], strict=True):
+            name = f"{part}-{kind}-ubyte"
+            sums[name] = hashlib.md5(idx(values)).hexdigest()
+            (raw / f"{name}.gz").write_bytes(gzip.compress(idx(values), mtime=0))
+    monkeypatch.setitem(images._MD5, "MNIST", sums)
+    monkeypatch.delenv("GANCODE_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "root", parts
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def no_network(*arguments, **options):
+    raise urllib.error.URLError("no network here")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_mnist_is_read_where_it_lies_and_nothing_is_written_there(archives, monkeypatch, packed):
+    root, parts = archives
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    if not packed:
+        for path in (root / "MNIST" / "raw").iterdir():
+            path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+            path.unlink()
+    before = contents(root)
+    monkeypatch.setenv("GANCODE_DATA", str(root))
+    for train, part in ((True, "train"), (False, "t10k")):
+        x, labels = data.mnist(train)
+        pixels, classes = (torch.from_numpy(values) for values in parts[part])
+        assert x.dtype == torch.float32 and x.shape == (len(pixels), 1, 28, 28)
+        torch.testing.assert_close((x[:, 0] + 1) * 127.5, pixels.float())
+        assert (x.min(), x.max()) == (-1, 1)
+        assert labels.dtype == torch.int64 and torch.equal(labels, classes.long())
+    assert contents(root) == before
+
+
+def test_the_argument_comes_before_the_variable_and_that_before_the_cache(archives, monkeypatch):
+    root, _ = archives
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    with pytest.raises(ConnectionError, match=f"not in {root.parent}/home/.cache/gancode/MNIST"):
+        data.mnist()
+    monkeypatch.setenv("GANCODE_DATA", str(root.parent / "variable"))
+    with pytest.raises(ConnectionError, match=f"not in {root.parent}/variable/MNIST"):
+        data.mnist()
+    assert len(data.mnist(root=root)[0]) == 7
+
+
+def test_without_a_network_one_sentence_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    with pytest.raises(ConnectionError) as raised:
+        data.fashion_mnist(root=tmp_path)
+    text = str(raised.value)
+    for part in ("FashionMNIST is not in", "http://fashion", "no network here", "GANCODE_DATA"):
+        assert part in text
+    assert "gancode.data.mnist_5k()" in text and "mnist-5k" in text and "\n" not in text
+
+
+def test_a_root_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="file/MNIST/raw, and cannot be.*mnist_5k"):
+        data.mnist(root=tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+@pytest.mark.parametrize("how", ["flipped", "truncated", "text", "unpacked and flipped"])
+def test_a_damaged_file_is_named(archives, name, how):
+    root, _ = archives
+    path = root / "MNIST" / "raw" / f"{name}.gz"
+    content = path.read_bytes()
+    if how == "text":
+        path.write_text("<html>")
+    elif how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        if "unpacked" in how:
+            path, content = path.with_suffix(""), gzip.decompress(content)
+        content = bytearray(content)
+        content[-3 if "unpacked" in how else len(content) // 2] ^= 1
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{path.name} is damaged"):
+        data.mnist(root=root)
+    assert len(data.mnist(False, root)[0]) == 3  # the other part is whole
+
+
+@contextlib.contextmanager
+def served(folder):
+    """A server of the files of a folder, as its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    handler = lambda *arguments: Quiet(*arguments, directory=folder)  # noqa: E731
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_is_missing_is_downloaded_once_by_torchvision(archives, monkeypatch, tmp_path):
+    root, parts = archives
+    files = sorted((root / "MNIST" / "raw").iterdir())
+    sums = [(file.name, hashlib.md5(file.read_bytes()).hexdigest()) for file in files]
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", sums)
+    with served(files[0].parent) as address:
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+        good = files[1].read_bytes()
+        files[1].write_bytes(good[:-1])  # torchvision compares the checksum of what arrives
+        with pytest.raises(ConnectionError, match="download from http://127.0.0.1.*failed"):
+            data.mnist(root=tmp_path / "new")
+        assert contents(tmp_path / "new") == {}
+        files[1].write_bytes(good)
+        first = data.mnist()
+    cache = tmp_path / "home" / ".cache" / "gancode" / "MNIST" / "raw"
+    assert sorted(p.name for p in cache.iterdir()) == [file.name for file in files]
+    assert all(map(torch.equal, first, data.mnist()))  # the server is gone
+    assert len(first[0]) == len(parts["train"][0])
+
+
+def picture(mode, colour, size=(8, 8)):
+    return Image.new(mode, size, colour)
+
+
+def item(tmp_path, image, name="a.png", size=8, channels=3, **options):
+    image.save(tmp_path / name, **options)
+    return data.folder(tmp_path, size, channels=channels)[0]
+
+
+def test_a_folder_gives_its_images_resized_cropped_and_in_order(tmp_path):
+    (tmp_path / "b" / "deep").mkdir(parents=True)
+    wide = Image.new("RGB", (60, 20), "red")
+    wide.paste("blue", (20, 0, 40, 20))  # the centre
+    wide.save(tmp_path / "b" / "deep" / "wide.PNG")
+    Image.new("RGB", (5, 9), "white").save(tmp_path / "small.webp", lossless=True)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / ".hidden.png").write_text("no image")
+    found = data.folder(tmp_path, 10)
+    assert len(found) == 2 and found.skipped == []
+    assert [file.name for file in found.files] == ["wide.PNG", "small.webp"]
+    assert found[0].dtype == torch.float32 and found[0].shape == (3, 10, 10)
+    inside = found[0][:, :, 1:-1]  # at the cut the colours mix
+    assert torch.equal(inside.mean((1, 2)), torch.tensor([-1.0, -1.0, 1.0]))
+    assert torch.equal(found[1], torch.ones(3, 10, 10))
+    assert torch.stack(list(found)).shape == (2, 3, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (picture("RGB", (255, 0, 51)), (1, -1, -0.6)),
+        (picture("L", 51), (-0.6,) * 3),
+        (picture("1", 1), (1, 1, 1)),
+        (picture("RGBA", (255, 0, 0, 255)), (1, -1, -1)),
+        (picture("RGBA", (255, 0, 0, 0)), (1, 1, 1)),  # nothing there but the page
+        (picture("RGBA", (0, 0, 0, 51)), (0.6, 0.6, 0.6)),
+        (picture("LA", (0, 0)), (1, 1, 1)),
+        (picture("RGB", (0, 255, 0)).quantize(), (-1, 1, -1)),
+        (Image.fromarray(np.full((8, 8), 51 * 257, np.uint16)), (-0.6,) * 3),
+    ],
+    ids=["RGB", "L", "1", "RGBA", "clear", "half", "LA", "P", "I;16"],
+)
+def test_every_kind_of_image_becomes_colour(tmp_path, image, expected):
+    found = item(tmp_path, image)
+    assert found.shape == (3, 8, 8)
+    torch.testing.assert_close(found[:, 0, 0], torch.tensor(expected).float(), rtol=0, atol=1e-6)
+
+
+def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
+    image = picture("P", 0)
+    image.putpalette([255, 0, 0] * 256)
+    found = item(tmp_path, image, "a.gif", transparency=0)
+    assert torch.equal(found, torch.ones(3, 8, 8))
+
+
+def test_cmyk_and_a_turned_photograph(tmp_path):
+    assert item(tmp_path, picture("CMYK", (255, 255, 255, 0)), "a.jpg").max() < -0.9
+    photograph = picture("L", 0, (16, 8))
+    photograph.paste(255, (0, 0, 8, 8))  # white on the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that the left is above
+    found = item(tmp_path, photograph, "a.png", channels=1, exif=exif)
+    assert data.folder(tmp_path, 8, channels=1).files[1].name == "a.png"
+    (tmp_path / "a.jpg").unlink()
+    found = data.folder(tmp_path, 8, channels=1)[0]
+    assert found.shape == (1, 8, 8)
+    assert found[0, 0, 4] > 0.9 and found[0, -1, 4] < -0.9
+
+
+def broken_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(256, size=(64, 64, 3), dtype=np.uint8))
+    for name in ("good.png", "cut.png", "cut.jpg", "flipped.png"):
+        noise.save(tmp_path / name)
+    for name in ("cut.png", "cut.jpg"):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+    content = bytearray((tmp_path / "flipped.png").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.png").write_bytes(content)
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.png").write_text("no image")
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "float.tiff")
+
+
+BROKEN = ["cut.jpg", "cut.png", "empty.jpg", "flipped.png", "float.tiff", "text.png"]
+
+
+def test_broken_images_are_named_once_and_left_out(tmp_path):
+    broken_folder(tmp_path)
+    with pytest.warns(UserWarning, match=r"6 of 7 images.*left out: cut.jpg \(.*1 more") as caught:
+        found = data.folder(tmp_path, 16)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert [file.name for file, reason in found.skipped if reason] == BROKEN
+    assert [file.name for file in found.files] == ["good.png"]
+    assert found[0].shape == (3, 16, 16)
+
+
+def test_broken_images_are_refused_on_request_and_where_there_is_no_other(tmp_path):
+    broken_folder(tmp_path)
+    with pytest.raises(ValueError, match=r"6 of 7 images .*repair or remove them: cut.jpg"):
+        data.folder(tmp_path, strict=True)
+    (tmp_path / "good.png").unlink()
+    with pytest.raises(ValueError, match="6 of 6 images .*repair or remove them: cut.jpg"):
+        data.folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "message"),
+    [
+        ("missing", {}, FileNotFoundError, "missing is no folder of images"),
+        ("notes.txt", {}, NotADirectoryError, "notes.txt is no folder of images"),
+        ("", {}, ValueError, "holds no images: none of its 1 files"),
+        ("", {"size": 0}, ValueError, "size=0 must be a positive integer"),
+        ("", {"size": 2.5}, ValueError, "size=2.5 must be a positive integer"),
+        ("", {"channels": 2}, ValueError, "channels=2 must be 1 .* or 3"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path, name, options, error, message):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(error, match=message):
+        data.folder(tmp_path / name, **options)
+
+
+def test_a_folder_is_known_again_by_its_files(tmp_path):
+    picture("L", 0).save(tmp_path / "a.png")
+    before = repr(data.folder(tmp_path))
+    assert repr(data.folder(tmp_path)) == before and "1 images of shape (3, 64, 64)" in before
+    picture("L", 0).save(tmp_path / "b.png")
+    assert repr(data.folder(tmp_path)) != before
+    assert repr(data.folder(tmp_path, channels=1)) != repr(data.folder(tmp_path))
+
+
+def test_a_folder_can_be_dealt_in_batches_by_workers(tmp_path):
+    for k in range(6):
+        picture("L", 51 * k).save(tmp_path / f"{k}.png")
+    examined, first = data.examine(data.folder(tmp_path, 4, channels=1), 4)
+    assert first.shape == (2, 1, 4, 4)
+    stream = data.Batches(examined, 4, generator(1), workers=2)
+    seen = torch.cat([next(stream), next(stream)])[:, 0, 0, 0]
+    expected = torch.arange(6) * 51 / 127.5 - 1
+    assert torch.equal(seen, expected[torch.randperm(6, generator=generator(1))])

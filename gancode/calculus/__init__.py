@@ -1,6 +1,6 @@
 """The calculus engine: proofs, derivations, divergences, objectives. SymPy only, no torch."""
 
-from .catalog import catalog
+from .catalog import catalog, find_objective
 from .convex import NotConvexError
 from .densities import NoClosedFormError
 from .derivation import Derivation, DerivationError
@@ -35,6 +35,7 @@ __all__ = [
     "b",
     "catalog",
     "divergences",
+    "find_objective",
     "gamma",
     "p",
     "parse",

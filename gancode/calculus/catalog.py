@@ -2,7 +2,8 @@
 
 from sympy import Max, exp
 
-from .objective import Objective
+from .expression import parse
+from .objective import Objective, ObjectiveError
 from .registry import Registry
 from .symbols import a, b, softplus
 
@@ -34,3 +35,25 @@ catalog = Registry(
         for name, entry in _ENTRIES.items()
     },
 )
+
+
+def find_objective(text, generator=None) -> Objective:
+    """The objective that two texts describe.
+
+    `text` is a name of the catalogue, or the critic's loss as an expression in a and b; then
+    `generator` is the generator's, or None for the zero-sum one: minus the critic's on generated
+    samples. Raises `ObjectiveError` for an unknown name, and `ExpressionError` for what is no
+    expression (see `parse`).
+    """
+    if text in catalog:
+        if generator is not None:
+            raise ObjectiveError(
+                f"{text!r} has a generator's loss already; one of your own goes with an expression"
+            )
+        return catalog[text]
+    if text.replace("-", "").isalpha() and text not in ("a", "b"):
+        raise ObjectiveError(
+            f"unknown objective {text!r}; it must be one of {', '.join(catalog)}, or an expression"
+        )
+    critic = parse(text)
+    return Objective.zero_sum(critic) if generator is None else Objective(critic, parse(generator))

@@ -1,0 +1,1 @@
+"""What is measured in minutes rather than seconds: speed, quality for time, coverage."""

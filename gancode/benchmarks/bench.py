@@ -1,0 +1,440 @@
+"""Speed and quality on this machine, beside loops that many have copied: `gancode bench`.
+
+Every section is a function that returns a dict: `title`, `protocol` (what was done, in words) and
+`rows`, a list of dicts of numbers and texts. Two things that are compared are timed in turns,
+within one run, since the speed of a machine drifts; a ratio is the median over the turns, with the
+smallest and the largest beside it. Sizes and durations are arguments.
+"""
+
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import gancode
+from gancode import data, metrics, networks
+from gancode.benchmarks import reference
+from gancode.recipes import recipes
+
+SECTIONS = ("overhead", "throughput", "quality", "coverage")
+
+
+def bench(sections=SECTIONS, *, out=None, options=None, show=print):
+    """Run sections (names in `SECTIONS`, or "stacked-mnist") and return {name: section}.
+
+    `options` maps the name of a section to a dict of its arguments. Every section is passed to
+    `show` as a table when it is done, and `out`, a path, then holds all so far as JSON, with the
+    machine, the versions and the date. Raises ValueError for an unknown section.
+    """
+    options = options or {}
+    if unknown := sorted({*sections, *options} - _ALL.keys()):
+        raise ValueError(f"unknown section {', '.join(unknown)}; the choices are {', '.join(_ALL)}")
+    result = {"provenance": provenance(), "sections": {}}
+    for name in sections:
+        section = _ALL[name](**options.get(name, {}))
+        result["sections"][name] = section
+        show(table(section))
+        if out is not None:
+            Path(out).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return result["sections"]
+
+
+def provenance():
+    """What the numbers depend on besides the code."""
+    return {
+        "versions": {
+            "gancode": gancode.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} "
+        "threads",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def table(section):
+    """A section as text: title, protocol, and the rows under the names of their columns."""
+    names = list(dict.fromkeys(name for row in section["rows"] for name in row))
+    lines = [names, *([_text(row.get(name, "")) for name in names] for row in section["rows"])]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([section["title"], section["protocol"], "", *text, ""])
+
+
+def overhead(*, images=None, steps=None, turns=9, warm_up=10):
+    """What `gancode.train` adds to the barest loop of the same mathematics, on tensors in memory.
+
+    `steps` maps "mlp" and "dcgan" to the steps of a turn after the first `warm_up`.
+    """
+    steps = {"mlp": 300, "dcgan": 30} | (steps or {})
+    images = _images(images)
+    workloads = {
+        "mlp": (_mlp_pair, images),
+        "dcgan": (_conv_pair, _resized(images[:5000], 32)),
+    }
+    rows = []
+    for (name, (pair, x)), r1 in ((w, r1) for w in workloads.items() for r1 in (0.0, 1.0)):
+        n = steps[name] + warm_up
+
+        def train(n=n, pair=pair, x=x, r1=r1):
+            return _train_seconds(pair(), x, n, warm_up, penalties=[f"r1={r1}"] if r1 else [])
+
+        def barest(n=n, pair=pair, x=x, r1=r1):
+            return reference.barest(pair(), x, n, r1=r1, warm_up=warm_up)[1]
+
+        times, bare = _in_turns([train, barest], turns)
+        rows.append(
+            {
+                "workload": name,
+                "penalty": "r1" if r1 else "none",
+                **_ratio("train / barest", times, bare),
+                "ms a step": 1000 * statistics.median(times) / steps[name],
+            }
+        )
+    return {
+        "title": "Overhead of gancode.train",
+        "protocol": f"{turns} turns of {steps} steps at batch {reference.BATCH}, without set-up; "
+        "1.05 is 5 % more time than the barest loop",
+        "rows": rows,
+    }
+
+
+def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16")):
+    """Real images a second: `gancode.train` against the reference loops with their loader, on
+    their layers at their batch size; and as a share of a plain matrix product.
+
+    `seconds` is the length of one turn of one loop.
+    """
+    images = _images(images)
+    workloads = {
+        "gan.py": (_mlp_pair, images, reference.gan),
+        "dcgan.py": (_conv_pair, _resized(images, 32), reference.dcgan),
+    }
+    peaks = {precision: matmul_gflops(precision) for precision in precisions}
+    rows = []
+    for name, (pair, x, program) in workloads.items():
+        flops = flops_per_image(pair(), x.shape[1:])
+
+        def original(program=program):
+            run = program(images, seconds=seconds)
+            return run.images / run.seconds
+
+        def train(precision, pair=pair, x=x):
+            return _train_rate(pair(), x, seconds, precision)
+
+        loops = [original, *(lambda p=p, train=train: train(p) for p in precisions)]
+        base, *rates = _in_turns(loops, turns)
+        rows.append({"layers of": name, "loop": "reference", "images/s": statistics.median(base)})
+        for precision, rate in zip(precisions, rates, strict=True):
+            speed = statistics.median(rate)
+            rows.append(
+                {
+                    "layers of": name,
+                    "loop": f"gancode.train {precision}",
+                    "images/s": speed,
+                    **_ratio("/ reference", rate, base),
+                    "GFLOP/s": speed * flops / 1e9,
+                    "share of matmul": speed * flops / 1e9 / peaks[precision],
+                }
+            )
+    peak = ", ".join(f"{p} {g:.0f} GFLOP/s" for p, g in peaks.items())
+    return {
+        "title": "Throughput",
+        "protocol": f"{turns} turns of {seconds:g} s each at batch {reference.BATCH}; a matrix "
+        f"product of 2048 × 2048 in this run: {peak}. The operations are those of the products in "
+        "linear and convolutional layers, two for a multiplication with its addition: an image "
+        "costs 4 G + 8 D, less the gradients that the first layers do not hand on, with G and D "
+        "those of one forward",
+        "rows": rows,
+        "matmul GFLOP/s": peaks,
+    }
+
+
+def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0, n=10_000):
+    """The Fréchet distance that each reference loop reaches in `program_seconds`, and that the
+    recipe for MNIST reaches in each of `times`, seconds from a cold start.
+
+    The features are those of `metrics.digit_features`, of n generated images and of the test images
+    (or `real`). The images of 32 pixels are brought to 28, and a program is scored in train mode
+    and in eval mode and has the better of the two.
+    """
+    images = _images(images)
+    real = metrics.digit_features(data.mnist(train=False)[0] if real is None else real)[0]
+
+    def distance(samples):
+        return metrics.frechet(real, metrics.digit_features(samples)[0])
+
+    rows = []
+    for name, program in reference.programs.items():
+        gancode.seed(0)
+        run = program(images, seconds=program_seconds)
+        found = min((distance(run.sample(n, mode)) for mode in (True, False)), key=float)
+        rows.append(_quality_row(name, run.seconds, found))
+    best = min(row["Fréchet"] for row in rows)
+    for seconds in times:
+        run, took = _train_recipe("mnist", images, seconds)
+        row = _quality_row("gancode.train", took, distance(run.sample(n)))
+        rows.append({**row, "share of the best": row["Fréchet"] / best})
+    rows.append(_quality_row("training images", "", distance(images[:n])))
+    by_way = _resized(_resized(images[:n], 32), 28)
+    rows.append(_quality_row("the same by way of 32 pixels", "", distance(by_way)))
+    return {
+        "title": "Quality for time",
+        "protocol": f"Fréchet distance in the features of the digit classifier, {n} generated "
+        f"against {len(real)} real images; lower is better",
+        "rows": rows,
+    }
+
+
+def coverage(*, densities=("ring", "grid"), seconds=60.0, seeds=5, n=2500):
+    """Modes, share of high quality and reverse KL of the recipes for the toy densities, by VEEGAN's
+    protocol, for each seed, and over the seeds: the smallest number of modes and the means."""
+    rows = []
+    for name in densities:
+        density, found = getattr(data, name)(), []
+        for seed in range(seeds):
+            run, _ = _train_recipe(name, density, seconds, seed=seed)
+            found.append(metrics.modes(run.sample(n), density))
+            rows.append(_coverage_row(name, seed, *_coverage_numbers(found[-1])))
+        modes, quality, kl = zip(*map(_coverage_numbers, found), strict=True)
+        means = statistics.fmean(quality), statistics.fmean(kl)
+        rows.append(_coverage_row(name, f"all {seeds}", min(modes), *means))
+        rows[-1]["perfect reverse KL"] = found[0].perfect_reverse_kl
+    return {
+        "title": "Coverage",
+        "protocol": f"{seconds:g} s each, {n} samples of the averaged generator; high quality is "
+        "within 3 standard deviations of a mode (of a perfect sampler: 98.9 %)",
+        "rows": rows,
+    }
+
+
+PUBLISHED = {  # modes of 1000, reverse KL
+    "DCGAN (PacGAN, table 3)": (78.9, 4.5),
+    "VEEGAN": (150, 2.95),
+    "RpGAN + R1 + R2": (1000, 0.078),
+    "R3GAN": (1000, 0.029),
+}
+
+
+def stacked_mnist(*, images=None, real=None, minutes=30.0, n=26_000, recipe="mnist"):
+    """The modes found of the thousand of stacked MNIST, and the reverse KL to the uniform
+    distribution, beside published figures.
+
+    Three random digits are the channels of one image; the classifier behind
+    `metrics.digit_features` reads them, so an image shows a number from 0 to 999 (Srivastava et al.
+    2017). A mode is found where one of n images shows it, whatever its quality. `real` are images
+    (the test set by default) whose stacks are the row of a perfect sampler.
+    """
+    stacks = Stacks(_images(images))
+    real = Stacks(data.mnist(train=False)[0] if real is None else real)
+    run, seconds = _train_recipe(recipe, stacks, 60 * minutes, shape=(3, 28, 28))
+    rows = [
+        {"method": f"gancode.train, {seconds / 60:.3g} min", **stacked_modes(run.sample(n))},
+        {"method": "real test digits", **stacked_modes(real.sample(n, gancode.seed(0)))},
+    ]
+    rows += [
+        {"method": name, "modes": modes, "reverse KL": kl}
+        for name, (modes, kl) in PUBLISHED.items()
+    ]
+    return {
+        "title": "Stacked MNIST",
+        "protocol": f"{n} samples, three digits each, read by the digit classifier; published "
+        "figures rest on other classifiers, networks and training times",
+        "rows": rows,
+    }
+
+
+class Stacks:
+    """Stacked MNIST as a density to draw from: `images` is (n, 1, 28, 28), a sample three of them,
+    (3, 28, 28)."""
+
+    def __init__(self, images):
+        self.images = images[:, 0]
+
+    def sample(self, n, generator=None):
+        """n stacks, shape (n, 3, 28, 28)."""
+        return self.images[torch.randint(len(self.images), (n, 3), generator=generator)]
+
+    def __repr__(self):
+        return f"Stacks(of {len(self.images)} images)"
+
+
+def stacked_modes(samples):
+    """How many of the numbers 0 to 999 images (n, 3, 28, 28) show, and the divergence of their
+    histogram from the uniform one, KL(h ‖ 1/1000) in nats: a dict."""
+    _, classes = metrics.digit_features(samples.reshape(-1, 1, 28, 28))
+    digits = classes.argmax(1).reshape(-1, 3)
+    share = torch.bincount(digits @ torch.tensor([100, 10, 1]), minlength=1000).double()
+    share = share[share > 0] / len(samples)
+    return {"modes": len(share), "reverse KL": float((share * (1000 * share).log()).sum())}
+
+
+def flops_per_image(gan, shape):
+    """The operations of one step of `gancode.train` without penalties, divided by its batch size:
+    one discriminator step and one generator step.
+
+    G and D are the operations of one forward of a sample, two for a multiplication with its
+    addition in linear and convolutional layers; a backward costs once more for the weights and once
+    more for the input. The discriminator's step generates (G), judges real and generated (2 D) and
+    goes back (4 D); the generator's generates (G), judges (D) and goes back through the
+    discriminator to its input (D) and through itself (2 G). What arrives at the inputs of the first
+    layers is not needed there, but for the generator's step through the discriminator.
+    """
+    generator, generator_first = _forward_flops(gan.generator, (gan.latent_dim,))
+    discriminator, discriminator_first = _forward_flops(gan.discriminator, tuple(shape))
+    return 4 * generator + 8 * discriminator - generator_first - 2 * discriminator_first
+
+
+def matmul_gflops(precision="fp32", size=2048, seconds=1.0):
+    """The speed of a square matrix product here, the best of as many as fit into the time."""
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    a, b = torch.randn(2, size, size).to(dtype)
+    best, start = math.inf, time.perf_counter()
+    while (began := time.perf_counter()) < start + seconds:
+        a @ b
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best / 1e9
+
+
+def _mlp_pair():
+    torch.manual_seed(0)
+    generator, discriminator = reference.mlp_generator(), reference.mlp_discriminator()
+    return gancode.GAN(generator, discriminator, reference.LATENT_DIM)
+
+
+def _conv_pair():
+    torch.manual_seed(0)
+    generator, discriminator = reference.conv_generator(), reference.conv_discriminator()
+    return gancode.GAN(generator, discriminator, reference.LATENT_DIM)
+
+
+def _images(images):
+    return data.mnist()[0] if images is None else images
+
+
+def _resized(images, size):
+    """By the same rule as in `reference.Outcome.sample`."""
+    resize = partial(nn.functional.interpolate, size=size, mode="bilinear", antialias=True)
+    return torch.cat([resize(part) for part in images.split(10_000)])
+
+
+def _in_turns(functions, turns):
+    """The results of each function, called one after the other, so many times."""
+    rounds = [[function() for function in functions] for _ in range(turns)]
+    return list(zip(*rounds, strict=True))
+
+
+def _ratio(name, times, others):
+    ratios = [a / b for a, b in zip(times, others, strict=True)]
+    return {name: statistics.median(ratios), "least": min(ratios), "most": max(ratios)}
+
+
+def _train_seconds(gan, images, steps, warm_up, **options):
+    """The seconds of the steps after the warm-up, as a callback sees them."""
+    times = {0: time.perf_counter()}
+
+    def callback(step, run):
+        if step in (warm_up, steps):
+            times[step] = time.perf_counter()
+
+    options["batch_size"] = reference.BATCH
+    gancode.train(gan, images, steps=steps, progress=False, callback=callback, **options)
+    return times[steps] - times[warm_up]
+
+
+def _train_rate(gan, images, seconds, precision):
+    """Real images a second, as `seconds` of training have them, set-up not included."""
+    steps = []
+    options = {} if precision == "fp32" else {"precision": precision}
+    gancode.train(
+        gan,
+        images,
+        seconds=seconds,
+        batch_size=reference.BATCH,
+        progress=False,
+        callback=lambda step, run: steps.append(time.perf_counter()),
+        **options,
+    )
+    # The first step is left out: it stands for the set-up too.
+    seen = min(len(images), reference.BATCH) * (len(steps) - 1)
+    return seen / (steps[-1] - steps[0]) if len(steps) > 1 else reference.BATCH / seconds
+
+
+def _train_recipe(name, source, seconds, *, shape=None, seed=0):
+    """A run of the recipe for a kind of data, and the seconds it took."""
+    recipe = recipes[name]
+    if shape is None:
+        shape = source.dim if hasattr(source, "dim") else tuple(source.shape[1:])
+    gancode.seed(seed)  # for the weights
+    pair = networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options)
+    start = time.perf_counter()
+    run = gancode.train(
+        gancode.GAN(*pair, recipe.latent_dim),
+        source,
+        seconds=seconds,
+        seed=seed,
+        progress=False,
+        **recipe.training,
+    )
+    return run, time.perf_counter() - start
+
+
+def _forward_flops(network, shape):
+    """Of one sample: in all, and in the first layer that multiplies."""
+    counted = []
+
+    def count(layer, inputs, output):
+        if isinstance(layer, nn.Linear):
+            counted.append(2 * layer.in_features * output.numel())
+        else:
+            # each output sums a kernel over the inputs; transposed, each input is spread over one
+            spread = inputs[0] if layer.transposed else output
+            fan = layer.weight[0].numel()
+            counted.append(2 * fan * spread.numel())
+
+    kinds = (nn.Linear, nn.modules.conv._ConvNd)
+    layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    training = network.training
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, *shape))
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    return sum(counted), counted[0]
+
+
+def _quality_row(name, seconds, found):
+    distance = {"Fréchet": found.value, "error": found.error, "bias": found.bias}
+    return {"samples of": name, "seconds": seconds, **distance}
+
+
+def _coverage_numbers(found):
+    return found.covered, float(found.high_quality), float(found.reverse_kl)
+
+
+def _coverage_row(density, seed, modes, quality, kl):
+    row = {"density": density, "seed": seed, "modes": modes}
+    return row | {"high quality %": 100 * quality, "reverse KL": kl}
+
+
+def _text(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+_ALL = {
+    "overhead": overhead,
+    "throughput": throughput,
+    "quality": quality,
+    "coverage": coverage,
+    "stacked-mnist": stacked_mnist,
+}

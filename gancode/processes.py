@@ -1,0 +1,91 @@
+"""The processes that train one GAN together: where each works, and how they stay equal.
+
+Hugging Face Accelerate finds the others (`torchrun`, `accelerate launch`), gives each a device and
+carries what they say to one another. Gradients are averaged here rather than by a wrapper around
+the networks, so that a discriminator may be called as often as its loss and its penalties need.
+"""
+
+import os
+
+import torch
+
+
+class Processes:
+    """All processes of a launch, seen from one of them; without a launch there is only this one.
+
+    `rank` counts them from 0, `count` is how many there are, `device` where this one works (None
+    without a launch: networks stay where they are).
+    """
+
+    def __init__(self):
+        from accelerate import PartialState  # here: it costs a third of a second
+        from accelerate.utils import parse_flag_from_env
+
+        # Accelerate joins processes on the CPU only where it is told to use the CPU.
+        accelerator = torch.cuda.is_available() or torch.xpu.is_available()
+        state = PartialState(cpu=not accelerator or parse_flag_from_env("ACCELERATE_USE_CPU"))
+        launched = int(os.environ.get("WORLD_SIZE", 1))
+        if launched != state.num_processes:
+            raise RuntimeError(
+                f"{launched} processes were launched, but Accelerate has joined "
+                f"{state.num_processes}; start gancode.train before anything else of Accelerate, "
+                "or unset WORLD_SIZE"
+            )
+        self.rank, self.count = state.process_index, state.num_processes
+        self.device = state.device if self.count > 1 else None
+        self._wait = state.wait_for_everyone
+
+    @property
+    def first(self):
+        """Whether this is the one that writes files and shows progress."""
+        return self.rank == 0
+
+    def mine(self, tensor):
+        """This process's share of a tensor that all have: its part of equal, contiguous ones."""
+        return tensor.chunk(self.count)[self.rank] if self.count > 1 else tensor
+
+    def agree(self, module):
+        """Give all processes the weights and buffers of the first."""
+        if self.count > 1:
+            from accelerate.utils import broadcast
+
+            with torch.no_grad():
+                for tensor in [*module.parameters(), *module.buffers()]:
+                    tensor.copy_(broadcast(tensor.contiguous()))
+
+    @torch.no_grad()
+    def average(self, tensors):
+        """Replace floating-point tensors by their means over all processes.
+
+        They travel as one, so the cost of a message is paid once. All receive the same numbers, so
+        replicas that were equal bit for bit stay so.
+        """
+        tensors = [tensor for tensor in tensors if tensor.is_floating_point()]
+        if self.count == 1 or not tensors:
+            return
+        from accelerate.utils import reduce
+
+        total = reduce(torch.cat([tensor.flatten() for tensor in tensors]), "mean")
+        for tensor, part in zip(tensors, total.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def mean(self, *numbers):
+        """The means of some numbers over all processes; NaN in one is NaN in all."""
+        if self.count == 1:
+            return numbers
+        from accelerate.utils import reduce
+
+        together = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        return tuple(reduce(together, "mean").tolist())
+
+    def gather(self, value):
+        """A list of what each process has, in the order of their ranks."""
+        if self.count == 1:
+            return [value]
+        from accelerate.utils import gather_object
+
+        return gather_object([value])
+
+    def wait(self):
+        """Go on when all are here."""
+        self._wait()

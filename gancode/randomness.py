@@ -1,0 +1,70 @@
+"""One seed for every source of randomness, and their states, to be saved and restored."""
+
+import operator
+import os
+import random
+
+import numpy as np
+import torch
+
+
+def seed(k, *, rank=0):
+    """Seed Python, NumPy and torch, and return a torch.Generator for data and latents.
+
+    All four streams, and that of `Run.sample`, are independent of one another. The integer in the
+    environment variable GANCODE_SEED (default 0) shifts every seed: the streams are those of the
+    pair (k, GANCODE_SEED), mixed by NumPy's SeedSequence, so no two pairs meet. Of several
+    processes each has its own global streams by its `rank`; the returned generator is the same in
+    all. Raises ValueError for a seed that is not a non-negative integer.
+    """
+    *_, generator, _ = streams(k)
+    python, numpy, global_torch, *_ = streams(k, rank)
+    random.seed(python)
+    np.random.seed(numpy)
+    torch.manual_seed(global_torch)
+    return torch.Generator().manual_seed(generator)
+
+
+def streams(k, rank=0):
+    """Five 32-bit seeds, a function of k, GANCODE_SEED and the rank: for Python, NumPy, torch, the
+    generator of `seed`, and `Run.sample`."""
+    shift = os.environ.get("GANCODE_SEED", "0")
+    if not shift.isdecimal() or int(shift) >= 2**32:
+        raise ValueError(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
+    try:
+        k = operator.index(k)
+    except TypeError:
+        k = -1
+    if not 0 <= k < 2**32:
+        raise ValueError(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
+    entropy = (k, int(shift), rank) if rank else (k, int(shift))
+    return np.random.SeedSequence(entropy).generate_state(5).tolist()
+
+
+def kept(device):
+    """A context that leaves the global random state of torch as it found it."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+def states(rng):
+    """The states of all sources, in numbers, texts and tensors."""
+    version, numbers, gauss = random.getstate()
+    name, keys, *rest = np.random.get_state()
+    return {
+        "stream": rng.get_state(),
+        "global": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": [version, list(numbers), gauss],
+        "numpy": [name, keys.tolist(), *rest],
+    }
+
+
+def set_states(saved, rng):
+    """Bring all sources to where `states` found them."""
+    rng.set_state(saved["stream"])
+    torch.set_rng_state(saved["global"])
+    if saved["cuda"]:
+        torch.cuda.set_rng_state_all(saved["cuda"])
+    version, numbers, gauss = saved["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(tuple(saved["numpy"]))

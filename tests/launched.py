@@ -1,0 +1,77 @@
+"""Training under `torchrun`, started by test_processes.py: `launched.py FOLDER RUN [RUN ...]`.
+
+A run is one of RUNS; what each process has at its end is saved as FOLDER/RUN-RANK.pt.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import gancode
+from gancode import networks
+
+SHAPE = (1, 4, 4)
+IMAGES = torch.randn(12, *SHAPE, generator=torch.Generator().manual_seed(5))
+# What differs from process to process, and must not make the networks differ.
+NOISY = {
+    "network": {"batch_norm": True, "dropout": 0.3},
+    "penalties": ["wgan-gp=1"],
+    "out": "noisy",
+    "save_every": 2,
+    "steps": 8,
+}
+RUNS = {
+    "plain": {"penalties": ["r1=1"], "steps": 6},
+    "noisy": NOISY,
+    "killed": NOISY | {"out": "killed", "kill": 5},
+    "resumed": NOISY | {"out": "killed", "resume": True},
+    "nan": {"steps": 6, "break_at": 3},
+    "small": {"steps": 6, "batch_size": 1},
+}
+
+
+def make_gan(rank, batch_norm=False, dropout=0.0):
+    torch.manual_seed(rank)
+    norm = nn.BatchNorm1d(8) if batch_norm else nn.Identity()
+    generator = nn.Sequential(nn.Linear(3, 8), norm, nn.ReLU(), nn.Linear(8, 16))
+    generator.append(nn.Unflatten(1, SHAPE))
+    return gancode.GAN(generator, networks.mlp_discriminator(SHAPE, [8], dropout=dropout), 3)
+
+
+def run_one(folder, rank, *, out=None, kill=None, break_at=None, network=(), **k):
+    # Every process makes its own networks: training begins with those of the first.
+    gan = make_gan(rank, **dict(network))
+    shown = []  # what the discriminator of this process is shown, first of all in a trial
+
+    def look(module, arguments):
+        shown.append(arguments[0].detach().clone())
+        if break_at is not None and rank == 1 and len(shown) == 2 * break_at:
+            return (arguments[0] * float("nan"),)
+
+    def stop(step, run):
+        if step == kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    gan.discriminator.register_forward_pre_hook(look)
+    out = None if out is None else folder / out
+    result = {}
+    try:
+        k = {"batch_size": 6, "log_every": 2} | k
+        run = gancode.train(gan, IMAGES, callback=stop, out=out, **k)
+        rows = [{k: v for k, v in row.items() if k != "images_per_second"} for row in run.history]
+        result = {"averaged": run.averaged.state_dict(), "history": rows}
+    except (FloatingPointError, ValueError) as error:
+        result["error"] = str(error)
+    return result | {"gan": gan.state_dict(), "shown": shown[1:]}
+
+
+if __name__ == "__main__":
+    rank = int(os.environ.get("RANK", 0))
+    folder, *names = sys.argv[1:]
+    for name in names:
+        result = run_one(Path(folder), rank, **RUNS[name])
+        torch.save(result, Path(folder) / f"{name}-{rank}.pt")
