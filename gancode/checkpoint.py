@@ -32,21 +32,17 @@ def save(folder, step, state) -> Path:
     torch.save(state, buffer)
     content = buffer.getvalue()
     path = folder / f"checkpoint-{step:09d}.pt"
-    try:
-        write(path, content + hashlib.sha256(content).digest() + MARK)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"the checkpoint of step {step} was not written ({error.strerror}); the one before it "
-            f"is as it was, in {folder}",
-        ) from error
+    write(path, content + hashlib.sha256(content).digest() + MARK)
     for old in saved(folder)[:-KEPT]:
         old.unlink()
     return path
 
 
 def write(path, content):
-    """Write bytes to a file, whole or not at all: what was there stays until all is on the disk."""
+    """Write bytes to a file, whole or not at all.
+
+    Raises OSError where the disk does not take them; what was there before is then still there.
+    """
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -54,9 +50,13 @@ def write(path, content):
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        raise
+        raise OSError(
+            error.errno,
+            f"{path.name} was not written ({error.strerror}); what stood in {path.parent} before "
+            "is as it was",
+        ) from error
     _sync(path.parent)
 
 

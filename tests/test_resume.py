@@ -1,5 +1,6 @@
 """A run that is stopped, killed or damaged, and taken up again."""
 
+import copy
 import errno
 import json
 import os
@@ -12,11 +13,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import gancode
-from gancode import checkpoint, networks
+from gancode import checkpoint, folder, networks
 from gancode.calculus import Objective, a, b
 from gancode.checkpoint import CheckpointError
 
@@ -231,26 +233,48 @@ def test_wrong_use(tmp_path):
         train(tmp_path / "file", 3)
 
 
-def test_a_full_disk_costs_the_new_checkpoint_only(tmp_path, monkeypatch):
+@pytest.mark.parametrize("file", ["checkpoint-000000006.pt", "generator.safetensors"])
+def test_a_full_disk_costs_the_new_file_only(tmp_path, monkeypatch, file):
     whole = everything(train(None, 9))
     real = os.fsync
 
     def full(descriptor):
-        if len(checkpoint.saved(tmp_path)) == 2 and list(tmp_path.glob("*.part")):
+        if len(checkpoint.saved(tmp_path)) == 2 and (tmp_path / f"{file}.part").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="step 6 was not written .No space left.*as it was") as raised:
+    with pytest.raises(OSError, match=f"{file} was not written .No space.*as it was") as raised:
         train(tmp_path, 9, save_every=2)
     assert raised.value.errno == errno.ENOSPC
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "checkpoint-000000002.pt",
         "checkpoint-000000004.pt",
+        "generator.safetensors",
         "history.jsonl",
     ]
     monkeypatch.undo()
     assert same(everything(train(tmp_path, 9, resume=True)), whole)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, monkeypatch):
+    def refused(dir):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(folder.tempfile, "TemporaryFile", refused)
+    gan = make_gan()
+    before = copy.deepcopy(gan.state_dict())
+    with pytest.raises(OSError, match="run cannot be written .Permission denied.*give another"):
+        train(tmp_path / "run", 3, gan=gan)
+    assert all(torch.equal(before[key], value) for key, value in gan.state_dict().items())
+
+
+def test_the_averaged_generator_is_there_for_others(tmp_path):
+    run = train(tmp_path, 5, save_every=2)
+    weights = load_file(tmp_path / "generator.safetensors")
+    state = run.averaged.state_dict()
+    assert weights.keys() == state.keys()
+    assert all(torch.equal(weights[key], state[key]) for key in state)
 
 
 def test_nan_names_the_last_good_checkpoint(tmp_path):

@@ -291,6 +291,24 @@ def mlp_gan(generator=None, discriminator=None):
     return gancode.GAN(generator, discriminator or networks.mlp_discriminator(SHAPE, [8]), 3)
 
 
+class Conditional(nn.Module):
+    """Any network with a learned shift of its input for each of three classes."""
+
+    def __init__(self, network, shape):
+        super().__init__()
+        self.network, self.shifts = network, nn.Parameter(torch.randn(3, *shape))
+
+    def forward(self, x, labels):
+        return self.network(x + self.shifts[labels])
+
+
+def conditional_gan():
+    gan = make_gan()
+    return gancode.GAN(
+        Conditional(gan.generator, [3]), Conditional(gan.discriminator, SHAPE), 3, classes=3
+    )
+
+
 BAD = [
     ({"objective": "mimimax"}, "mimimax.*nonsaturating"),
     ({"objective": 3}, "name in gancode.calculus.catalog or an Objective, not int"),
@@ -341,6 +359,29 @@ BAD = [
         r"generator does not take latents of shape \(2, 3\) \(latent_dim=3\)",
     ),
     ({"gan": mlp_gan(generator=nn.Identity())}, "the generator has no trainable weights"),
+    (
+        {
+            "gan": mlp_gan(
+                networks.mlp_discriminator(SHAPE, [8]), networks.mlp_generator(3, SHAPE, [8])
+            )
+        },
+        r"generator does not take latents of shape \(2, 3\)",  # the two are swapped
+    ),
+    *(
+        ({"gan": mlp_gan(discriminator=nn.Sequential(nn.Flatten(), nn.Linear(16, 1), *end))}, text)
+        for end, text in [
+            ([nn.Sigmoid()], "returns probabilities"),
+            ([nn.Sigmoid(), nn.Flatten(0)], "leave the sigmoid out"),
+        ]
+    ),
+    ({"precision": "fp16"}, 'precision=.fp16. must be "fp32" or "bf16"'),
+    ({"accumulate": 0}, "accumulate=0 must be"),
+    ({"data": (torch.zeros(10, *SHAPE), torch.zeros(10))}, "GAN.*classes=10"),
+    ({"gan": conditional_gan()}, "a GAN with classes needs labels"),
+    (
+        {"gan": conditional_gan(), "data": (torch.zeros(10, *SHAPE), torch.full((10,), 3))},
+        "from 0 to 2",
+    ),
     # The last batch of an epoch would be a single sample, which has no batch statistics.
     ({"gan": make_gan(), "batch_size": 3}, r"latents of shape \(1, 3\)"),
 ]
@@ -493,3 +534,126 @@ def test_networks_map_latents_to_samples_and_samples_to_logits():
     assert discriminator(images).shape == (7,)
     kinds = [type(layer).__name__ for layer in discriminator]
     assert kinds == ["Flatten", *["Linear", "ReLU", "Dropout"] * 2, "Linear", "Flatten"]
+
+
+def test_a_conditional_gan_generates_with_the_labels_of_the_real_batch():
+    x, y = make_images(6), torch.tensor([0, 1, 2, 2, 1, 0])
+    pairs = {tuple(image.flatten().tolist()): k for image, k in zip(x, y, strict=True)}
+    gan = conditional_gan()
+    told = {"generator": [], "discriminator": []}
+
+    def listen(name):
+        return lambda module, arguments: told[name].append(tuple(a.clone() for a in arguments))
+
+    gan.generator.register_forward_pre_hook(listen("generator"))
+    gan.discriminator.register_forward_pre_hook(listen("discriminator"))
+    options = {"objective": "relativistic", "penalties": ["r1=1", "r2=1"], "batch_size": 3}
+    gancode.train(gan, (x, y), steps=2, **options)
+    made, judged = told["generator"][1:], told["discriminator"][1:]  # after a trial of each
+    assert len(made) == 4 and len(judged) == 6
+    for step in range(2):
+        of_loss, of_penalty, of_generator = judged[3 * step : 3 * step + 3]
+        labels = torch.stack([pairs[tuple(image.flatten().tolist())] for image in of_loss[0][:3]])
+        for _, seen in (of_loss, of_penalty, of_generator):
+            assert torch.equal(seen, labels.repeat(2))
+        for _, seen in made[2 * step : 2 * step + 2]:
+            assert torch.equal(seen, labels)
+
+
+def test_samples_of_a_class_or_of_all_in_turn():
+    x, y = make_images(6), torch.arange(6) % 3
+    run = gancode.train(conditional_gan(), (x, y), steps=1, batch_size=6)
+    in_turn = run.sample(7)
+    for label in range(3):
+        of_label = run.sample(7, labels=label)
+        assert torch.equal(of_label, run.sample(7, labels=torch.full((7,), label)))
+        assert torch.equal(of_label[label::3], in_turn[label::3])
+    assert not torch.equal(run.sample(7, labels=0), run.sample(7, labels=1))
+    for labels, message in [(3, "from 0 to 2"), (0.5, "whole number"), ([0, 1], "7, one a sample")]:
+        with pytest.raises(ValueError, match=message):
+            run.sample(7, labels=labels)
+    with pytest.raises(ValueError, match="labels are for a conditional GAN"):
+        gancode.train(make_gan(), x, steps=1, batch_size=6).sample(2, labels=0)
+
+
+@pytest.mark.parametrize("batch_size", [4, 5])  # 5: pieces of 2, 2 and 1
+def test_a_batch_in_pieces_has_the_gradient_of_the_batch(batch_size):
+    def trained(**options):
+        torch.manual_seed(0)
+        gan = mlp_gan()
+        options = {"batch_size": batch_size, "penalties": "r1=1", "log_every": 3} | options
+        run = gancode.train(gan, make_images(), steps=6, **options)
+        return numbers(gan), run.history
+
+    (whole, rows), (pieces, rows_of_pieces) = trained(), trained(accumulate=3)
+    for one, other in zip(whole, pieces, strict=True):
+        # Six steps of Adam at lr = 2e-4; what differs is rounding, far less than a step.
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-6)
+    for one, other in zip(rows, rows_of_pieces, strict=True):
+        names = ("discriminator_loss", "generator_loss", "penalty", "discriminator_gradient")
+        assert [one[name] for name in names] == pytest.approx([other[name] for name in names], 1e-3)
+
+
+def test_bf16_computes_in_bf16_and_keeps_weights_and_losses_as_they_are():
+    gan, seen = mlp_gan(), set()
+    for network in (gan.generator, gan.discriminator):
+        linear = next(layer for layer in network if isinstance(layer, nn.Linear))
+        linear.register_forward_hook(lambda module, arguments, output: seen.add(output.dtype))
+    x = make_images()
+    run = gancode.train(gan, x, steps=5, batch_size=5, penalties="r1=1", precision="bf16")
+    assert seen == {torch.bfloat16, torch.float32}  # the trial before the run is in float32
+    assert {weight.dtype for weight in gan.parameters()} == {torch.float32}
+    full = gancode.train(mlp_gan(), x, steps=5, batch_size=5, penalties="r1=1")
+    for name in ("discriminator_loss", "generator_loss"):
+        # bf16 has 8 bits, so a logit of size 1 is off by about 1/256; other weights do the rest.
+        assert run.history[0][name] == pytest.approx(full.history[0][name], abs=0.1)
+        assert run.history[0][name] != full.history[0][name]
+
+
+def test_compiled_networks_train_as_they_are(monkeypatch):
+    compiled = []
+
+    def fake(module):  # a compiler takes half a minute; that one is asked, and for what, is tested
+        compiled.append(module)
+        return lambda *arguments: module(*arguments)
+
+    monkeypatch.setattr(torch, "compile", fake)
+    gan, plain = make_gan(), make_gan()
+    gancode.train(gan, make_images(), steps=3, batch_size=5, penalties="r1=1", compile=True)
+    assert compiled == [gan.generator, gan.discriminator]
+    gancode.train(plain, make_images(), steps=3, batch_size=5, penalties="r1=1")
+    assert same(numbers(gan), numbers(plain))
+
+
+def test_what_is_measured_stands_in_the_history_and_changes_nothing():
+    def measure(run):
+        torch.rand(3)  # from the global state, as dropout draws
+        return {"spread": run.sample(5).std().item()}
+
+    gan, plain, steps = make_gan(), make_gan(), []
+    run = gancode.train(
+        gan,
+        make_images(),
+        steps=6,
+        batch_size=5,
+        log_every=2,
+        measure=measure,
+        callback=[lambda step, run: steps.append(step), lambda step, run: steps.append(-step)],
+    )
+    gancode.train(plain, make_images(), steps=6, batch_size=5, log_every=2)
+    assert same(numbers(gan), numbers(plain))
+    assert all(row["spread"] > 0 for row in run.history) and len(run.history) == 3
+    assert steps == [1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6]
+
+
+def test_a_generator_that_breaks_at_step_50_stops_the_run_there():
+    gan = mlp_gan()
+
+    def breaks(module, arguments, output):
+        breaks.calls += 1
+        return output * float("nan") if breaks.calls > 1 + 2 * 49 else output  # a trial, 2 a step
+
+    breaks.calls = 0
+    gan.generator.register_forward_hook(breaks)
+    with pytest.raises(FloatingPointError, match="step 50: .* first in the generated batch"):
+        gancode.train(gan, make_images(), steps=80, batch_size=5)
