@@ -87,7 +87,7 @@ def _add_train(commands):
     add("--network", help="mlp, dcgan or residual")
     add("--conditional", action="store_true", help="digits on demand: condition on the labels")
     add("--batch-size", type=int, help="over all processes together")
-    add("--lr", help="a learning rate, or a schedule such as 1e-3..1e-5")
+    add("--lr", type=_number, help="a learning rate, or a schedule such as 1e-3..1e-5")
     add("--discriminator-steps", type=int, help="for each step of the generator")
     add("--clip", type=float, help="the largest norm of a gradient")
     add("--seed", type=int, help="what all randomness comes from (0)")
@@ -310,6 +310,14 @@ def _bench(options):
 
     sections = options.sections + ["stacked-mnist"] * options.stacked_mnist
     bench.bench(sections or bench.SECTIONS, out=options.json)
+
+
+def _number(text):
+    """A number where it is one, so that 1e-3 and 0.001 are the same; else the text, a schedule."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _device(name):

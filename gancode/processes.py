@@ -6,8 +6,10 @@ the networks, so that a discriminator may be called as often as its loss and its
 """
 
 import os
+import warnings
 
 import torch
+from tqdm import TqdmWarning
 
 
 class Processes:
@@ -18,8 +20,10 @@ class Processes:
     """
 
     def __init__(self):
-        from accelerate import PartialState  # here: it costs a third of a second
-        from accelerate.utils import parse_flag_from_env
+        with warnings.catch_warnings():  # tqdm looks for notebook widgets, which are not needed
+            warnings.simplefilter("ignore", TqdmWarning)
+            from accelerate import PartialState  # here: it costs a third of a second
+            from accelerate.utils import parse_flag_from_env
 
         # Accelerate joins processes on the CPU only where it is told to use the CPU.
         accelerator = torch.cuda.is_available() or torch.xpu.is_available()

@@ -23,7 +23,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
 )
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from gancode import data, images
 
@@ -153,6 +153,20 @@ def test_an_iterable_is_read_again_and_tuples_give_their_first_part():
     assert torch.equal(sample, torch.zeros(2, 1))
     stream = data.Batches(examined, 64, generator())
     assert [len(next(stream)) for _ in range(5)] == [2, 3, 2, 3, 2]
+
+
+def test_a_data_set_that_is_iterable_gives_batches():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter([torch.zeros(2, 1), torch.ones(3, 1)])
+
+        def __len__(self):
+            return 2
+
+    examined, sample = data.examine(Stream(), 64)
+    assert torch.equal(sample, torch.zeros(2, 1))
+    stream = data.Batches(examined, 64, generator())
+    assert [len(next(stream)) for _ in range(3)] == [2, 3, 2]
 
 
 def test_an_iterator_keeps_its_first_batch_and_says_when_it_ends():
@@ -382,6 +396,7 @@ LABELS = torch.zeros(64, dtype=torch.int64)
         ((torch.empty(0, 2), LABELS[:0]), 10, ValueError, "empty"),
         ((torch.zeros(9, 2), LABELS[:9]), 10, ValueError, "larger than the data set, which has 9"),
         ([torch.zeros(4, 2)], 10, TypeError, "a pair of tensors"),
+        ([(torch.zeros(4, 2),)], 10, TypeError, "a pair of tensors"),
         ([(torch.zeros(4, 2), "text")], 10, TypeError, "torch.int64, not str"),
         ([(torch.zeros(4, 2), LABELS[:4] + 3)], 3, ValueError, "from 0 to 2, not from 3 to 3"),
         (NoData(), None, ValueError, "the data set is empty"),
@@ -641,6 +656,7 @@ def broken_folder(tmp_path):
     for name in ("cut.png", "cut.jpg"):
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) // 2])
+    noise.save(tmp_path / "flipped.png", compress_level=0)  # so that only a checksum can tell
     content = bytearray((tmp_path / "flipped.png").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "flipped.png").write_bytes(content)
@@ -692,6 +708,9 @@ def test_a_folder_is_known_again_by_its_files(tmp_path):
     picture("L", 0).save(tmp_path / "a.png")
     before = repr(data.folder(tmp_path))
     assert repr(data.folder(tmp_path)) == before and "1 images of shape (3, 64, 64)" in before
+    picture("RGB", "red", (20, 20)).save(tmp_path / "a.png")  # a file of another length
+    before, other = repr(data.folder(tmp_path)), before
+    assert before != other
     picture("L", 0).save(tmp_path / "b.png")
     assert repr(data.folder(tmp_path)) != before
     assert repr(data.folder(tmp_path, channels=1)) != repr(data.folder(tmp_path))

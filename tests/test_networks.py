@@ -376,6 +376,45 @@ def test_other_shapes_are_refused(shape):
             make(shape)
 
 
+def test_a_sharp_generator_is_tanh_units_of_scaled_latents_times_the_extent():
+    gancode.seed(0)
+    generator = networks.mlp_generator(LATENT, 2, (12, 10), sharpness=3.0, extent=4.0)
+    first, second, last = (layer for layer in generator if isinstance(layer, nn.Linear))
+    z = randn(6, LATENT)
+    predicted = 4 * last(torch.tanh(second(torch.tanh(first(3 * z)))))
+    torch.testing.assert_close(generator(z), predicted)
+    gancode.seed(0)
+    plain = networks.mlp_generator(LATENT, 2, (12, 10))
+    assert kinds(plain) == ["Linear", "LeakyReLU", "Linear", "LeakyReLU", "Linear"]
+    assert all(map(torch.equal, plain.parameters(), generator.parameters()))
+
+
+def test_fourier_features_are_waves_about_as_long_as_the_extent():
+    gancode.seed(0)
+    features = networks.FourierFeatures(2, 1000, extent=4.0)
+    x = randn(5, 2)
+    phase = x.double() @ features.frequencies.double().T / 4
+    predicted = torch.cat([x.double() / 4, phase.sin(), phase.cos()], 1)
+    torch.testing.assert_close(features(x).double(), predicted, rtol=0, atol=1e-5)
+    assert features.frequencies.std().item() == pytest.approx(6, rel=0.05)
+    assert not list(features.parameters()) and list(numbers(features)) == ["frequencies"]
+
+
+def test_fourier_features_stand_in_for_the_first_hidden_layer():
+    gancode.seed(0)
+    discriminator = networks.mlp_discriminator(2, (9, 7), fourier=True, extent=4.0)
+    linear = [layer for layer in discriminator if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == [(2 + 8, 7), (7, 1)]
+    gancode.seed(0)
+    unscaled = networks.mlp_discriminator(2, (9, 7), fourier=True)
+    x = randn(5, 2)
+    assert discriminator(x).shape == (5,)
+    torch.testing.assert_close(discriminator(4 * x), unscaled(x))
+    for hidden in ((), (1, 7)):
+        with pytest.raises(ValueError, match=r"a hidden layer of width 2 .*, not hidden=\("):
+            networks.mlp_discriminator(2, hidden, fourier=True)
+
+
 def test_an_unknown_way_to_double_is_refused():
     with pytest.raises(ValueError, match="'bilinear'; the choices are transpose, nearest"):
         networks.dcgan_generator(LATENT, (1, 28, 28), upsample="bilinear")
@@ -417,6 +456,10 @@ def test_each_option_of_a_pair_goes_where_it_exists():
     assert widths == [4, 5, 3] and "Dropout" not in kinds(generator)
     widths = [layer.out_features for layer in discriminator if isinstance(layer, nn.Linear)]
     assert widths == [5, 4, 1] and kinds(discriminator).count("Dropout") == 2
+    generator, discriminator = networks.pair(
+        "mlp", 2, 3, hidden=[4, 6], sharpness=2.0, fourier=True, extent=5.0
+    )
+    assert "Tanh" in kinds(generator) and generator[-1].factor == discriminator[1].extent == 5
     generator, discriminator = networks.pair(
         "dcgan", 2, (1, 28, 28), channels=2, upsample="nearest", batch_norm=True
     )
@@ -544,7 +587,7 @@ def test_a_pair_refuses_what_it_does_not_know():
         networks.pair("vit", 2, shape)
     with pytest.raises(ValueError, match="'residual' has no option dropout, hidden; .* channels$"):
         networks.pair("residual", 2, shape, hidden=(3,), dropout=0.1)
-    with pytest.raises(ValueError, match="'mlp' has no option channels; .* activation, dropout, h"):
+    with pytest.raises(ValueError, match="'mlp' has no option channels; .* activation, dropout, e"):
         networks.pair("mlp", 2, shape, channels=4)
     with pytest.raises(
         ValueError, match="unknown conditioning 'sum'; the choices are concatenation"

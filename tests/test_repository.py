@@ -22,7 +22,8 @@ def test_the_lock_holds_everything_the_project_asks_for():
     extras = project["optional-dependencies"].values()
     asked = [*project["dependencies"], *(one for extra in extras for one in extra)]
     locked = {pin.split("==")[0] for pin in pins("requirements.txt")}
-    assert {re.match(r"[\w-]+", one)[0] for one in asked} <= locked
+    names = {re.match(r"[\w-]+", one)[0] for one in asked}
+    assert names - {"gancode"} <= locked  # one extra may ask for another
 
 
 def test_binder_installs_the_same_versions_but_neither_cuda_nor_jupyter():

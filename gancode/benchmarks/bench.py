@@ -181,7 +181,7 @@ def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0
         rows.append(_quality_row(name, run.seconds, found))
     best = min(row["Fréchet"] for row in rows)
     for seconds in times:
-        run, took = _train_recipe("mnist", images, seconds)
+        run, took = _train_recipe("mnist", images, images.shape[1:], seconds)
         row = _quality_row("gancode.train", took, distance(run.sample(n)))
         rows.append({**row, "share of the best": row["Fréchet"] / best})
     rows.append(_quality_row("training images", "", distance(images[:n])))
@@ -202,7 +202,7 @@ def coverage(*, densities=("ring", "grid"), seconds=60.0, seeds=5, n=2500):
     for name in densities:
         density, found = getattr(data, name)(), []
         for seed in range(seeds):
-            run, _ = _train_recipe(name, density, seconds, seed=seed)
+            run, _ = _train_recipe(name, density, density.dim, seconds, seed)
             found.append(metrics.modes(run.sample(n), density))
             rows.append(_coverage_row(name, seed, *_coverage_numbers(found[-1])))
         modes, quality, kl = zip(*map(_coverage_numbers, found), strict=True)
@@ -236,7 +236,7 @@ def stacked_mnist(*, images=None, real=None, minutes=30.0, n=26_000, recipe="mni
     """
     stacks = Stacks(_images(images))
     real = Stacks(data.mnist(train=False)[0] if real is None else real)
-    run, seconds = _train_recipe(recipe, stacks, 60 * minutes, shape=(3, 28, 28))
+    run, seconds = _train_recipe(recipe, stacks, (3, 28, 28), 60 * minutes)
     rows = [
         {"method": f"gancode.train, {seconds / 60:.3g} min", **stacked_modes(run.sample(n))},
         {"method": "real test digits", **stacked_modes(real.sample(n, gancode.seed(0)))},
@@ -324,7 +324,8 @@ def _images(images):
 def _resized(images, size):
     """By the same rule as in `reference.Outcome.sample`."""
     resize = partial(nn.functional.interpolate, size=size, mode="bilinear", antialias=True)
-    return torch.cat([resize(part) for part in images.split(10_000)])
+    # its weights do not quite sum to one
+    return torch.cat([resize(part) for part in images.split(10_000)]).clamp(-1, 1)
 
 
 def _in_turns(functions, turns):
@@ -369,11 +370,10 @@ def _train_rate(gan, images, seconds, precision):
     return seen / (steps[-1] - steps[0]) if len(steps) > 1 else reference.BATCH / seconds
 
 
-def _train_recipe(name, source, seconds, *, shape=None, seed=0):
-    """A run of the recipe for a kind of data, and the seconds it took."""
+def _train_recipe(name, source, shape, seconds, seed=0):
+    """A run of the recipe for a kind of data, whose samples have a shape, and the seconds it
+    took."""
     recipe = recipes[name]
-    if shape is None:
-        shape = source.dim if hasattr(source, "dim") else tuple(source.shape[1:])
     gancode.seed(seed)  # for the weights
     pair = networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options)
     start = time.perf_counter()
