@@ -145,6 +145,10 @@ def _train(options):
     if name is None:  # the folder knows all but how long
         if not options.resume:
             raise ValueError("give --data, or --resume for a run that has begun")
+        if images or options.network or options.conditional:
+            raise ValueError(
+                "--network, --conditional, --size, --channels and --strict go with --data"
+            )
         settings = runs.read(out)
         if {"steps", "seconds"} & set(training):
             settings["training"].pop("steps", None)
@@ -174,7 +178,8 @@ def _train(options):
         workers=options.workers,
     )
     if Processes().first:
-        print(f"{out}: {run.history[-1]['step']} steps. Next: gancode evaluate {out}")
+        done = f"{run.history[-1]['step']} steps" if run.history else "no steps"
+        print(f"{out}: {done}. Next: gancode evaluate {out}")
 
 
 def _add_sample(commands):

@@ -240,7 +240,7 @@ class Batches:
             endless = itertools.repeat(None)
             return (self._mine(self.data.sample(self.batch_size, self.generator)) for _ in endless)
         if self._kind == "iterable":
-            batches = (self._mine(batch) for batch in map(self._checked, self.data))
+            batches = (self._mine(batch) for batch in map(self._checked, self._read()))
             batches = (batch for batch in batches if batch is not None)
             for _ in range(given):  # at once: they may draw from the random states as they are
                 next(batches)
@@ -255,6 +255,18 @@ class Batches:
             self._keys[:] = list(keys)[given:]
             return iter(self._loader)
         return (_each(lambda x, i=index: x[i], self.data) for index in batches[given:])
+
+    def _read(self):
+        """The batches of an iterable, in one order for all processes: what it draws from the global
+        state to begin with, as a shuffling DataLoader does, is then drawn from the common one."""
+        if self.part[1] == 1:
+            return iter(self.data)
+        seed = torch.randint(2**62, (), generator=self.generator).item()
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            batches = iter(self.data)
+            first = list(itertools.islice(batches, 1))
+        return itertools.chain(first, batches)
 
     def _mine(self, batch):
         """The slice of a batch that is this process's; None where there is none for all."""
@@ -330,8 +342,9 @@ def _unchanged(batch):
 
 
 def _ignore_interrupts(worker):
-    # Ctrl-C reaches all processes of a terminal; the one that trains decides when to end.
+    # Both reach all processes of a group; the one that trains decides when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _kind(data):

@@ -46,14 +46,16 @@ class Folder:
             _check_writable(self.path)
         processes.wait()
 
-    def restore(self, parts, batches, rng) -> dict | None:
-        """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
-        where the run stopped, and return its counters; None where nothing has been saved.
+    def find(self, parts) -> dict | None:
+        """The state from which the run continues, or None where it begins.
 
-        Raises `CheckpointError`, before anything has changed, for a checkpoint that is damaged or
-        belongs to another run.
+        Raises `CheckpointError` for a checkpoint that is damaged or does not belong to this run
+        with these `parts`, and where processes do not find the same.
         """
         found = checkpoint.saved(self.path) if self.path is not None and self.resume else []
+        seen = self.processes.gather([path.name for path in found])
+        if any(names != seen[0] for names in seen):
+            raise CheckpointError(f"not all processes see the same checkpoints in {self.path}")
         if not found:
             return None
         if self.resume == "previous" and len(found) < 2:
@@ -62,15 +64,20 @@ class Folder:
         state = checkpoint.load(path)
         self._check(path, state, parts)
         self.processes.wait()  # all have read before the first writes
+        if self.processes.first:
+            if self.resume == "previous":
+                found[-1].unlink()  # what follows takes its place
+            self._write_history(state["counters"]["history"], "w")
+        return state
+
+    def restore(self, state, parts, batches, rng) -> dict:
+        """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
+        where the run stopped, and return its counters."""
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         mine = state["processes"][self.processes.rank]
         batches.load_state_dict(mine["batches"])
         randomness.set_states(mine["random"], rng)
-        if self.processes.first:
-            if self.resume == "previous":
-                found[-1].unlink()  # what follows takes its place
-            self._write_history(state["counters"]["history"], "w")
         return state["counters"]
 
     def save(self, step, parts, batches, rng, counters):
@@ -89,10 +96,10 @@ class Folder:
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise FloatingPointError(f"step {step}: {name} holds NaN or infinity")
         if self.processes.first:
-            checkpoint.save(self.path, step, state)
             # A copy of each: safetensors takes no two names for the same numbers.
             weights = {k: v.detach().cpu().clone() for k, v in state["parts"]["averaged"].items()}
             checkpoint.write(self.path / WEIGHTS, safetensors_bytes(weights, {"step": str(step)}))
+            checkpoint.save(self.path, step, state)  # last: a finished run has all its files
 
     def log(self, row):
         """Add a row to history.jsonl."""
@@ -104,7 +111,9 @@ class Folder:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
     def _check(self, path, state, parts):
-        if not isinstance(state, dict) or {"arguments", "parts", "processes"} - set(state):
+        if not isinstance(state, dict) or {"arguments", "parts", "processes", "counters"} - set(
+            state
+        ):
             raise CheckpointError(f"{path} holds no run of gancode.train")
         for name, value in self.arguments.items():
             before = state["arguments"].get(name)
@@ -138,16 +147,23 @@ class Folder:
 
     @contextlib.contextmanager
     def interrupts_postponed(self):
-        """A function that says whether Ctrl-C or SIGTERM has come, which no longer stop at once.
+        """A function that says whether Ctrl-C or SIGTERM has come, which no longer stop at once;
+        the second one does.
 
         Only with a folder to save to, and only in the main thread, where signals arrive.
         """
         came = []
+
+        def handle(number, _):
+            if came:
+                raise KeyboardInterrupt("stopped in the middle of a step; resume=True continues")
+            came.append(number)
+
         if self.path is None or threading.current_thread() is not threading.main_thread():
             yield lambda: False
             return
         signals = (signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(each, lambda number, _: came.append(number)) for each in signals]
+        before = [signal.signal(each, handle) for each in signals]
         try:
             yield lambda: bool(came)
         finally:
@@ -158,14 +174,23 @@ class Folder:
 def describe(data) -> str:
     """What a run was trained on, so that another set is not taken for it."""
     if isinstance(data, torch.Tensor):
-        values = data.detach().cpu().contiguous().numpy().tobytes()
-        return f"tensor {tuple(data.shape)} {data.dtype} crc {zlib.crc32(values):08x}"
+        return f"tensor {tuple(data.shape)} {data.dtype} crc {_crc([data])}"
     if isinstance(data, tuple):  # samples and labels
         return ", ".join(describe(part) for part in data)
     if isinstance(data, Labelled):
         return f"labelled {describe(data.data)}"
-    said = hasattr(data, "sample") or isinstance(data, ImageFolder)
-    return repr(data) if said else type(data).__name__
+    if hasattr(data, "sample"):
+        return f"{data!r} crc {_crc(v for v in vars(data).values() if torch.is_tensor(v))}"
+    return repr(data) if isinstance(data, ImageFolder) else type(data).__name__
+
+
+def _crc(tensors) -> str:
+    crc = 0
+    for tensor in tensors:
+        crc = zlib.crc32(
+            tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), crc
+        )
+    return f"{crc:08x}"
 
 
 def _check_writable(path):

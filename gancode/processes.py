@@ -57,6 +57,20 @@ class Processes:
                 for tensor in [*module.parameters(), *module.buffers()]:
                     tensor.copy_(broadcast(tensor.contiguous()))
 
+    def average_gradients(self, weights):
+        """Replace the gradients of weights by their means; a weight that has one in no process
+        keeps none."""
+        if self.count == 1:
+            return
+        has = torch.tensor([float(w.grad is not None) for w in weights], device=self.device)
+        for weight in weights:
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
+        self.average([*(w.grad for w in weights), has])
+        for weight, share in zip(weights, has.tolist(), strict=True):
+            if share == 0:
+                weight.grad = None
+
     @torch.no_grad()
     def average(self, tensors):
         """Replace floating-point tensors by their means over all processes.

@@ -58,7 +58,7 @@ def start(settings, out, *, resume=False, device=None, **options):
     """
     from gancode.calculus import find_objective  # here, so that SymPy loads only for training
 
-    out = Path(out)
+    out, processes = Path(out), Processes()  # first: it says which device is this process's
     training = dict(settings["training"])
     loss = find_objective(training.pop("objective"), training.pop("generator_loss", None))
     source, labels = load_data(settings["data"], **settings["images"])
@@ -70,10 +70,10 @@ def start(settings, out, *, resume=False, device=None, **options):
     described = settings | {"shape": shape, "gancode": importlib.metadata.version("gancode")}
     seed(training.get("seed", 0))
     gan = _build(described).to(device)
-    begun = (out / SETTINGS).exists() and bool(checkpoint.saved(out))
-    if begun and resume:
+    begun = checkpoint.saved(out)
+    if begun and resume and (out / SETTINGS).exists():
         _check_same(read(out), described, out)
-    if not begun and Processes().first:
+    if not begun and processes.first:
         out.mkdir(parents=True, exist_ok=True)
         checkpoint.write(out / SETTINGS, json.dumps(described, indent=2).encode())
     return train(gan, source, objective=loss, out=out, resume=resume, **training, **options)

@@ -172,7 +172,7 @@ def train(
 
     The run takes place where the generator's weights are. Under `torchrun` or `accelerate launch`
     each process moves the networks to the device that Accelerate gives it, takes its share of every
-    batch (the last batch of an epoch is cut to equal shares), and all take the same steps with the
+    batch (the last one of an epoch is cut to equal shares), and all take the same steps with the
     mean of their gradients; buffers, such as batch normalisation's means, are averaged too. `out`
     must then be a folder that all processes see; `measure`, `callback`, the bar and the files are
     left to the first.
@@ -202,6 +202,11 @@ def train(
     accumulate = _positive_integer("accumulate", accumulate)
     log_every = _positive_integer("log_every", log_every)
     save_every = _positive_integer("save_every", save_every)
+    if not (isinstance(workers, int) and workers >= 0):
+        raise ValueError(f"workers={workers!r} must be a whole number, 0 for none")
+    randomness.streams(seed)  # refuses what is no seed
+    if measure is not None and not callable(measure):
+        raise TypeError(f"measure must be a function of the run, not {type(measure).__name__}")
     lr = schedule("lr", lr)
     _positive_number("lr", lr(0.0))
     if clip is not None:
@@ -215,10 +220,10 @@ def train(
     generator_weights = _trainable(generator, "generator")
     discriminator_weights = _trainable(discriminator, "discriminator")
     processes = Processes()
-    if processes.count > batch_size:
+    if batch_size % processes.count:
         raise ValueError(
-            f"batch_size={batch_size} is for all {processes.count} processes together; each needs "
-            "at least one sample"
+            f"batch_size={batch_size} is for all {processes.count} processes together, which share "
+            "it equally; choose a multiple of that"
         )
     if processes.device is not None:
         gan.to(processes.device)
@@ -229,19 +234,23 @@ def train(
             part.to(device) for part in ([examples] if gan.classes is None else examples)
         )
         _check_fit(gan, samples, labels)
+    # Fused: one kernel for all weights, up to a third more steps a second on small networks.
+    generator_adam = torch.optim.Adam(generator_weights, lr(0.0), betas, fused=True)
+    discriminator_adam = torch.optim.Adam(discriminator_weights, lr(0.0), betas, fused=True)
+
     folder = Folder(
         out,
         {
             "objective": repr(objective),
             "penalties": repr(penalties),
-            "data": describe(data),
+            "data": describe(data) if out is not None else None,
             "batch_size": batch_size,
             "lr": repr(lr),
             "betas": list(betas),
             "discriminator_steps": discriminator_steps,
-            "clip": clip,
-            "average": average,
-            "seed": [seed, os.environ.get("GANCODE_SEED", "0")],
+            "clip": None if clip is None else float(clip),
+            "average": float(average),
+            "seed": [operator.index(seed), os.environ.get("GANCODE_SEED", "0")],
             "precision": precision,
             "accumulate": accumulate,
             "compile": compile,
@@ -251,28 +260,28 @@ def train(
         resume,
         processes,
     )
-    # Fused: one kernel for all weights, up to a third more steps a second on small networks.
-    generator_adam = torch.optim.Adam(generator_weights, lr(0.0), betas, fused=True)
-    discriminator_adam = torch.optim.Adam(discriminator_weights, lr(0.0), betas, fused=True)
-
-    rng = randomness.seed(seed, rank=processes.rank)
-    penalty_rng = rng if processes.count == 1 else None  # else all would draw the same points
-    gan.train()
-    processes.agree(gan)
     run = Run(gan, copy.deepcopy(generator).eval().requires_grad_(False))
-    part = (processes.rank, processes.count)
-    real_batches = Batches(data, batch_size, rng, part=part, workers=workers)
-    losses = {"discriminator_loss": [], "generator_loss": [], "penalty": []}  # of this interval
-    step, images, elapsed = 0, 0, 0.0
     parts = {
         "gan": gan,
         "averaged": run.averaged,
         "generator_adam": generator_adam,
         "discriminator_adam": discriminator_adam,
     }
-    if counters := folder.restore(parts, real_batches, rng):
-        step, losses, images, elapsed = (
-            counters[k] for k in ("step", "losses", "images", "elapsed")
+    before = folder.find(parts)
+
+    rng = randomness.seed(seed, rank=processes.rank)
+    penalty_rng = rng if processes.count == 1 else None  # else all would draw the same points
+    gan.train()
+    processes.agree(gan)
+    run.averaged.load_state_dict(generator.state_dict())
+    part = (processes.rank, processes.count)
+    real_batches = Batches(data, batch_size, rng, part=part, workers=workers)
+    losses = {"discriminator_loss": [], "generator_loss": [], "penalty": []}  # of this interval
+    step, images, elapsed, interval = 0, 0, 0.0, 0.0
+    if before is not None:
+        counters = folder.restore(before, parts, real_batches, rng)
+        step, losses, images, elapsed, interval = (
+            counters[k] for k in ("step", "losses", "images", "elapsed", "interval")
         )
         run.history[:] = counters["history"]
 
@@ -280,8 +289,8 @@ def train(
     G, D = (torch.compile(net) if compile else net for net in (generator, discriminator))
     precise = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
-    began = interval_began = time.perf_counter()
-    began -= elapsed  # the parts of a run together
+    now = time.perf_counter()
+    began, interval_began = now - elapsed, now - interval  # the parts of a run together
     done = step >= steps if steps else elapsed >= seconds
     shown = False if not processes.first else progress
     bar = tqdm(
@@ -327,7 +336,7 @@ def train(
                         losses["penalty"].append((share, value))
                         loss = loss + penalty
                     (share * loss).backward()
-                processes.average([w.grad for w in discriminator_weights if w.grad is not None])
+                processes.average_gradients(discriminator_weights)
                 if clip is not None:
                     discriminator_norm = nn.utils.clip_grad_norm_(discriminator_weights, clip)
                 discriminator_adam.step()
@@ -349,7 +358,7 @@ def train(
                 losses["generator_loss"].append((share, value))
                 # Not the discriminator's gradient: it stands still.
                 (share * loss).backward(inputs=generator_weights)
-            processes.average([w.grad for w in generator_weights if w.grad is not None])
+            processes.average_gradients(generator_weights)
             if clip is not None:
                 generator_norm = nn.utils.clip_grad_norm_(generator_weights, clip)
             generator_adam.step()
@@ -376,7 +385,7 @@ def train(
                 }
                 if measure is not None and processes.first:
                     with randomness.kept(device):
-                        row |= measure(run)
+                        row |= {name: float(value) for name, value in measure(run).items()}
                 row = processes.gather(row)[0]  # the clock and the measures are the first one's
                 run.history.append(row)
                 folder.log(row)
@@ -393,10 +402,11 @@ def train(
                     "losses": losses,
                     "images": images,
                     "elapsed": elapsed,
+                    "interval": now - interval_began,
                     "history": run.history,
                 }
                 folder.save(step, parts, real_batches, rng, counters)
-            if stop:
+            if stop and not done:
                 raise KeyboardInterrupt(f"stopped after step {step}; resume=True continues")
     return run
 
@@ -483,7 +493,9 @@ def _finite(loss, name, step, seen, processes):
         return value
     broken = [part for part, tensor in seen.items() if not tensor.isfinite().all()]
     cause = (
-        f"NaN or infinity stands first in the {broken[0]}" if broken else "the logits are finite"
+        f"NaN or infinity stands first in the {broken[0]}"
+        if broken
+        else "the logits here are finite"
     )
     raise FloatingPointError(
         f"step {step}: the {name} is {value}; {cause}. Training stopped before this loss changed "

@@ -266,7 +266,8 @@ def test_a_stream_that_was_saved_goes_on_where_it_was(kind, classes, part, given
     assert all(map(same, rest, [next(again) for _ in range(7)]))
 
 
-@pytest.mark.parametrize(("kind", "classes"), WITH_CLASSES)
+# A loader that shuffles by the global state does so by another stream where it is shared.
+@pytest.mark.parametrize(("kind", "classes"), [p for p in WITH_CLASSES if p[0] != "loader"])
 def test_processes_share_every_batch_in_equal_slices(kind, classes):
     def read(n, **options):
         torch.manual_seed(0)
@@ -725,3 +726,20 @@ def test_a_folder_can_be_dealt_in_batches_by_workers(tmp_path):
     seen = torch.cat([next(stream), next(stream)])[:, 0, 0, 0]
     expected = torch.arange(6) * 51 / 127.5 - 1
     assert torch.equal(seen, expected[torch.randperm(6, generator=generator(1))])
+
+
+def test_processes_shuffle_a_loader_alike_whatever_their_global_state():
+    x = torch.arange(16.0)[:, None]
+
+    def epoch(rank):
+        torch.manual_seed(100 + rank)
+        loader = DataLoader(TensorDataset(x), 4, shuffle=True)
+        rng = torch.Generator().manual_seed(0)
+        batches = data.Batches(data.examine(loader, 4)[0], 4, rng, part=(rank, 2))
+        before = torch.get_rng_state()
+        shares = [next(batches) for _ in range(4)]
+        assert torch.equal(torch.get_rng_state(), before)
+        return shares
+
+    shares = [torch.cat(epoch(rank)).flatten() for rank in (0, 1)]
+    assert sorted(torch.cat(shares).tolist()) == list(range(16))

@@ -269,6 +269,39 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, mo
     assert all(torch.equal(before[key], value) for key, value in gan.state_dict().items())
 
 
+def test_what_is_saved_can_be_read_whatever_numbers_were_given(tmp_path):
+    options = {
+        "seed": np.int64(3),
+        "clip": np.float64(1),
+        "measure": lambda run: {"x": np.ones(1)[0]},
+    }
+    whole = everything(train(None, 9, **options))
+    with pytest.raises(Stop):
+        train(tmp_path, 9, save_every=4, callback=stop_at(5), **options)
+    assert same(everything(train(tmp_path, 9, save_every=4, resume=True, **options)), whole)
+
+
+def test_other_data_of_the_same_name_are_refused(tmp_path):
+    gan = make_gan()
+    gan.generator[-1], gan.discriminator[0] = nn.Identity(), nn.Identity()
+    gancode.train(gan, gancode.data.gaussian([0.0] * 16), steps=2, out=tmp_path)
+    with pytest.raises(CheckpointError, match="with data=.*crc"):
+        gancode.train(gan, gancode.data.gaussian([1.0] * 16), steps=4, out=tmp_path, resume=True)
+
+
+def test_the_speed_after_a_stop_is_that_of_the_whole_interval(tmp_path):
+    def slow(step, run):
+        time.sleep(0.05)
+        if step == 4:
+            raise Stop
+
+    options = {"log_every": 6, "save_every": 3, "discriminator_steps": 1}
+    with pytest.raises(Stop):
+        train(tmp_path, 6, callback=slow, **options)
+    rate = train(tmp_path, 6, resume=True, **options).history[0]["images_per_second"]
+    assert rate < 6 * 4 / 0.1  # two of the sleeps were before the checkpoint
+
+
 def test_the_averaged_generator_is_there_for_others(tmp_path):
     run = train(tmp_path, 5, save_every=2)
     weights = load_file(tmp_path / "generator.safetensors")
