@@ -119,7 +119,7 @@ def load(folder) -> Run:
 
 
 def evaluate(folder, n=None, seed=0) -> dict:
-    """What is measured of n samples of a run: a dict of names and `gancode.metrics.Estimate`s.
+    """What is measured of n samples of a run, a dict: each name with its `Estimate`.
 
     Of a mixture: its modes, the share of high quality and the reverse KL divergence, of 2,500
     samples by default (VEEGAN's protocol). Of images, 10,000 samples by default; of digits: Fréchet
