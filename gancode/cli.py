@@ -296,7 +296,7 @@ def _add_bench(commands):
         _bench,
         "measure speed and quality on this machine",
         "Measure gancode.train on this machine, beside loops that many have copied. overhead: what "
-        "the engine adds to the barest loop (2 min). throughput: images a second (4 min). "
+        "the engine adds to the barest loop (3 min). throughput: images a second (4 min). "
         "quality: Fréchet distance for time on MNIST (15 min). coverage: ring and grid over five "
         "seeds (10 min). Without a section, all of them. Leave the machine alone meanwhile.",
         """examples:

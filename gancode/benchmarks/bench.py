@@ -70,12 +70,12 @@ def table(section):
     return "\n".join([section["title"], section["protocol"], "", *text, ""])
 
 
-def overhead(*, images=None, steps=None, turns=9, warm_up=10):
+def overhead(*, images=None, steps=None, turns=5, warm_up=2):
     """What `gancode.train` adds to the barest loop of the same mathematics, on tensors in memory.
 
     `steps` maps "mlp" and "dcgan" to the steps of a turn after the first `warm_up`.
     """
-    steps = {"mlp": 300, "dcgan": 30} | (steps or {})
+    steps = {"mlp": 200, "dcgan": 6} | (steps or {})
     images = _images(images)
     workloads = {
         "mlp": (_mlp_pair, images),
