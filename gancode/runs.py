@@ -129,7 +129,8 @@ def evaluate(folder, n=None, seed=0) -> dict:
     as many samples of the data, 500 at most.
     """
     described, run = read(folder), load(folder)
-    n = n or (2500 if described["data"] in _DENSITIES else 10_000)
+    if n is None:
+        n = 2500 if described["data"] in _DENSITIES else 10_000
     return _judge(described)(run.sample(n, seed))
 
 

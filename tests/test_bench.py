@@ -284,7 +284,7 @@ def test_a_table_is_shown_and_everything_is_written(tmp_path, monkeypatch):
     )
     written = json.loads(out.read_text("utf-8"))
     assert written["sections"] == result and list(result) == ["overhead", "quality"]
-    assert {"versions", "machine", "date"} <= written["provenance"].keys()
+    assert {"gancode", "torch", "machine", "date"} <= written["provenance"].keys()
 
 
 def test_what_is_done_is_written_before_the_next_begins(tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ from gancode import checkpoint, networks
 from gancode.calculus import catalog
 from gancode.folder import Folder
 
-CLOCK = ("images_per_second", "elapsed")
+CLOCK = ("images_per_second", "elapsed", "interval")
 SHAPE = (1, 4, 4)
 
 

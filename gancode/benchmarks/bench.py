@@ -8,11 +8,8 @@ smallest and the largest beside it. Sizes and durations are arguments.
 
 import json
 import math
-import os
-import platform
 import statistics
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +18,7 @@ from torch import nn
 
 import gancode
 from gancode import data, metrics, networks
-from gancode.benchmarks import reference
+from gancode.benchmarks import provenance, reference
 from gancode.recipes import recipes
 
 SECTIONS = ("overhead", "throughput", "quality", "coverage")
@@ -37,7 +34,7 @@ def bench(sections=SECTIONS, *, out=None, options=None, show=print):
     options = options or {}
     if unknown := sorted({*sections, *options} - _ALL.keys()):
         raise ValueError(f"unknown section {', '.join(unknown)}; the choices are {', '.join(_ALL)}")
-    result = {"provenance": provenance(), "sections": {}}
+    result = {"provenance": provenance("gancode bench"), "sections": {}}
     for name in sections:
         section = _ALL[name](**options.get(name, {}))
         result["sections"][name] = section
@@ -45,20 +42,6 @@ def bench(sections=SECTIONS, *, out=None, options=None, show=print):
         if out is not None:
             Path(out).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return result["sections"]
-
-
-def provenance():
-    """What the numbers depend on besides the code."""
-    return {
-        "versions": {
-            "gancode": gancode.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} "
-        "threads",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def table(section):

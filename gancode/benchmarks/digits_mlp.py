@@ -8,11 +8,9 @@ minutes of one core. A run can be repeated alone: `row(*fit("β1 = 0.9", seed=3)
 
 import argparse
 import base64
-import datetime
 import io
 import json
 import os
-import platform
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from torch import nn
 
 import gancode
 from gancode import data, metrics, networks
+from gancode.benchmarks import provenance
 from gancode.calculus import Objective, a, b, catalog, softplus
 
 SHAPE = (1, 28, 28)
@@ -165,20 +164,13 @@ def main(arguments=None):
             rows.append({"variant": name, "seed": seed, **row(run, samples)})
             sheets.setdefault(name, sheet(samples))
             print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
-    provenance = {
-        "command": "python -m gancode.benchmarks.digits_mlp",
-        "gancode": gancode.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "seeds": list(SEEDS),
-        "steps": options.steps,
-        "batch_size": BATCH,
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "date": datetime.date.today().isoformat(),
-    }
-    result = {"provenance": provenance, "rows": rows, "sheets": sheets}
+    made = provenance(
+        "python -m gancode.benchmarks.digits_mlp",
+        seeds=list(SEEDS),
+        steps=options.steps,
+        batch_size=BATCH,
+    )
+    result = {"provenance": made, "rows": rows, "sheets": sheets}
     options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
