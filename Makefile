@@ -27,9 +27,11 @@ test: $(INSTALLED) ## run every test, and every notebook against its stored outp
 execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_function.ipynb ..."
 	$(BIN)/python tools/notebooks.py $(NB)
 	$(BIN)/python tools/ledger.py
+	$(BIN)/python -m tools.claims
 
-ledger: $(INSTALLED) ## write the proof ledger of the book from the stored outputs
+ledger: $(INSTALLED) ## write the proof ledger and the overview of claims from the stored outputs
 	$(BIN)/python tools/ledger.py
+	$(BIN)/python -m tools.claims
 
 serve: ## serve the built book on http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There is no book yet: run 'make book' first." >&2; exit 1; }

@@ -12,6 +12,7 @@ from functools import partial
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
 leaky_relu = partial(nn.LeakyReLU, 0.2)
@@ -151,7 +152,7 @@ class FourierFeatures(nn.Module):
 
     def forward(self, x):
         x = x / self.extent
-        phase = nn.functional.linear(x, self.frequencies)
+        phase = F.linear(x, self.frequencies)
         return torch.cat([x, phase.sin(), phase.cos()], dim=1)
 
 
@@ -287,6 +288,27 @@ def residual_generator(latent_dim, shape, channels=64):
     return nn.Sequential(*layers)
 
 
+class UpsampleConv2d(nn.Conv2d):
+    """Doubling by nearest neighbour, then a convolution, 3 × 3 with padding 1, in one operation.
+
+    Maps (n, inputs, h, w) to (n, outputs, 2h, 2w); weights and their initial values are those of
+    `nn.Conv2d(inputs, outputs, 3, padding=1)`. Among the nine pixels under the kernel, only four
+    differ, since each was doubled. So the two layers are one transposed convolution of stride 2,
+    whose 4 × 4 kernel is the kernel smeared over 2 × 2: four products in place of nine.
+    """
+
+    def __init__(self, inputs, outputs, bias=True):
+        super().__init__(inputs, outputs, 3, padding=1, bias=bias)
+
+    def forward(self, x):
+        """Up to rounding, the convolution of `F.interpolate(x, scale_factor=2)`."""
+        box = self.weight.new_ones(1, 1, 2, 2)
+        kernels = F.conv2d(self.weight.reshape(-1, 1, 3, 3), box, padding=1)
+        kernels = kernels.reshape(*self.weight.shape[:2], 4, 4)
+        # a transposed convolution scatters: channels change places, and the kernel is turned round
+        return F.conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), self.bias, 2, padding=1)
+
+
 def residual_discriminator(shape, channels=64):
     """A residual discriminator after Mescheder et al. 2018: samples `(n, *shape)` to logits (n,).
 
@@ -400,7 +422,7 @@ def _one_hot(y, classes, x):
             f"the labels have shape {tuple(y.shape)} and type {y.dtype}; for {len(x)} samples they "
             f"must be integers from 0 to {classes - 1} of shape ({len(x)},) and type torch.int64"
         )
-    return nn.functional.one_hot(y, classes).to(x.dtype)
+    return F.one_hot(y, classes).to(x.dtype)
 
 
 def _transpose(inputs, outputs, bias):
@@ -408,7 +430,7 @@ def _transpose(inputs, outputs, bias):
 
 
 def _nearest(inputs, outputs, bias):
-    return [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)]
+    return [UpsampleConv2d(inputs, outputs, bias=bias)]
 
 
 _DOUBLE = {"transpose": _transpose, "nearest": _nearest}

@@ -132,9 +132,10 @@ def train(
 
     A step is `discriminator_steps` steps of the discriminator, then one of the generator, each
     with its own `torch.optim.Adam(weights, lr, betas, fused=True)`. The discriminator sees real and
-    generated samples in one forward of the concatenated batch, as many of the one as of the other;
-    the latents of each step are fresh. A conditional GAN generates with the labels of the real
-    batch.
+    generated samples in one forward of the concatenated batch, as many of the one as of the other.
+    The generator's step goes on with the latents of the discriminator's last one: what it generates
+    is the same, and need not be computed again. A conditional GAN generates with the labels of the
+    real batch.
 
     - data: a density, a tensor of samples (n, ...), a Dataset of them, or an iterable of batches;
       for a conditional GAN a pair of tensors, samples and labels, or batches that are such pairs
@@ -179,9 +180,8 @@ def train(
 
     Randomness: the run begins with `rng = gancode.seed(seed)`. From `rng` it draws, in this order:
     for each discriminator step the real batch (for a tensor, one `torch.randperm` at the start of
-    an epoch), the latents, and what a penalty draws; then the latents of the generator step, as
-    many as the last real batch had. Dropout draws from the global state, which differs from process
-    to process; where there are several, penalties draw from it too.
+    an epoch), as many latents, and what a penalty draws. Dropout draws from the global state, which
+    differs from process to process; where there are several, penalties draw from it too.
 
     Raises, before anything has changed, ValueError or TypeError for arguments that do not fit
     together, `gancode.checkpoint.CheckpointError` for a checkpoint that is damaged or of another
@@ -306,18 +306,21 @@ def train(
                 adam.param_groups[0]["lr"] = lr(how_far)
 
             # The discriminator learns to tell real from generated ...
-            for _ in range(discriminator_steps):
+            for turn in range(1, discriminator_steps + 1):
                 real, *labels = (part.to(device) for part in _parts(next(real_batches)))
                 latents = processes.mine(gan.latents(len(real) * processes.count, rng))
+                pieces = list(_pieces(accumulate, real, latents, *labels))
+                reused = turn == discriminator_steps and accumulate == 1
                 discriminator_adam.zero_grad()
-                for share, x, z, *y in _pieces(accumulate, real, latents, *labels):
+                for share, x, z, *y in pieces:
                     with precise:
-                        with torch.no_grad():
+                        with torch.set_grad_enabled(reused):
                             generated = G(z, *y).to(x.dtype)
-                        logits = D(torch.cat([x, generated]), *_twice(y)).to(x.dtype)
+                        fake = generated.detach()
+                        logits = D(torch.cat([x, fake]), *_twice(y)).to(x.dtype)
                     logits_real, logits_generated = logits.chunk(2)
                     loss = critic_loss(logits_real, logits_generated)
-                    seen = {"real batch": x, "generated batch": generated, "logits": logits}
+                    seen = {"real batch": x, "generated batch": fake, "logits": logits}
                     value = _finite(loss, "discriminator loss", step, seen, processes)
                     losses["discriminator_loss"].append((share, value))
                     if penalties:
@@ -325,7 +328,7 @@ def train(
                             penalty = gradient_penalties.gradient_penalty(
                                 discriminator,
                                 x,
-                                generated,
+                                fake,
                                 penalties,
                                 penalty_rng,
                                 labels=y,
@@ -342,12 +345,12 @@ def train(
                 discriminator_adam.step()
                 images += len(real) * processes.count
 
-            # ... and the generator learns to be taken for real.
-            latents = processes.mine(gan.latents(len(real) * processes.count, rng))
+            # ... and the generator, with the same latents, learns to be taken for real.
             generator_adam.zero_grad()
-            for share, x, z, *y in _pieces(accumulate, real, latents, *labels):
+            for share, x, z, *y in pieces:
                 with precise:
-                    generated = G(z, *y).to(x.dtype)
+                    if not reused:  # too many graphs to keep
+                        generated = G(z, *y).to(x.dtype)
                     if objective.paired:  # the loss compares each with a real one
                         logits = D(torch.cat([x, generated]), *_twice(y)).to(x.dtype).chunk(2)
                     else:

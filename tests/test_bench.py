@@ -63,6 +63,15 @@ def test_a_transposed_convolution_counts_as_much_as_its_transpose():
     assert forward[0] == forward[1] == (2 * 3 * 16 * 8 * 49,) * 2
 
 
+def test_the_fused_generator_is_the_same_function_at_four_ninths_of_the_cost():
+    plain, fused = (bench._conv_pair(fused).generator.eval() for fused in (False, True))
+    z = torch.randn(2, reference.LATENT_DIM, generator=gancode.seed(0))
+    torch.testing.assert_close(plain(z), fused(z))
+    costs = [bench._forward_flops(g, (reference.LATENT_DIM,))[0] for g in (plain, fused)]
+    blocks = 2 * 9 * 128 * (128 * 16**2 + 64 * 32**2)
+    assert costs[0] - costs[1] == pytest.approx(blocks * 5 / 9)
+
+
 def linear_widths(network):
     layers = [layer for layer in network if isinstance(layer, nn.Linear)]
     return [layers[0].in_features, *(layer.out_features for layer in layers)]

@@ -1,5 +1,7 @@
 """The table of coverage: its parts by hand, its runs independent, its file complete."""
 
+import functools
+import itertools
 import json
 
 import numpy as np
@@ -8,8 +10,19 @@ import scipy.stats
 import torch
 from torch import nn
 
+import gancode
+from gancode import data
 from gancode.benchmarks import coverage
-from gancode.benchmarks.coverage import Method, interval, mlp, packed, spread, train, unrolled
+from gancode.benchmarks.coverage import (
+    Method,
+    fourier,
+    interval,
+    mlp,
+    packed,
+    spread,
+    train,
+    unrolled,
+)
 
 SMALL = {"steps": 5, "samples": 40, "hidden": 8, "batch_size": 16}
 
@@ -34,11 +47,16 @@ def test_weights_begin_as_those_of_a_linear_layer():
         assert drawn.detach().std() == pytest.approx(1 / 5 / 3**0.5, rel=0.03)
 
 
+def test_fourier_features_are_those_of_the_networks():
+    layer = gancode.networks.FourierFeatures(2, 6)
+    x = torch.randn(1, 5, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(fourier(x, layer.frequencies.T[None])[0], layer(x[0]))
+
+
 def test_the_spread_is_that_of_neighbours_averaged_over_the_coordinates():
     x = torch.tensor([[[0.0, 0.0], [2.0, 4.0], [5.0, 5.0], [5.0, 5.0]]])
-    seen = spread(x, 2)
-    assert seen[..., :2].equal(x)
-    assert seen[0, :, 2].tolist() == pytest.approx([1.5, 1.5, 1e-4, 1e-4], abs=1e-6)
+    assert spread(x, 2).shape == (1, 4, 1)
+    assert spread(x, 2)[0, :, 0].tolist() == pytest.approx([1.5, 1.5, 1e-4, 1e-4], abs=1e-6)
 
 
 def test_the_spread_of_equal_samples_has_a_finite_slope():
@@ -73,17 +91,43 @@ def test_runs_side_by_side_do_not_feel_each_other(name):
         torch.testing.assert_close(together[k], train(method, [run], **SMALL)[0])
 
 
-@pytest.mark.parametrize("name", [name for name in coverage.methods if name != "plain"])
-def test_every_method_changes_the_run(name):
+def test_every_method_is_a_run_of_its_own():
+    ends = [train(method, [("ring", 0)], **SMALL) for method in coverage.methods.values()]
+    for one, other in itertools.combinations(ends, 2):
+        assert not one.equal(other)
+
+
+def test_the_networks_see_the_data_divided_by_their_size(monkeypatch):
+    """A ring four times as large, of size 4, is trained as the ring is."""
+    small = train(Method(penalty=1), [("ring", 0)], **SMALL)
+    wide = functools.partial(data.ring, radius=4.0, std=0.04)
+    monkeypatch.setattr(data, "ring", wide)
+    monkeypatch.setitem(coverage.DATA, "ring", 4.0)
+    large = train(Method(penalty=1), [("ring", 0)], **SMALL)
+    torch.testing.assert_close(large, 4 * small)
+
+
+def test_a_penalty_may_be_a_number_or_a_schedule():
     run = [("ring", 0)]
-    assert not train(coverage.methods[name], run, **SMALL).equal(train(Method(), run, **SMALL))
+    ends = [train(Method(penalty=weight), run, **SMALL) for weight in (3, "3", "3..0.1")]
+    assert ends[0].equal(ends[1]) and not ends[0].equal(ends[2])
 
 
 def test_looking_on_changes_nothing():
     seen = []
-    watched = train(Method(), [("ring", 0)], lambda step, sample: seen.append(sample(3)), **SMALL)
+
+    def look(step, sample, critic):
+        seen.append(sample(3))
+        assert critic(seen[-1]).shape == (1, 3, 1)
+
+    watched = train(Method(), [("ring", 0)], look, **SMALL)
     assert watched.equal(train(Method(), [("ring", 0)], **SMALL))
     assert [x.shape for x in seen] == [(1, 3, 2)] * 5 and not seen[0].equal(seen[1])
+
+
+def test_the_recipes_are_trained_too():
+    samples = coverage.train_recipes([("ring", 0), ("grid", 1)], steps=2, samples=40)
+    assert samples.shape == (2, 40, 2) and samples.isfinite().all()
 
 
 def test_gancode_seed_shifts_the_seeds(monkeypatch):
@@ -102,7 +146,8 @@ def test_the_interval_is_that_of_scipy():
 def test_the_file_has_every_method_on_both_data_sets_and_its_means_are_those_of_its_runs():
     results = json.loads(coverage.RESULTS.read_text(encoding="utf-8"))
     rows = {(row["method"], row["data"]): row for row in results["rows"]}
-    assert set(rows) == {(name, where) for name in coverage.methods for where in coverage.DATA}
+    names = [*coverage.methods, coverage.RECIPE]
+    assert set(rows) == {(name, where) for name in names for where in coverage.DATA}
     for row in rows.values():
         assert [run["seed"] for run in row["runs"]] == list(coverage.SEEDS)
         for quantity in coverage.QUANTITIES:
@@ -112,3 +157,5 @@ def test_the_file_has_every_method_on_both_data_sets_and_its_means_are_those_of_
     assert made["methods"] == json.loads(
         json.dumps({name: vars(method) for name, method in coverage.methods.items()})
     )
+    assert made["networks"] == coverage.NETWORKS
+    assert made["recipe_steps"] == coverage.RECIPE_STEPS

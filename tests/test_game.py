@@ -233,6 +233,12 @@ def test_the_one_centred_penalty_has_no_equilibrium():
     assert np.linalg.norm(late[-2000:, 0], axis=1).min() > 0.01
 
 
+def test_a_field_that_holds_softplus_is_simulated_without_overflow():
+    game = Game({theta: psi * softplus(theta), psi: -psi * softplus(theta)})
+    path = game.simulate("simultaneous", (1000.0, 2.0), 0.25, 1)
+    np.testing.assert_allclose(path[1], [[1000 - 0.25 * 2, 2 + 0.25 * 1000]])
+
+
 def test_several_critic_steps():
     path = BILINEAR.simulate("alternating", [1.0, 0.0], 0.5, 1, repeats={psi: 3})
     assert path[1, 0].tolist() == [1.0, 1.5]

@@ -165,7 +165,7 @@ def test_dcgan_stages_are_those_of_the_paper():
     normed = ["BatchNorm2d", "ReLU"]
     for make, double in (
         (networks.dcgan_generator, ["ConvTranspose2d"]),
-        (nearest_generator, ["Upsample", "Conv2d"]),
+        (nearest_generator, ["UpsampleConv2d"]),
     ):
         stages = [*normed, *double] * 2
         assert kinds(make(LATENT, shape, 2)) == ["Linear", "Unflatten", *stages, "Tanh"]
@@ -178,6 +178,18 @@ def test_dcgan_stages_are_those_of_the_paper():
     dropout = dropout_discriminator(shape, 2)
     assert kinds(dropout) == [*dropped * 2, *end] and dropout[2].p == 0.3
     assert kinds(normalised_discriminator(shape, 2)) == [*plain, *normalised, *end]
+
+
+@pytest.mark.parametrize("size", [1, 7, 8])
+def test_upsampling_and_convolution_are_one_transposed_convolution(size):
+    gancode.seed(0)
+    fused = networks.UpsampleConv2d(3, 5).double()
+    x, g = randn(2, 3, size, size).double().requires_grad_(True), randn(2, 5, 2 * size, 2 * size)
+    two = F.conv2d(F.interpolate(x, scale_factor=2), fused.weight, fused.bias, padding=1)
+    torch.testing.assert_close(fused(x), two)
+    inputs = [x, fused.weight, fused.bias]
+    slopes = [torch.autograd.grad(y, inputs, g.double()) for y in (fused(x), two)]
+    torch.testing.assert_close(*slopes)
 
 
 def test_residual_widths_double_up_to_four_times_the_first_without_normalisation():
@@ -463,7 +475,7 @@ def test_each_option_of_a_pair_goes_where_it_exists():
     generator, discriminator = networks.pair(
         "dcgan", 2, (1, 28, 28), channels=2, upsample="nearest", batch_norm=True
     )
-    assert "Upsample" in kinds(generator) and "BatchNorm2d" in kinds(discriminator)
+    assert "UpsampleConv2d" in kinds(generator) and "BatchNorm2d" in kinds(discriminator)
 
 
 @pytest.mark.parametrize("spectral", [False, True])

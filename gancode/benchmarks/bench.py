@@ -100,7 +100,7 @@ def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16"
     images = _images(images)
     workloads = {
         "gan.py": (_mlp_pair, images, reference.gan),
-        "dcgan.py": (_conv_pair, _resized(images, 32), reference.dcgan),
+        "dcgan.py": (partial(_conv_pair, fused=True), _resized(images, 32), reference.dcgan),
     }
     peaks = {precision: matmul_gflops(precision) for precision in precisions}
     rows = []
@@ -133,10 +133,11 @@ def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16"
     return {
         "title": "Throughput",
         "protocol": f"{turns} turns of {seconds:g} s each at batch {reference.BATCH}; a matrix "
-        f"product of 2048 × 2048 in this run: {peak}. The operations are those of the products in "
-        "linear and convolutional layers, two for a multiplication with its addition: an image "
-        "costs 4 G + 8 D, less the gradients that the first layers do not hand on, with G and D "
-        "those of one forward",
+        f"product of 2048 × 2048 in this run: {peak}. Upsampling and the convolution after it are "
+        "one layer in gancode.train, the same function at 4/9 of the cost. The operations are "
+        "those of the products in linear and convolutional layers, two for a multiplication with "
+        "its addition: an image costs 3 G + 8 D, less the gradients that the first layers do not "
+        "hand on, with G and D those of one forward",
         "rows": rows,
         "matmul GFLOP/s": peaks,
     }
@@ -268,13 +269,13 @@ def flops_per_image(gan, shape):
     G and D are the operations of one forward of a sample, two for a multiplication with its
     addition in linear and convolutional layers; a backward costs once more for the weights and once
     more for the input. The discriminator's step generates (G), judges real and generated (2 D) and
-    goes back (4 D); the generator's generates (G), judges (D) and goes back through the
-    discriminator to its input (D) and through itself (2 G). What arrives at the inputs of the first
+    goes back (4 D); the generator's judges (D) and goes back through the discriminator to its input
+    (D) and through the generator (2 G). What arrives at the inputs of the first
     layers is not needed there, but for the generator's step through the discriminator.
     """
     generator, generator_first = _forward_flops(gan.generator, (gan.latent_dim,))
     discriminator, discriminator_first = _forward_flops(gan.discriminator, tuple(shape))
-    return 4 * generator + 8 * discriminator - generator_first - 2 * discriminator_first
+    return 3 * generator + 8 * discriminator - generator_first - 2 * discriminator_first
 
 
 def matmul_gflops(precision="fp32", size=2048, seconds=1.0):
@@ -294,9 +295,9 @@ def _mlp_pair():
     return gancode.GAN(generator, discriminator, reference.LATENT_DIM)
 
 
-def _conv_pair():
+def _conv_pair(fused=False):
     torch.manual_seed(0)
-    generator, discriminator = reference.conv_generator(), reference.conv_discriminator()
+    generator, discriminator = reference.conv_generator(fused), reference.conv_discriminator()
     return gancode.GAN(generator, discriminator, reference.LATENT_DIM)
 
 
@@ -382,6 +383,8 @@ def _forward_flops(network, shape):
             # each output sums a kernel over the inputs; transposed, each input is spread over one
             spread = inputs[0] if layer.transposed else output
             fan = layer.weight[0].numel()
+            if isinstance(layer, networks.UpsampleConv2d):
+                fan *= 4 / 9
             counted.append(2 * fan * spread.numel())
 
     kinds = (nn.Linear, nn.modules.conv._ConvNd)

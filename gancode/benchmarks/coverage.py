@@ -1,10 +1,13 @@
 """Which remedies keep a generator on all modes? The ring and the grid of VEEGAN, one method a row.
 
-    python -m gancode.benchmarks.coverage             every method, about five minutes on one core
+    python -m gancode.benchmarks.coverage             every method, about eight minutes on one core
     python -m gancode.benchmarks.coverage METHOD...   these; the others keep their rows
 
-Every method trains the same two networks for the same number of steps; only what its name says
-differs. The rows go to results/coverage.json, which the chapter on mode collapse reads.
+A GAN is made to collapse in two ways: its critic is too slow for its generator ("slow critic"), or
+fast and so sharp that it is flat wherever a sample could go ("sharp critic"). All methods of one
+cause train the same two networks for the same number of steps; only what a name says differs. The
+last row, RECIPE, is `gancode.train` with `gancode.recipes`. The rows go to results/coverage.json,
+which the chapter on mode collapse reads.
 
 The runs of a method (data sets and seeds) are trained side by side: each weight has a first axis
 over the runs, so that one batched matrix product serves all of them. No number passes from one run
@@ -22,25 +25,36 @@ from pathlib import Path
 
 import torch
 from scipy import stats
+from torch.nn.functional import leaky_relu
 
-from gancode import data, metrics
+import gancode
+from gancode import data, metrics, networks
 from gancode.benchmarks import provenance
 from gancode.calculus import catalog
+from gancode.recipes import recipes
+from gancode.schedules import schedule
 
 RESULTS = Path(__file__).with_name("results") / "coverage.json"
-DATA = ("ring", "grid")
+DATA = {"ring": 1.0, "grid": 4.0}  # and their sizes: the networks see the data divided by them
 SEEDS = range(5)
 QUANTITIES = ("covered", "high_quality", "reverse_kl")
 SETTINGS = {
-    "latent_dim": 16,
     "hidden": 64,
     "batch_size": 128,
     "steps": 1500,
     "generator_lr": 4e-3,
-    "final_lr": 0.01,  # the share of both learning rates that is left at the end
+    "final_lr": 0.03,  # the share of both learning rates that is left at the end
     "betas": (0.5, 0.99),
+    "penalty_every": 2,  # as in `gancode.penalties`: every second step, with twice its weight
     "unrolled_lr": 0.3,  # of the plain gradient steps by which the discriminator is unrolled
     "samples": 2500,
+}
+# Of the generator: the size of its latents, hidden layers, and what the latents are multiplied with
+# before layers of tanh; 0 for layers of leaky ReLU. Of the discriminator, which has two hidden
+# layers: how many Fourier features of the sample it sees beside the sample.
+NETWORKS = {
+    "smooth": {"latent_dim": 16, "depth": 2, "sharpness": 0.0, "features": 0},
+    "sharp": {"latent_dim": 4, "depth": 3, "sharpness": 2.0, "features": 64},
 }
 
 # What papers report, each on its own networks and training: modes covered, share of high quality in
@@ -57,60 +71,84 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Method:
-    """What a method changes in the plain GAN, whose generator is four times as fast as its
-    discriminator.
+    """A way to train.
 
+    - networks: a name in NETWORKS;
     - discriminator_lr: at the first step; that of the generator is in SETTINGS;
     - objective: a name in `gancode.calculus.catalog`;
-    - penalty: the weight γ of R1 + R2, γ/2 · (E‖∇t‖² on real + the same on generated samples);
+    - penalty: the weight γ of R1 + R2, γ/2 · (E‖∇t‖² on real + the same on generated samples), a
+      number or a schedule as in `gancode.schedules`; the gradient is with respect to what the
+      networks see, the data divided by their size;
     - group: the discriminator is told the spread of every `group` samples (`spread`);
     - pack: the discriminator judges `pack` samples at once (`packed`);
     - unroll: the generator sees the discriminator this many gradient steps ahead (`unrolled`).
     """
 
+    networks: str = "smooth"
     discriminator_lr: float = 1e-3
     objective: str = "nonsaturating"
-    penalty: float = 0.0
+    penalty: float | str = 0.0
     group: int = 1
     pack: int = 1
     unroll: int = 0
 
 
+slow = Method
+sharp = partial(Method, networks="sharp", discriminator_lr=4e-3)
 methods = {
-    "plain": Method(),
-    "equal speed": Method(discriminator_lr=4e-3),
-    "packed, 2": Method(pack=2),
-    "packed, 4": Method(pack=4),
-    "minibatch deviation": Method(group=16),
-    "unrolled, 5 steps": Method(unroll=5),
-    "paired": Method(objective="relativistic"),
-    "R1 + R2, 0.1": Method(penalty=0.1),
-    "R1 + R2, 10": Method(penalty=10.0),
-    "paired, R1 + R2, 10": Method(objective="relativistic", penalty=10.0),
+    "slow critic": slow(),
+    "slow, equal speed": slow(discriminator_lr=4e-3),
+    "slow, packed, 2": slow(pack=2),
+    "slow, packed, 4": slow(pack=4),
+    "slow, minibatch deviation": slow(group=16),
+    "slow, unrolled, 5 steps": slow(unroll=5),
+    "slow, paired": slow(objective="relativistic"),
+    "slow, R1 + R2, 0.1": slow(penalty=0.1),
+    "slow, R1 + R2, 10": slow(penalty=10),
+    "sharp critic": sharp(),
+    "sharp, packed, 4": sharp(pack=4),
+    "sharp, minibatch deviation": sharp(group=16),
+    "sharp, paired": sharp(objective="relativistic"),
+    "sharp, R1 + R2, 0.001": sharp(penalty=0.001),
+    "sharp, R1 + R2, 1": sharp(penalty=1),
+    "sharp, R1 + R2, 1 to 0.001": sharp(penalty="1..0.001"),
+    "sharp, the same, paired": sharp(penalty="1..0.001", objective="relativistic"),
 }
+RECIPE_STEPS = 1500
+RECIPE = f"gancode train, {RECIPE_STEPS:,} steps"
 
 
-def mlp(weights, x):
+leaky = partial(leaky_relu, negative_slope=0.2)
+
+
+def mlp(weights, x, activation=leaky):
     """A stack of perceptrons: x of shape (runs, n, inputs) to (runs, n, outputs).
 
     `weights` alternates matrices (runs, inputs, outputs) and biases (runs, 1, outputs).
     """
     *hidden, matrix, bias = weights
     for m, b in zip(hidden[::2], hidden[1::2], strict=True):
-        x = torch.nn.functional.leaky_relu(torch.baddbmm(b, x, m), 0.2)
+        x = activation(torch.baddbmm(b, x, m))
     return torch.baddbmm(bias, x, matrix)
 
 
-def spread(x, group):
-    """Append to each sample the standard deviation of its group, averaged over the coordinates: the
-    minibatch standard deviation of Karras et al. 2018, at the input of the discriminator.
+def fourier(x, frequencies):
+    """x ↦ (x, sin(xB), cos(xB)) as in `gancode.networks.FourierFeatures`: x of shape (runs, n, d)
+    and B (runs, d, k) to (runs, n, d + 2k)."""
+    phase = torch.bmm(x, frequencies)
+    return torch.cat([x, phase.sin(), phase.cos()], -1)
 
-    x has shape (runs, n, d), the result (runs, n, d + 1). Groups are of `group` neighbours, which
-    must divide n.
+
+def spread(x, group):
+    """The standard deviation of each sample's group, averaged over the coordinates: the minibatch
+    standard deviation of Karras et al. 2018, at the input of the discriminator.
+
+    x has shape (runs, n, d), the result (runs, n, 1). Groups are of `group` neighbours, which must
+    divide n.
     """
     groups = x.unflatten(1, (-1, group))
     deviation = (groups.var(2, correction=0) + 1e-8).sqrt().mean(-1)  # finite slope at 0
-    return torch.cat([x, deviation.repeat_interleave(group, 1)[..., None]], -1)
+    return deviation.repeat_interleave(group, 1)[..., None]
 
 
 def packed(x, pack):
@@ -136,19 +174,22 @@ def train(method, runs, callback=None, **settings):
     """Train one GAN for each (name of a data set, seed) in `runs`; return samples of the last
     generators, shape (runs, samples, 2).
 
-    `settings` replace entries of SETTINGS. `callback(step, sample)` is called after each step;
-    `sample(n)` draws n samples of every generator as it is, without touching the run's own draws.
+    `settings` replace entries of SETTINGS. `callback(step, sample, critic)` is called after each
+    step; `sample(n)` draws n samples of every generator as it is, without touching the run's own
+    draws; `critic(x)` is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
     A seed is that of a `torch.Generator`, shifted by GANCODE_SEED as in `gancode.seed`.
     """
-    s = SETTINGS | settings
+    s = SETTINGS | NETWORKS[method.networks] | settings
     densities = [getattr(data, name)() for name, _ in runs]
+    size = torch.tensor([DATA[name] for name, _ in runs])[:, None, None]
     streams = [torch.Generator().manual_seed(_shifted(seed)) for _, seed in runs]
     # What is looked at draws from streams of its own, so that looking changes nothing.
     looks, at_end = (
         [torch.Generator().manual_seed(_shifted(seed) + k) for _, seed in runs] for k in (2, 1)
     )
-    sees = method.pack * (2 + (method.group > 1))
-    G = _weights([s["latent_dim"], s["hidden"], s["hidden"], 2], streams)
+    G = _weights([s["latent_dim"], *[s["hidden"]] * s["depth"], 2], streams)
+    B = 6 * _stack(torch.randn, 2, s["features"] // 2, streams)
+    sees = method.pack * (2 + s["features"] + (method.group > 1))
     D = _weights([sees, s["hidden"], s["hidden"], 1], streams)
     optimisers = [
         torch.optim.Adam(weights, lr, s["betas"], fused=True)
@@ -160,13 +201,21 @@ def train(method, runs, callback=None, **settings):
     ]
     objective = catalog[method.objective]
     critic_loss, generator_loss = objective.torch()
+    penalty, every = schedule("penalty", method.penalty), s["penalty_every"]
+
+    def generator(latents):
+        if s["sharpness"]:
+            return mlp(G, s["sharpness"] * latents, torch.tanh)
+        return mlp(G, latents)
 
     def latents(n, streams=streams):
-        return torch.stack([torch.randn(n, s["latent_dim"], generator=rng) for rng in streams])
+        return _stack(torch.randn, n, s["latent_dim"], streams)
 
     def critic(weights, x):
-        x = spread(x, method.group) if method.group > 1 else x
-        return mlp(weights, packed(x, method.pack))
+        seen = fourier(x, B) if s["features"] else x
+        if method.group > 1:
+            seen = torch.cat([seen, spread(x, method.group)], -1)
+        return mlp(weights, packed(seen, method.pack))
 
     def loss_of(weights, real, generated):
         """Of the discriminators: the sum over the runs, so that none feels the others."""
@@ -175,18 +224,20 @@ def train(method, runs, callback=None, **settings):
 
     def sample(n, streams=looks):
         with torch.no_grad():
-            return mlp(G, latents(n, streams))
+            return size * generator(latents(n, streams))
 
     for step in range(1, s["steps"] + 1):
         real = torch.stack(
             [p.sample(s["batch_size"], rng) for p, rng in zip(densities, streams, strict=True)]
         )
-        generated = mlp(G, latents(s["batch_size"]))
+        real = real / size
+        generated = generator(latents(s["batch_size"]))
         loss = loss_of(D, real, generated.detach())
-        if method.penalty:
+        if method.penalty and (step - 1) % every == 0:
             x = torch.cat([real, generated], 1).detach().requires_grad_(True)
             (slope,) = torch.autograd.grad(critic(D, x).sum(), x, create_graph=True)
-            loss = loss + method.penalty / 2 * slope.square().sum() / s["batch_size"]
+            weight = every * penalty((step - 1) / s["steps"])
+            loss = loss + weight / 2 * slope.square().sum() / s["batch_size"]
         _descend(loss, D, optimisers[0])
 
         ahead = D
@@ -197,11 +248,26 @@ def train(method, runs, callback=None, **settings):
         logits = critic(ahead, torch.cat([real, generated], 1)).chunk(2, 1)
         judged = generator_loss(*logits) if objective.paired else generator_loss(logits[1])
         _descend(len(runs) * judged, G, optimisers[1])
-        for schedule in decay:
-            schedule.step()
+        for rate in decay:
+            rate.step()
         if callback is not None:
-            callback(step, sample)
+            callback(step, sample, lambda x: critic(D, x / size))
     return sample(s["samples"], at_end)
+
+
+def train_recipes(runs, steps=RECIPE_STEPS, samples=SETTINGS["samples"]):
+    """The same of `gancode.train` with the recipe of each data set, one run after the other."""
+    found = []
+    for name, seed in runs:
+        recipe = recipes[name]
+        gancode.seed(seed)
+        pair = networks.pair(recipe.network, recipe.latent_dim, 2, **recipe.options)
+        gan = gancode.GAN(*pair, recipe.latent_dim)
+        run = gancode.train(
+            gan, getattr(data, name)(), steps=steps, seed=seed, progress=False, **recipe.training
+        )
+        found.append(run.sample(samples, seed))
+    return torch.stack(found)
 
 
 def _descend(loss, weights, optimiser):
@@ -211,13 +277,17 @@ def _descend(loss, weights, optimiser):
     optimiser.step()
 
 
+def _stack(draw, rows, columns, streams):
+    return torch.stack([draw(rows, columns, generator=rng) for rng in streams])
+
+
 def _weights(widths, streams):
     """Matrices and biases as torch.nn.Linear draws them, one of each a run."""
     weights = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
         for rows in (inputs, 1):
-            draws = [torch.rand(rows, outputs, generator=rng) for rng in streams]
-            weights.append((2 * torch.stack(draws) - 1) / math.sqrt(inputs))
+            draws = _stack(torch.rand, rows, outputs, streams)
+            weights.append((2 * draws - 1) / math.sqrt(inputs))
     return [weight.requires_grad_() for weight in weights]
 
 
@@ -251,20 +321,24 @@ def interval(values):
 
 def main(names):
     """Run the named methods and write their rows into RESULTS, after each anew, so that a stop
-    loses one method only. Raises KeyError for a name that is not in `methods`."""
+    loses one method only. Raises KeyError for a name that is neither in `methods` nor RECIPE."""
     os.environ["GANCODE_SEED"] = "0"  # these rows are of SEEDS, whatever the shell says
     torch.set_num_threads(1)
     runs = [(where, seed) for where in DATA for seed in SEEDS]
     made = provenance(
         "python -m gancode.benchmarks.coverage",
         settings=SETTINGS,
+        networks=NETWORKS,
         methods={name: asdict(method) for name, method in methods.items()},
+        recipes={where: asdict(recipes[where]) for where in DATA},
+        recipe_steps=RECIPE_STEPS,
         seeds=list(SEEDS),
     )
     kept = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
     rows = {(row["method"], row["data"]): row for row in kept}
     for name in names:
-        scores = score(train(methods[name], runs), runs)
+        samples = train_recipes(runs) if name == RECIPE else train(methods[name], runs)
+        scores = score(samples, runs)
         for where in DATA:
             of_all = [one for one in scores if one["data"] == where]
             row = {"method": name, "data": where, "runs": of_all}
@@ -274,11 +348,11 @@ def main(names):
             rows[name, where] = row
             means = [f"{row[quantity][0]:.3g} ± {row[quantity][1]:.2g}" for quantity in QUANTITIES]
             print(f"{name:28} {where:5}", *means, flush=True)
-        ordered = [rows[key] for key in itertools.product(methods, DATA) if key in rows]
+        ordered = [rows[key] for key in itertools.product([*methods, RECIPE], DATA) if key in rows]
         results = {"rows": ordered, "provenance": made}
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or methods)
+    main(sys.argv[1:] or [*methods, RECIPE])

@@ -16,6 +16,7 @@ from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, Dataset
 
 import gancode
+from gancode import networks
 
 LATENT_DIM, BATCH = 100, 64
 
@@ -77,13 +78,19 @@ def mlp_discriminator():
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(256, 1))
 
 
-def conv_generator():
-    """A linear layer to 128 × 8 × 8, two blocks that upsample and convolve, to 32 pixels."""
+def conv_generator(fused=False):
+    """A linear layer to 128 × 8 × 8, two blocks that upsample and convolve, to 32 pixels.
+
+    Fused, it is the same function: the upsampling is done by the convolution after it.
+    """
 
     def block(inputs, outputs):
-        convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
-        norm = nn.BatchNorm2d(outputs, 0.8)
-        return nn.Upsample(scale_factor=2), convolution, norm, nn.LeakyReLU(0.2)
+        if fused:
+            upsample, convolution = nn.Identity(), networks.UpsampleConv2d(inputs, outputs)
+        else:
+            upsample = nn.Upsample(scale_factor=2)
+            convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
+        return upsample, convolution, nn.BatchNorm2d(outputs, 0.8), nn.LeakyReLU(0.2)
 
     return nn.Sequential(
         nn.Linear(LATENT_DIM, 128 * 8 * 8),
@@ -222,9 +229,9 @@ def barest(gan, images, steps, *, r1=0.0, warm_up=0, seed=0):
             order = iter(torch.randperm(len(images), generator=rng).split(BATCH))
             index = next(order)
         real = images[index]
-        with torch.no_grad():
-            generated = generator(torch.randn(len(real), gan.latent_dim, generator=rng))
-        logits_real, logits_generated = discriminator(torch.cat([real, generated])).chunk(2)
+        generated = generator(torch.randn(len(real), gan.latent_dim, generator=rng))
+        both = torch.cat([real, generated.detach()])
+        logits_real, logits_generated = discriminator(both).chunk(2)
         loss = softplus(-logits_real).mean() + softplus(logits_generated).mean()
         if r1:
             x = real.requires_grad_(True)
@@ -234,7 +241,6 @@ def barest(gan, images, steps, *, r1=0.0, warm_up=0, seed=0):
         loss.backward()
         discriminator_adam.step()
 
-        generated = generator(torch.randn(len(real), gan.latent_dim, generator=rng))
         loss = softplus(-discriminator(generated)).mean()
         generator_adam.zero_grad()
         loss.backward(inputs=weights)

@@ -217,7 +217,8 @@ class UpdateMap:
         free = self.image.free_symbols - set(self.state)
         if free:
             raise ValueError(f"give {', '.join(sorted(map(str, free)))} a value before simulating")
-        image = sympy.lambdify(self.state, list(self.image), "numpy", cse=True)
+        names = [{"softplus": lambda t: np.logaddexp(0, t)}, "numpy"]
+        image = sympy.lambdify(self.state, list(self.image), names, cse=True)
         state = [*np.atleast_2d(start).T.copy()] * (len(self.state) // players)
         path = np.empty((steps + 1, players, state[0].size))
         path[0] = state[:players]
