@@ -156,7 +156,8 @@ def train(
     - accumulate: in how many pieces a batch goes through the networks, one after the other, for
       less memory. Their gradients add up to that of the batch; but batch normalisation sees pieces.
     - compile: run the networks through `torch.compile`; penalties, which are differentiated twice,
-      are not. It takes a C++ compiler, and tens of seconds at the first step.
+      are not. It takes a C++ compiler, and tens of seconds at the first step; whether it is faster
+      then depends on networks and machine.
     - workers: processes that load samples, where the data are a Dataset.
     - measure: called as `measure(run)` for every row of the history; returns a dict of numbers that
       are added to it and shown by the progress bar.
