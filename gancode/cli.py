@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -104,7 +105,8 @@ def _add_train(commands):
 
     group = command.add_argument_group("what is seen and kept")
     add = group.add_argument
-    add("--device", default="auto", help="cpu, cuda, ... (auto: a GPU where there is one)")
+    add("--device", default="auto", help="cpu, cuda, ... (auto: a GPU where there is one, "
+        "and under torchrun one for each process)")  # fmt: skip
     add("--measure", action="store_true", help="measure the quality with every row of the history")
     add("--log-every", type=int, metavar="STEPS", help="between rows of the history (100)")
     add("--save-every", type=int, default=1000, metavar="STEPS", help="between checkpoints (1000)")
@@ -167,6 +169,8 @@ def _train(options):
         callbacks.append(reports.sheets(out / "sheets", every=options.sheet_every))
     if options.tensorboard:
         callbacks.append(reports.tensorboard(out / "tensorboard"))
+    if options.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # else a launch gives each process a GPU
     run = runs.start(
         settings,
         out,
@@ -298,14 +302,16 @@ def _add_bench(commands):
         "Measure gancode.train on this machine, beside loops that many have copied. overhead: what "
         "the engine adds to the barest loop (3 min). throughput: images a second (4 min). "
         "quality: Fréchet distance for time on MNIST (15 min). coverage: ring and grid over five "
-        "seeds (10 min). Without a section, all of them. Leave the machine alone meanwhile.",
+        "seeds (10 min). Without a section, these four. compile: what torch.compile saves (5 min). "
+        "Leave the machine alone meanwhile.",
         """examples:
   gancode bench overhead throughput --json speed.json
   GANCODE_DATA=~/datasets gancode bench quality
   gancode bench --stacked-mnist""",
     )
     add = command.add_argument
-    add("sections", nargs="*", metavar="SECTION", help="overhead, throughput, quality, coverage")
+    add("sections", nargs="*", metavar="SECTION", help="overhead, throughput, quality, coverage, "
+        "compile")  # fmt: skip
     add("--stacked-mnist", action="store_true", help="the 1000 modes of Stacked MNIST; 30 minutes")
     add("--json", type=Path, metavar="FILE", help="write the numbers there as well")
 

@@ -70,22 +70,22 @@ class Folder:
             self._write_history(state["counters"]["history"], "w")
         return state
 
-    def restore(self, state, parts, batches, rng) -> dict:
+    def restore(self, state, parts, batches, rng, device) -> dict:
         """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
-        where the run stopped, and return its counters."""
+        where the run stopped, those of `device` too, and return its counters."""
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
         mine = state["processes"][self.processes.rank]
         batches.load_state_dict(mine["batches"])
-        randomness.set_states(mine["random"], rng)
+        randomness.set_states(mine["random"], rng, device)
         return state["counters"]
 
-    def save(self, step, parts, batches, rng, counters):
+    def save(self, step, parts, batches, rng, device, counters):
         """Write a checkpoint, and the averaged generator for others to read.
 
         Raises FloatingPointError where a part is no longer finite.
         """
-        mine = {"random": randomness.states(rng), "batches": batches.state_dict()}
+        mine = {"random": randomness.states(rng, device), "batches": batches.state_dict()}
         state = {
             "arguments": self.arguments,
             "parts": {name: part.state_dict() for name, part in parts.items()},

@@ -31,6 +31,7 @@ def pair(
 
     - "concatenation": it appends the one-hot label to what it sees (Mirza and Osindero 2014), to
       the flattened sample where it is an MLP, else to the image, as one constant plane a class.
+      Beside hundreds of pixels an MLP is slow to heed these few inputs.
     - "projection": the logit is ψ(φ(x)) + ⟨v(y), φ(x)⟩, where ψ is the last, linear layer, φ all
       before it, and v(y) a learned vector for each class (Miyato and Koyama 2018).
 

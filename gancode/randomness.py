@@ -46,25 +46,26 @@ def kept(device):
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
-def states(rng):
-    """The states of all sources, in numbers, texts and tensors."""
+def states(rng, device):
+    """The states of all sources, in numbers, texts and tensors; of GPUs only that of `device`, for
+    the others belong to other processes."""
     version, numbers, gauss = random.getstate()
     name, keys, *rest = np.random.get_state()
     return {
         "stream": rng.get_state(),
         "global": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state(device)] if device.type == "cuda" else [],
         "python": [version, list(numbers), gauss],
         "numpy": [name, keys.tolist(), *rest],
     }
 
 
-def set_states(saved, rng):
+def set_states(saved, rng, device):
     """Bring all sources to where `states` found them."""
     rng.set_state(saved["stream"])
     torch.set_rng_state(saved["global"])
-    if saved["cuda"]:
-        torch.cuda.set_rng_state_all(saved["cuda"])
+    if saved["cuda"] and device.type == "cuda":
+        torch.cuda.set_rng_state(*saved["cuda"], device)
     version, numbers, gauss = saved["python"]
     random.setstate((version, tuple(numbers), gauss))
     np.random.set_state(tuple(saved["numpy"]))

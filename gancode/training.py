@@ -177,7 +177,8 @@ def train(
     batch (the last one of an epoch is cut to equal shares), and all take the same steps with the
     mean of their gradients; buffers, such as batch normalisation's means, are averaged too. `out`
     must then be a folder that all processes see; `measure`, `callback`, the bar and the files are
-    left to the first.
+    left to the first. The others wait for it, but no longer than PyTorch's time limit for a
+    collective call (ten minutes on GPUs, thirty on CPUs).
 
     Randomness: the run begins with `rng = gancode.seed(seed)`. From `rng` it draws, in this order:
     for each discriminator step the real batch (for a tensor, one `torch.randperm` at the start of
@@ -226,8 +227,6 @@ def train(
             f"batch_size={batch_size} is for all {processes.count} processes together, which share "
             "it equally; choose a multiple of that"
         )
-    if processes.device is not None:
-        gan.to(processes.device)
     device = generator_weights[0].device
     with randomness.kept(device):
         data, examples = examine(data, batch_size, gan.classes)
@@ -270,6 +269,11 @@ def train(
     }
     before = folder.find(parts)
 
+    # All that can be refused has been: from here on the networks change.
+    if processes.device is not None:
+        device = processes.device
+        gan.to(device)
+        run.averaged.to(device)
     rng = randomness.seed(seed, rank=processes.rank)
     penalty_rng = rng if processes.count == 1 else None  # else all would draw the same points
     gan.train()
@@ -280,7 +284,7 @@ def train(
     losses = {"discriminator_loss": [], "generator_loss": [], "penalty": []}  # of this interval
     step, images, elapsed, interval = 0, 0, 0.0, 0.0
     if before is not None:
-        counters = folder.restore(before, parts, real_batches, rng)
+        counters = folder.restore(before, parts, real_batches, rng, device)
         step, losses, images, elapsed, interval = (
             counters[k] for k in ("step", "losses", "images", "elapsed", "interval")
         )
@@ -409,7 +413,7 @@ def train(
                     "interval": now - interval_began,
                     "history": run.history,
                 }
-                folder.save(step, parts, real_batches, rng, counters)
+                folder.save(step, parts, real_batches, rng, device, counters)
             if stop and not done:
                 raise KeyboardInterrupt(f"stopped after step {step}; resume=True continues")
     return run

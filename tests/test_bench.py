@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -186,6 +187,24 @@ def test_a_slower_train_shows_in_overhead_and_throughput(monkeypatch):
     monkeypatch.setattr(gancode, "train", lambda *a, **k: pytest.fail("not called"))
     with pytest.raises(pytest.fail.Exception, match="not called"):
         bench.throughput(images=FEW, seconds=0.01, turns=1)
+
+
+def test_what_compiling_saves_and_costs(monkeypatch):
+    def slow(network):
+        time.sleep(0.1)
+
+        def forward(x):
+            time.sleep(0.02)
+            return network(x)
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", slow)
+    section = bench.compiled(images=FEW, steps={"mlp": 4, "dcgan": 1}, turns=3, warm_up=1)
+    mlp, dcgan = section["rows"]
+    assert (mlp["workload"], dcgan["workload"]) == ("mlp", "dcgan")
+    assert mlp["compiled / plain"] > 1.3 and mlp["least"] <= mlp["compiled / plain"]
+    assert mlp["first compilation, s"] > 0.2
 
 
 def test_throughput_compares_with_the_reference_and_the_matrix_product():

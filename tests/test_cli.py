@@ -1,6 +1,7 @@
 """The commands, from training to measuring, and what they answer to wrong input."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_only_data_is_needed_and_the_rest_is_the_recipe(monkeypatch):
     assert seen["objective"].name == recipe.training["objective"]
     for name in ("penalties", "lr", "batch_size"):
         assert seen[name] == recipe.training[name]
+
+
+def test_the_cpu_is_asked_for_in_a_launch_too(monkeypatch):
+    def start(*arguments, device, **options):
+        raise ValueError(f"{device} {os.environ.get('ACCELERATE_USE_CPU')}")
+
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "")
+    monkeypatch.setattr(runs, "start", start)
+    assert main([*RING, "--device", "cpu"]) == 2
+    assert os.environ["ACCELERATE_USE_CPU"] == "true"
 
 
 def test_a_run_goes_on_from_its_folder_alone():

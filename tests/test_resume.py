@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import gancode
-from gancode import checkpoint, folder, networks
+from gancode import checkpoint, folder, networks, randomness
 from gancode.calculus import Objective, a, b
 from gancode.checkpoint import CheckpointError
 
@@ -126,28 +127,30 @@ def test_a_run_may_be_made_longer_and_a_finished_one_stays_as_it_is(tmp_path):
     assert same(everything(again), everything(run))
 
 
-SCRIPT = """
-import sys, torch
-sys.path.insert(0, {tests!r})
-import test_resume
-test_resume.train({out!r}, 400, save_every=1, resume=True)
-"""
+def test_runs_that_are_killed_end_as_one_that_was_not():
+    script = Path(__file__).parent.parent / "tools" / "kill.py"
+    command = [sys.executable, script, "--kills", "6", "--steps", "100", "--longest", "0.2"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.startswith("6 kills in ")
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.3, 0.8])
-def test_a_run_that_is_killed_ends_as_one_that_was_not(tmp_path, delay):
-    whole = everything(train(None, 400))
-    script = SCRIPT.format(tests=os.path.dirname(__file__), out=str(tmp_path))
-    process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": "."})
-    deadline = time.monotonic() + 60
-    while not checkpoint.saved(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(delay)
-    process.kill()
-    process.wait()
-    before = checkpoint.saved(tmp_path)
-    assert before and int(before[-1].stem[-9:]) < 400, "killed too late to say anything"
-    assert same(everything(train(tmp_path, 400, save_every=100, resume=True)), whole)
+@pytest.mark.parametrize("saved_on, read_on, restored", [(1, 2, True), (1, None, False)])
+def test_of_all_gpus_only_that_of_the_run_is_saved(monkeypatch, saved_on, read_on, restored):
+    def device(index):
+        return torch.device("cpu") if index is None else torch.device("cuda", index)
+
+    def get_rng_state(device):
+        return f"the state of GPU {device.index}"
+
+    seen = []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", get_rng_state)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *arguments: seen.append(arguments))
+    rng = torch.Generator()
+    state = randomness.states(rng, device(saved_on))
+    randomness.set_states(state, rng, device(read_on))
+    assert seen == ([("the state of GPU 1", device(2))] if restored else [])
+    assert randomness.states(rng, device(None))["cuda"] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

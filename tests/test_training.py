@@ -15,8 +15,10 @@ from torch.utils.data import DataLoader, TensorDataset
 import gancode
 from gancode import data, networks
 from gancode.penalties import Penalty, gradient_penalty, parse
+from gancode.processes import Processes
 
 SHAPE = (1, 4, 4)
+META = {"rank": 0, "count": 1, "device": torch.device("meta"), "_wait": lambda: None}
 
 
 def make_gan():
@@ -400,6 +402,17 @@ def test_bad_input_is_one_clear_error_before_anything_changes(bad, message):
     assert torch.equal(torch.get_rng_state(), state)
     assert (np.random.get_state()[1] == shared).all()
     assert same(numbers(gan), weights)
+
+
+def test_networks_go_to_the_device_of_their_process_when_nothing_is_left_to_refuse(monkeypatch):
+    monkeypatch.setattr(Processes, "__init__", lambda self: vars(self).update(META))
+    gan = make_gan()
+    with pytest.raises(ValueError, match="the data have"):
+        gancode.train(gan, torch.zeros(10, 5), steps=2, batch_size=4)
+    assert {weight.device.type for weight in gan.parameters()} == {"cpu"}
+    with pytest.raises(Exception, match="meta"):  # where nothing can be computed
+        gancode.train(gan, make_images(), steps=2, batch_size=4)
+    assert {weight.device.type for weight in gan.parameters()} == {"meta"}
 
 
 def test_a_latent_dimension_must_be_positive():

@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -34,11 +35,19 @@ CLOCK = ("images_per_second", "elapsed", "interval")
 SHAPE = (1, 4, 4)
 
 
+class Noise(nn.Module):
+    """Draws from Python and NumPy, as a module of a user may; dropout draws from torch."""
+
+    def forward(self, x):
+        return x + 0.1 * (random.random() + np.random.rand())
+
+
 def train(folder, steps, save_every):
     """A run that draws from every source of randomness, taken up where the folder has it."""
     torch.manual_seed(0)
     generator = networks.mlp_generator(3, SHAPE, (8,))
     generator.insert(1, nn.BatchNorm1d(8))
+    generator.append(Noise())
     discriminator = networks.mlp_discriminator(SHAPE, (8,), dropout=0.3)
     return gancode.train(
         gancode.GAN(generator, discriminator, 3),
