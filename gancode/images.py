@@ -41,6 +41,15 @@ _PATIENCE = 20  # seconds that a server may be silent for
 
 _TRANSPARENT = ("RGBA", "LA", "PA")  # Pillow's names of kinds of image
 _DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_TURNS = {  # by EXIF's orientation: what brings the image upright
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 _READABLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", *_TRANSPARENT, *_DEEP)
 
 
@@ -90,10 +99,12 @@ def folder(path, size=64, *, channels=3, strict=False):
     """The images in a folder and all folders below it, as a data set of tensors.
 
     Returns a `torch.utils.data.Dataset` whose item is one image, float32 of shape (channels, size,
-    size) in [−1, 1]: turned upright by its EXIF entry, what is transparent laid on white, brought
-    to 3 channels or 1, its shorter side resized to `size` and the centre cut out. Of an animation
-    it is the first frame. A file is an image if Pillow knows its ending; they are in the order of
-    their names. A set that fits into memory trains faster from there: `torch.stack(list(...))`.
+    size) in [−1, 1]: turned upright by its EXIF entry (left as it lies where that cannot be read),
+    what is transparent laid on white, brought to 3 channels or 1, its shorter side resized to
+    `size` and the centre cut out. Of an animation it is the first frame. A file is an image if
+    Pillow knows its ending and neither it nor a folder on the way to it is hidden; they are in the
+    order of their names. A set that fits into memory trains faster from there:
+    `torch.stack(list(...))`.
 
     Every file is decoded once, here. The broken ones are named in a warning and left out; the
     attribute `skipped` lists them, as pairs of path and reason. With `strict` they are refused.
@@ -122,7 +133,7 @@ class ImageFolder(Dataset):
         self.path, self.channels = Path(path), channels
         found = _image_files(self.path)
         with ThreadPoolExecutor() as pool:  # decoding lets other threads run
-            flaws = list(pool.map(_flaw, found))
+            flaws = list(pool.map(functools.partial(_flaw, channels=channels), found))
         self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
         self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
         if self.skipped:
@@ -243,7 +254,12 @@ def _image_files(path):
         kind = NotADirectoryError if path.exists() else FileNotFoundError
         raise kind(f"{path} is no folder of images")
     endings = {e for e, name in Image.registered_extensions().items() if name in Image.OPEN}
-    files = [file for file in path.rglob("[!.]*") if file.is_file()]
+    inside = ((file, file.relative_to(path).parts) for file in path.rglob("*"))
+    files = [
+        file
+        for file, parts in inside
+        if not any(part.startswith(".") for part in parts) and file.is_file()
+    ]
     found = sorted(file for file in files if file.suffix.lower() in endings)
     if not found:
         raise ValueError(
@@ -253,7 +269,7 @@ def _image_files(path):
     return found
 
 
-def _flaw(file):
+def _flaw(file, channels):
     """Why a file cannot be used, or None."""
     from PIL import Image
 
@@ -262,16 +278,17 @@ def _flaw(file):
             if image.mode not in _READABLE:
                 return f"of mode {image.mode}, whose values have no known range"
             image.draft(None, (1, 1))  # all of a JPEG is read, and an eighth of it computed
-            image.load()
+            _plain(image, channels)
     except Exception as error:  # of many types: every decoder has its own
         return f"{type(error).__name__}: {error}"
 
 
 def _plain(image, channels):
     """An upright image in grey or in colour, 8 bits a channel, nothing transparent."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    image = ImageOps.exif_transpose(image)
+    image.load()  # before its tags: those of a PNG may follow the pixels
+    image = _upright(image)
     if image.mode in _DEEP:  # Pillow would cut off what exceeds 255
         values = np.asarray(image).astype(np.float32).clip(0, 65535) / 257
         image = Image.fromarray(values.round().astype(np.uint8))
@@ -279,3 +296,16 @@ def _plain(image, channels):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("L" if channels == 1 else "RGB")
+
+
+def _upright(image):
+    """The image turned as its EXIF entry says, if that can be read: sound pixels are worth more
+    than one entry. Pillow's own `exif_transpose` writes all other entries anew, and fails where
+    one of them is odd."""
+    from PIL import ExifTags, Image
+
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # of many types, as above
+        return image
+    return image.transpose(Image.Transpose[turn]) if turn else image

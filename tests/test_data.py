@@ -7,15 +7,17 @@ import math
 import os
 import random
 import signal
+import struct
 import threading
 import urllib.error
 import urllib.request
+import zlib
 
 import numpy as np
 import pytest
 import torch
 import torchvision
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.distributions import (
     Categorical,
     Independent,
@@ -607,6 +609,14 @@ def test_a_folder_gives_its_images_resized_cropped_and_in_order(tmp_path):
     assert torch.stack(list(found)).shape == (2, 3, 10, 10)
 
 
+def test_what_lies_in_a_hidden_folder_is_hidden_and_a_hidden_root_is_not(tmp_path):
+    for name in (".photos/a.png", ".photos/.thumbnails/a.png", ".photos/b/.cache/deep/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture("L", 0).save(tmp_path / name)
+    found = data.folder(tmp_path / ".photos")
+    assert found.files == [tmp_path / ".photos" / "a.png"]
+
+
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
@@ -647,6 +657,65 @@ def test_cmyk_and_a_turned_photograph(tmp_path):
     found = data.folder(tmp_path, 8, channels=1)[0]
     assert found.shape == (1, 8, 8)
     assert found[0, 0, 4] > 0.9 and found[0, -1, 4] < -0.9
+
+
+def halves():
+    """White on the left and black on the right."""
+    image = picture("L", 0, (16, 16))
+    image.paste(255, (0, 0, 8, 16))
+    return image
+
+
+def values(image):
+    return torch.from_numpy(np.array(image, np.float32))[None] / 127.5 - 1
+
+
+def png_with(path, image, name, content):
+    """Save an image as PNG, with another chunk before its pixels."""
+    image.save(path)
+    whole = path.read_bytes()
+    before = whole.index(b"IDAT") - 4
+    check = struct.pack(">I", zlib.crc32(name + content))
+    chunk = struct.pack(">I", len(content)) + name + content + check
+    path.write_bytes(whole[:before] + chunk + whole[before:])
+
+
+def test_an_image_is_used_as_it_lies_where_its_orientation_cannot_be_read(tmp_path):
+    png_with(tmp_path / "a.png", halves(), b"eXIf", b"garbage")
+    with Image.open(tmp_path / "a.png") as image, pytest.raises(SyntaxError, match="not a TIFF"):
+        image.getexif()
+    found = data.folder(tmp_path, 16, channels=1)
+    assert found.skipped == []
+    assert torch.equal(found[0], values(halves()))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_an_image_is_turned_whatever_stands_beside_its_orientation(tmp_path, orientation):
+    def entry(tag, kind, count, value):
+        return struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\0")
+
+    turn = entry(0x112, 3, 1, bytes([orientation]))
+    start = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2)
+    odd = start + turn + entry(0x11A, 2, 4, b"odd") + bytes(4)  # a resolution that is a word
+    image = halves()
+    image.putpixel((0, 0), 0)  # so that no two turns are alike
+    found = item(tmp_path, image, size=16, channels=1, exif=odd)
+    sound = Image.Exif()
+    sound[0x112] = orientation
+    image.save(tmp_path / "a.png", exif=sound)
+    with Image.open(tmp_path / "a.png") as image:
+        assert torch.equal(found, values(ImageOps.exif_transpose(image)))
+
+
+def test_what_would_fail_only_as_an_item_is_found_at_once(tmp_path):
+    """More alphas than a palette can have colours; the decoder does not mind."""
+    picture("L", 0).save(tmp_path / "good.png")
+    png_with(tmp_path / "odd.png", picture("P", 0), b"tRNS", bytes(300))
+    with Image.open(tmp_path / "odd.png") as image:
+        image.load()
+    with pytest.warns(UserWarning, match=r"1 of 2 images .*odd.png \(ValueError: palette"):
+        found = data.folder(tmp_path)
+    assert torch.stack(list(found)).shape == (1, 3, 64, 64)
 
 
 def broken_folder(tmp_path):

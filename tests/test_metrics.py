@@ -143,6 +143,59 @@ def test_a_set_has_full_precision_and_recall_against_itself_and_an_error_even_th
 # Transport
 
 
+def ellipses(rng, n, m, d=2):
+    """A sample of a round normal distribution, and one of a shifted and stretched other."""
+    return rng.normal(size=(n, d)), rng.normal([1] + [0] * (d - 1), [2] + [0.5] * (d - 1), (m, d))
+
+
+@pytest.mark.parametrize("of", ["two samples", "a sample and a distribution"])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_between_fresh_samples_the_distance_varies_by_its_error(order, of):
+    rng = np.random.default_rng(0)
+    n, m, times = 80, 60, 200
+    _, fixed = ellipses(rng, n, m)
+
+    def once():
+        x, y = ellipses(rng, n, m)
+        if of == "two samples":
+            return metrics.wasserstein(x, y, order)
+        return metrics.wasserstein(x, fixed, order, (None, np.full(m, 1 / m)))
+
+    found = [once() for _ in range(times)]
+    *_, deviation, claimed = spread([metrics.Estimate(f.distance, f.error) for f in found])
+    # The deviation is known to 1/√(2·times) = 5 %.
+    assert claimed == pytest.approx(deviation, rel=0.2)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_error_of_a_distance_between_coins_is_that_of_their_means(order):
+    """A share |Δ| of the points is moved by 1: the cost is the difference of two means."""
+    x, y = (np.arange(n) < heads for n, heads in ((50, 30), (80, 20)))
+    found = metrics.wasserstein(x, y, order)
+    of_cost = math.sqrt(0.6 * 0.4 / 49 + 0.25 * 0.75 / 79)
+    assert found.distance == pytest.approx(0.35 ** (1 / order))
+    of_root = {1: 1, 2: 1 / (2 * math.sqrt(0.35))}[order]
+    assert found.error == pytest.approx(of_cost * of_root, rel=1e-9)
+
+
+def test_the_error_of_a_distance_is_an_upper_one_where_it_has_no_normal_limit():
+    """Coins of the same law: |Δ| is half a bell, of the deviation √(1 − 2/π) of a whole one."""
+    rng = np.random.default_rng(0)
+    found = [metrics.wasserstein(*(rng.random((2, 60)) < 0.5)) for _ in range(300)]
+    *_, deviation, claimed = spread([metrics.Estimate(f.distance, f.error) for f in found])
+    assert claimed / deviation == pytest.approx(1 / math.sqrt(1 - 2 / math.pi), rel=0.15)
+
+
+def test_distributions_have_no_sampling_error_and_neither_have_equal_samples():
+    rng = np.random.default_rng(0)
+    x, y = ellipses(rng, 40, 30)
+    few = metrics.wasserstein([0, 1], [0.5], 2, ([0.25, 0.75], [1]))
+    assert (few.distance, few.error) == (0.5, 0)
+    same = metrics.wasserstein(x, x[::-1], 2)
+    assert (same.distance, same.error) == (0, 0)
+    assert metrics.wasserstein(x, y).error > 0
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_a_shift_has_the_sliced_distance_of_one_coordinate_of_the_sphere(order):
     rng = np.random.default_rng(0)
@@ -157,17 +210,36 @@ def test_a_shift_has_the_sliced_distance_of_one_coordinate_of_the_sphere(order):
         metrics.sliced_wasserstein(x, x[::-1] + shift, order, projections=60, seed=seed)
         for seed in range(200)
     ]
-    mean, mean_error, deviation, claimed = spread(found)
+    mean, mean_error, *_ = spread(found)
     assert mean == pytest.approx(exact, abs=4 * mean_error + 0.01 * exact)  # bias of the root
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(
+    ("n", "m", "d", "projections"), [(400, 400, 4, 10), (60, 40, 4, 200), (40, 40, 300, 20)]
+)
+def test_a_sliced_distance_varies_by_its_error_with_directions_and_points(
+    n, m, d, projections, order
+):
+    """Most of it in the first is of the directions, in the second of the points, in the third of
+    points in directions."""
+    rng = np.random.default_rng(0)
+    found = [
+        metrics.sliced_wasserstein(*ellipses(rng, n, m, d), order, projections, seed)
+        for seed in range(200)
+    ]
+    *_, deviation, claimed = spread(found)
     assert claimed == pytest.approx(deviation, rel=0.2)
 
 
-def test_on_the_line_the_sliced_distance_is_the_distance_without_error():
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_on_the_line_the_sliced_distance_is_the_distance_and_so_is_its_error(order):
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=50), rng.exponential(size=50)
-    found = metrics.sliced_wasserstein(x, torch.tensor(y), 2)
-    assert found.value == pytest.approx(metrics.wasserstein(x, y, 2).distance, rel=1e-9)
-    assert found.error == pytest.approx(0, abs=1e-12)
+    x, y = rng.normal(size=50), rng.exponential(size=51)  # so that the potentials are unique
+    found = metrics.sliced_wasserstein(x, torch.tensor(y), order)
+    exact = metrics.wasserstein(x, y, order)
+    assert found.value == pytest.approx(exact.distance, rel=1e-9)
+    assert found.error == pytest.approx(exact.error, rel=1e-9)
     assert metrics.sliced_wasserstein(x, x) == metrics.Estimate(0.0, 0.0)
 
 
@@ -389,12 +461,22 @@ ONES, MIXTURE = np.ones((60, 2)), data.grid()
         (lambda: metrics.modes(np.ones((124, 2)), MIXTURE), "124 samples are too few.*least 125"),
         (lambda: metrics.modes(np.ones((500, 3)), MIXTURE), "3 coordinates.*mixture has 2"),
         (lambda: metrics.modes(np.full((500, 2), np.nan), MIXTURE), "not finite"),
-        (lambda: metrics.precision_recall(ONES[:3], ONES), "real has 3 points.*k=3"),
-        (lambda: metrics.precision_recall(ONES, ONES[:3]), "generated has 3 points"),
+        (lambda: metrics.precision_recall(ONES, ONES, 60), "real has 60 points.*k=60"),
+        (lambda: metrics.precision_recall(ONES, ONES[:30], 30), "generated has 30 points.*k=30"),
+        (lambda: metrics.precision_recall(ONES[:24], ONES), "real has 24 points.*at least 25"),
+        (lambda: metrics.precision_recall(ONES, ONES[:24]), "generated has 24 points, too few"),
         (lambda: metrics.precision_recall(ONES, ONES, 0), "k must be at least 1"),
         (lambda: metrics.precision_recall(ONES, ONES[:, :1]), "generated has 1"),
         (lambda: metrics.sliced_wasserstein(ONES, ONES, projections=1), "at least 2 projections"),
-        (lambda: metrics.sliced_wasserstein(ONES, ONES, 0), "order must be positive"),
+        (lambda: metrics.sliced_wasserstein(ONES, ONES, 0.5), "order must be at least 1, not 0.5"),
+        (lambda: metrics.sliced_wasserstein(ONES[:24], ONES), "x has 24 points.*at least 25"),
+        (lambda: metrics.sliced_wasserstein(ONES, ONES[:24]), "y has 24 points, too few"),
+        (lambda: metrics.wasserstein(ONES[:24], ONES), "x has 24 points, too few.*at least 25"),
+        (lambda: metrics.wasserstein(ONES, ONES[:24]), "y has 24 points, too few"),
+        (
+            lambda: metrics.wasserstein(ONES[:2], ONES[:2], 1, ([0.5, 0.5], None)),
+            "y has 2 points, too few",
+        ),
         (lambda: metrics.sliced_wasserstein(ONES, ONES[:, :1]), "x has 2 coordinates and y has 1"),
         (lambda: metrics.frechet(np.eye(60), np.ones((70, 60))), "60 real features in 60 dim"),
         (lambda: metrics.frechet(np.ones((70, 60)), np.eye(60)), "60 generated features in 60 dim"),
