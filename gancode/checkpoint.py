@@ -88,7 +88,10 @@ def load(path) -> dict:
 def _remedy(path) -> str:
     before = [other for other in saved(path.parent) if other < path]
     if before:
-        return f'resume="previous" continues from the one before it, {before[-1].name}'
+        return (
+            f'resume="previous" (--resume --previous) continues from the one before it, '
+            f"{before[-1].name}"
+        )
     return "there is no earlier one: start anew in another folder"
 
 

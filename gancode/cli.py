@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 
 import shtab
@@ -13,14 +14,15 @@ _EXIT = """exit codes:
   0    done
   1    training broke down: a loss became NaN or infinite
   2    refused: an argument, the data or the folder; the message says what to do
-  130  interrupted; with a checkpoint, so that --resume continues"""
+  70   a fault of the program or the machine, such as too little memory, with its traceback
+  130  interrupted; --resume continues from the last checkpoint, where there is one"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code (see `gancode --help`)."""
     # A leading space keeps argparse from taking an expression such as -a+b for an option.
     words = sys.argv[1:] if arguments is None else arguments
-    words = [f" {word}" if re.match(r"-(?!-|h$|n$)", word) else word for word in words]
+    words = [f" {word}" if re.match(r"-(?!-|h$|n\d*$)", word) else word for word in words]
     options = parser().parse_args(words)
     try:
         options.run(options)
@@ -33,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"gancode: {error}", file=sys.stderr)
         return 2
+    except Exception:
+        traceback.print_exc()
+        return 70
     return 0
 
 
@@ -101,7 +106,8 @@ def _add_train(commands):
     add("--size", type=int, help="pixels, 28, 32 or 64 (64)")
     add("--channels", type=int, choices=[1, 3], help="grey or colour (3)")
     add("--strict", action="store_true", help="refuse broken files instead of skipping them")
-    add("--workers", type=int, default=0, help="processes that load images (0)")
+    add("--workers", type=int, default=0, help="processes that load images, where all take more "
+        "than 1 GiB (0)")  # fmt: skip
 
     group = command.add_argument_group("what is seen and kept")
     add = group.add_argument
@@ -120,7 +126,7 @@ def _train(options):
     from gancode.processes import Processes
 
     name = options.data
-    out = options.out or (Path("runs") / Path(name).name if name else None)
+    out = options.out or (Path("runs") / Path(os.path.abspath(name)).name if name else None)
     if out is None:
         raise ValueError("give --data, or with --resume the run's folder: --out RUN")
     if options.previous and not options.resume:
@@ -237,7 +243,7 @@ def _add_evaluate(commands):
         "measure how good a run is",
         "Measure samples of a run against its data, each number with its standard error. Mixtures: "
         "modes, high quality, reverse KL. Digits: Fréchet and kernel distance, precision, recall. "
-        "All: sliced transport.",
+        "All else: sliced transport.",
         """examples:
   gancode evaluate runs/ring
   gancode evaluate runs/digits --json | jq '.metrics["Fréchet distance"].value'""",

@@ -104,8 +104,10 @@ def grid(side=5, spacing=2.0, std=0.05):
     return GaussianMixture(torch.cartesian_prod(coordinate, coordinate), std)
 
 
-def examine(data, batch_size, classes=None):
-    """Check data before any work; return them, ready for `Batches`, and one or two of the samples.
+def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
+    """Check data before any work; return them, ready for `Batches`, and one or two of the samples:
+    no more than there are in the smallest of the `pieces` in which one of the `processes` has its
+    share of a batch (of an iterable, of its first batch).
 
     Accepted are a density; a floating-point tensor of samples; a data set, which is anything with
     `len(data)` and `data[i]` that is not iterable, such as a `torch.utils.data.Dataset`, and whose
@@ -131,10 +133,12 @@ def examine(data, batch_size, classes=None):
             "tensors (samples, labels), or batches that are such pairs"
         )
     if kind == "density":
-        first = data.sample(min(2, batch_size), torch.Generator())
+        first = data.sample(_few([batch_size], processes, pieces), torch.Generator())
     elif kind == "iterable":
         data, first = _first_batch(data)
-        first = _each(lambda x: x[:2], _of_batch(first, classes))
+        first = _of_batch(first, classes)
+        size = len(first if classes is None else first[0])
+        first = _each(lambda x: x[: _few([size], processes, pieces)], first)
     else:
         samples = data[0] if kind == "pair" else data
         n = len(samples) if kind == "data set" or samples.ndim else 0
@@ -146,7 +150,7 @@ def examine(data, batch_size, classes=None):
                 f"batch_size={batch_size} is larger than the data set, which has {n} samples; "
                 "choose a batch size of at most that"
             )
-        few = min(2, n % batch_size or batch_size)  # no more than the smallest batch
+        few = _few([batch_size, n % batch_size], processes, pieces)  # the last may be smaller
         if kind == "data set":
             first = _ByKey(data, classes)[0, 0, 0, range(few)]  # which moves no random state
         else:
@@ -242,8 +246,12 @@ class Batches:
         if self._kind == "iterable":
             batches = (self._mine(batch) for batch in map(self._checked, self._read()))
             batches = (batch for batch in batches if batch is not None)
-            for _ in range(given):  # at once: they may draw from the random states as they are
-                next(batches)
+            for k in range(given):  # at once: they may draw from the random states as they are
+                if next(batches, None) is None:
+                    raise ValueError(
+                        f"the data end after {k} batches, and had more when the run was saved; "
+                        "continue with the same data"
+                    )
             return batches
         size = len(self.data[0] if self._kind == "pair" else self.data)
         order = torch.randperm(size, generator=self.generator)
@@ -364,6 +372,14 @@ def _kind(data):
 def _each(function, batch):
     """The function of the samples, or of samples and labels."""
     return tuple(map(function, batch)) if isinstance(batch, tuple) else function(batch)
+
+
+def _few(sizes, processes, pieces):
+    """The size of the smallest piece of batches of these sizes, as `Tensor.chunk` cuts the equal
+    shares of the processes; at most 2. An empty share is passed over."""
+    shares = [size // processes for size in sizes if size >= processes]
+    chunks = [(share, -(-share // pieces)) for share in shares]
+    return min([2, *(share % chunk or chunk for share, chunk in chunks)])
 
 
 def _first_batch(data):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save as safetensors_bytes
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from gancode import checkpoint, randomness
 from gancode.checkpoint import CheckpointError
@@ -17,6 +19,7 @@ from gancode.data import Labelled
 from gancode.images import ImageFolder
 
 WEIGHTS = "generator.safetensors"
+HISTORY = "history.jsonl"
 
 
 class Folder:
@@ -40,14 +43,16 @@ class Folder:
             return
         if self.path.exists() and checkpoint.saved(self.path) and not resume:
             raise ValueError(
-                f"{self.path} holds a run; resume=True continues it, another folder begins anew"
+                f"{self.path} holds a run; resume=True (--resume) continues it, another folder "
+                "begins anew"
             )
         if processes.first:
             _check_writable(self.path)
         processes.wait()
 
     def find(self, parts) -> dict | None:
-        """The state from which the run continues, or None where it begins.
+        """The state from which the run continues, or None where it begins; history.jsonl is
+        brought to what it was then.
 
         Raises `CheckpointError` for a checkpoint that is damaged or does not belong to this run
         with these `parts`, and where processes do not find the same.
@@ -57,6 +62,8 @@ class Folder:
         if any(names != seen[0] for names in seen):
             raise CheckpointError(f"not all processes see the same checkpoints in {self.path}")
         if not found:
+            if self.path is not None and self.processes.first:
+                self._rewrite_history([])  # rows of a run that came to no checkpoint
             return None
         if self.resume == "previous" and len(found) < 2:
             raise CheckpointError(f"{self.path} has no checkpoint before {found[-1].name}")
@@ -65,9 +72,9 @@ class Folder:
         self._check(path, state, parts)
         self.processes.wait()  # all have read before the first writes
         if self.processes.first:
+            self._rewrite_history(state["counters"]["history"])
             if self.resume == "previous":
                 found[-1].unlink()  # what follows takes its place
-            self._write_history(state["counters"]["history"], "w")
         return state
 
     def restore(self, state, parts, batches, rng, device) -> dict:
@@ -83,7 +90,7 @@ class Folder:
     def save(self, step, parts, batches, rng, device, counters):
         """Write a checkpoint, and the averaged generator for others to read.
 
-        Raises FloatingPointError where a part is no longer finite.
+        Raises FloatingPointError where a weight or a state of an optimiser is no longer finite.
         """
         mine = {"random": randomness.states(rng, device), "batches": batches.state_dict()}
         state = {
@@ -92,9 +99,12 @@ class Folder:
             "processes": self.processes.gather(mine),
             "counters": counters,
         }
-        for name, tensor in _tensors(state["parts"]):
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                raise FloatingPointError(f"step {step}: {name} holds NaN or infinity")
+        for name, part in parts.items():
+            # Of a network the weights: a buffer may rightly be infinite, as a causal mask is.
+            learnt = part.named_parameters() if isinstance(part, nn.Module) else part.state_dict()
+            for key, tensor in _tensors(dict(learnt), name):
+                if tensor.is_floating_point() and not tensor.isfinite().all():
+                    raise FloatingPointError(f"step {step}: {key} holds NaN or infinity")
         if self.processes.first:
             # A copy of each: safetensors takes no two names for the same numbers.
             weights = {k: v.detach().cpu().clone() for k, v in state["parts"]["averaged"].items()}
@@ -102,13 +112,23 @@ class Folder:
             checkpoint.save(self.path, step, state)  # last: a finished run has all its files
 
     def log(self, row):
-        """Add a row to history.jsonl."""
-        if self.path is not None and self.processes.first:
-            self._write_history([row], "a")
+        """Add a row to history.jsonl. Raises OSError where the disk does not take it."""
+        if self.path is None or not self.processes.first:
+            return
+        try:
+            with (self.path / HISTORY).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{HISTORY} was not written ({error.strerror}). {self._survives()}"
+            ) from error
 
-    def _write_history(self, rows, mode):
-        with (self.path / "history.jsonl").open(mode, encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+    def _rewrite_history(self, rows):
+        checkpoint.write(self.path / HISTORY, "".join(json.dumps(r) + "\n" for r in rows).encode())
+
+    def _survives(self) -> str:
+        found = checkpoint.saved(self.path)
+        return f"The last good checkpoint is {found[-1]}" if found else "There is no checkpoint yet"
 
     def _check(self, path, state, parts):
         if not isinstance(state, dict) or {"arguments", "parts", "processes", "counters"} - set(
@@ -140,10 +160,9 @@ class Folder:
         try:
             yield
         except FloatingPointError as error:
-            found = checkpoint.saved(self.path) if self.path is not None else []
-            if not found:
+            if self.path is None:
                 raise
-            raise FloatingPointError(f"{error}. The last good checkpoint is {found[-1]}") from error
+            raise FloatingPointError(f"{error}. {self._survives()}") from error
 
     @contextlib.contextmanager
     def interrupts_postponed(self):
@@ -156,7 +175,7 @@ class Folder:
 
         def handle(number, _):
             if came:
-                raise KeyboardInterrupt("stopped in the middle of a step; resume=True continues")
+                raise KeyboardInterrupt(f"stopped in the middle of a step. {self._survives()}")
             came.append(number)
 
         if self.path is None or threading.current_thread() is not threading.main_thread():
@@ -172,16 +191,27 @@ class Folder:
 
 
 def describe(data) -> str:
-    """What a run was trained on, so that another set is not taken for it."""
+    """What a run was trained on, so that another set is not taken for it: a text that is the same
+    in every process."""
     if isinstance(data, torch.Tensor):
         return f"tensor {tuple(data.shape)} {data.dtype} crc {_crc([data])}"
     if isinstance(data, tuple):  # samples and labels
         return ", ".join(describe(part) for part in data)
     if isinstance(data, Labelled):
         return f"labelled {describe(data.data)}"
+    name = type(data).__name__
     if hasattr(data, "sample"):
-        return f"{data!r} crc {_crc(v for v in vars(data).values() if torch.is_tensor(v))}"
-    return repr(data) if isinstance(data, ImageFolder) else type(data).__name__
+        if type(data).__repr__ is not object.__repr__:  # which would be an address
+            name = repr(data)
+        numbers = getattr(data, "__dict__", {}).values()
+        return f"{name} crc {_crc(filter(torch.is_tensor, numbers))}"
+    if isinstance(data, ImageFolder):
+        return repr(data)
+    with contextlib.suppress(TypeError, NotImplementedError):  # an iterable may have no length
+        name = f"{name} of length {len(data)}"
+    if isinstance(data, TensorDataset):
+        return f"{name}, crc {_crc(data.tensors)}"
+    return f"{name}, {describe(data.dataset)}" if isinstance(data, DataLoader) else name
 
 
 def _crc(tensors) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .schedules import schedule
+from .schedules import describe, schedule
 
 
 def _real(real, generated, generator):
@@ -88,6 +88,12 @@ class Penalty:
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
         if not (isinstance(self.every, int) and self.every > 0):
             raise ValueError(f"every={self.every!r} must be a positive integer")
+
+    def __repr__(self):
+        return (
+            f"Penalty(where={self.where!r}, norm={self.norm!r}, weight={describe(self.weight)}, "
+            f"every={self.every})"
+        )
 
     def weight_at(self, step, progress):
         """What the mean norm is multiplied with at a step; zero where the step is left out."""

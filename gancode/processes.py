@@ -30,7 +30,7 @@ class Processes:
         state = PartialState(cpu=not accelerator or parse_flag_from_env("ACCELERATE_USE_CPU"))
         launched = int(os.environ.get("WORLD_SIZE", 1))
         if launched != state.num_processes:
-            raise RuntimeError(
+            raise ValueError(
                 f"{launched} processes were launched, but Accelerate has joined "
                 f"{state.num_processes}; start gancode.train before anything else of Accelerate, "
                 "or unset WORLD_SIZE"

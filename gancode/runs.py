@@ -6,12 +6,16 @@ it the generator is built anew; no code is read from the folder.
 
 import importlib.metadata
 import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from torch.utils.data import TensorDataset
 
 from gancode import checkpoint, data, metrics, networks
-from gancode.folder import WEIGHTS
+from gancode.folder import HISTORY, WEIGHTS
 from gancode.processes import Processes
 from gancode.randomness import seed
 from gancode.recipes import recipes
@@ -21,6 +25,7 @@ SETTINGS = "settings.json"
 _DENSITIES = {"ring": data.ring, "grid": data.grid}
 _IMAGES = {"mnist-5k": data.mnist_5k, "mnist": data.mnist, "fashion-mnist": data.fashion_mnist}
 NAMES = [*_DENSITIES, *_IMAGES]
+_IN_MEMORY = 2**30  # bytes that the images of a folder may take there
 
 
 class RunError(ValueError):
@@ -39,7 +44,7 @@ def settings(name, *, network=None, conditional=False, images=None, training=Non
     if not {"steps", "seconds"} & set(training):
         training["steps"] = recipe.steps
     return {
-        "data": name if name in NAMES else str(Path(name).absolute()),
+        "data": name if name in NAMES else os.path.abspath(name),
         "images": images or {},
         "network": network or recipe.network,
         "latent_dim": recipe.latent_dim,
@@ -54,11 +59,12 @@ def start(settings, out, *, resume=False, device=None, **options):
 
     `device` is where (by default on the CPU); `options` are those arguments of `gancode.train` that
     change nothing of what is computed. With `resume` the run in the folder is continued, where one
-    has begun there. Raises as `gancode.train` does, and `RunError` for a run with other settings.
+    has begun there. Raises as `gancode.train` does, and `RunError` for a run with other settings;
+    what is refused leaves nothing in the folder.
     """
     from gancode.calculus import find_objective  # here, so that SymPy loads only for training
 
-    out, processes = Path(out), Processes()  # first: it says which device is this process's
+    out, _ = Path(out), Processes()  # first: it says which device is this process's
     training = dict(settings["training"])
     loss = find_objective(training.pop("objective"), training.pop("generator_loss", None))
     source, labels = load_data(settings["data"], **settings["images"])
@@ -70,12 +76,17 @@ def start(settings, out, *, resume=False, device=None, **options):
     described = settings | {"shape": shape, "gancode": importlib.metadata.version("gancode")}
     seed(training.get("seed", 0))
     gan = _build(described).to(device)
-    begun = checkpoint.saved(out)
-    if begun and resume and (out / SETTINGS).exists():
+    if resume and checkpoint.saved(out) and (out / SETTINGS).exists():
         _check_same(read(out), described, out)
-    if not begun and processes.first:
-        out.mkdir(parents=True, exist_ok=True)
-        checkpoint.write(out / SETTINGS, json.dumps(described, indent=2).encode())
+
+    content = json.dumps(described, indent=2).encode()
+
+    def write_settings(step, run):
+        if step == 1:  # nothing has been refused, and nothing saved
+            checkpoint.write(out / SETTINGS, content)
+
+    callback = options.pop("callback", None) or ()
+    options["callback"] = [write_settings, *([callback] if callable(callback) else callback)]
     return train(gan, source, objective=loss, out=out, resume=resume, **training, **options)
 
 
@@ -97,7 +108,7 @@ def load(folder) -> Run:
     """The run in a folder, for sampling: its averaged generator and its history.
 
     The discriminator is not among what is read. Raises `RunError` where there is no generator yet,
-    or not one of the networks in the settings.
+    or not one of the networks in the settings, and for a history that is damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -113,9 +124,22 @@ def load(folder) -> Run:
     except (SafetensorError, RuntimeError) as error:
         raise RunError(f"{path} is damaged, or of other networks: {error}") from error
     averaged.eval().requires_grad_(False)
-    rows = (Path(folder) / "history.jsonl").read_text(encoding="utf-8").splitlines()
     gan = GAN(averaged, None, described["latent_dim"], _classes(described))
-    return Run(gan, averaged, [json.loads(row) for row in rows])
+    return Run(gan, averaged, _history(Path(folder) / HISTORY))
+
+
+def _history(path):
+    """The rows of a history, none where there is no file; half a row at its end, as a run that was
+    killed leaves it, is passed over."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise RunError(f"{path} is damaged in line {number}: {error}") from error
+    return rows
 
 
 def evaluate(folder, n=None, seed=0) -> dict:
@@ -188,7 +212,8 @@ def _judge(described):
 def load_data(name, **images):
     """(samples, labels) of a name in NAMES or of a folder of images; labels may be None.
 
-    `images` are arguments of `gancode.data.folder`. Raises ValueError for what is neither.
+    `images` are arguments of `gancode.data.folder`. Those of a folder are decoded once and kept in
+    memory where they take at most 1 GiB there. Raises ValueError for what is neither.
     """
     if name in _DENSITIES:
         return _DENSITIES[name](), None
@@ -198,7 +223,15 @@ def load_data(name, **images):
         raise ValueError(
             f"{name!r} is no data: give {', '.join(NAMES)}, or a folder of images that exists"
         )
-    return data.folder(name, **images), None
+    found = data.folder(name, **images)
+    shape = (len(found), found.channels, found.size, found.size)
+    if 4 * math.prod(shape) > _IN_MEMORY:
+        return found, None
+    decoded = torch.empty(shape)
+    with ThreadPoolExecutor() as pool:  # decoding lets other threads run
+        for k, image in enumerate(pool.map(found.__getitem__, range(len(found)))):
+            decoded[k] = image
+    return TensorDataset(decoded), None  # a data set still: it draws what the folder draws
 
 
 def _build(described):
@@ -221,6 +254,8 @@ def _check_same(before, now, out):
 
     def flat(described):
         rest = {k: v for k, v in described.items() if k not in ("training", "gancode")}
+        # `strict` says what to do with broken files, and nothing of those that are trained on.
+        rest["images"] = {k: v for k, v in described["images"].items() if k != "strict"}
         training = described["training"].items()
         return rest | {k: v for k, v in training if k not in ("steps", "seconds")}
 

@@ -4,6 +4,8 @@ near 1 at the last."""
 import math
 from dataclasses import dataclass
 
+POINTS = tuple(k / 8 for k in range(9))  # where a function of the user's is looked at
+
 
 @dataclass(frozen=True)
 class Geometric:
@@ -42,6 +44,14 @@ class Constant:
 
     def __call__(self, progress):
         return self.number
+
+
+def describe(value) -> str:
+    """A number or a schedule as a text that is the same in every process: a function that is none
+    of those here by its values, for its own text would be an address."""
+    if not callable(value) or isinstance(value, (Geometric, Cosine, Constant)):
+        return repr(value)
+    return f"a function with the values {', '.join(f'{float(value(s)):.9g}' for s in POINTS)}"
 
 
 def schedule(name, value):

@@ -12,11 +12,10 @@ from torch import nn
 from tqdm import tqdm
 
 from gancode import penalties as gradient_penalties
-from gancode import randomness
+from gancode import randomness, schedules
 from gancode.data import Batches, examine
 from gancode.folder import Folder, describe
 from gancode.processes import Processes
-from gancode.schedules import schedule
 
 
 class GAN(nn.Module):
@@ -53,7 +52,8 @@ class Run:
     - step: steps done, from 1;
     - discriminator_loss, generator_loss, penalty: means over the interval; the discriminator's
       loss is that of the objective alone;
-    - logits_real, logits_generated: mean over the last batch of the discriminator;
+    - logits_real, logits_generated: mean over the last batch of the discriminator, or over the
+      last piece of it (`accumulate`);
     - discriminator_gradient, generator_gradient: Euclidean norm over all weights at the last step,
       before it is clipped;
     - images_per_second: real samples seen by the discriminator, by the clock;
@@ -146,7 +146,7 @@ def train(
       so only `steps` can be repeated exactly.
     - batch_size: real samples a step of the discriminator, over all processes and pieces together.
     - lr: of both optimisers; a number or a schedule, such as "2e-4..2e-5" (see
-      `gancode.schedules`), read before every step.
+      `gancode.schedules`), read before every step. A schedule may begin or end at zero.
     - clip: the largest gradient norm, over all weights of a network, that an optimiser is given;
       a longer gradient is shortened to it.
     - average: the decay β of the averaged generator, θ̄ ← β θ̄ + (1 − β) θ, warmed up as
@@ -209,8 +209,13 @@ def train(
     randomness.streams(seed)  # refuses what is no seed
     if measure is not None and not callable(measure):
         raise TypeError(f"measure must be a function of the run, not {type(measure).__name__}")
-    lr = schedule("lr", lr)
-    _positive_number("lr", lr(0.0))
+    lr = schedules.schedule("lr", lr)
+    if not any(lr(progress) > 0 for progress in schedules.POINTS):
+        raise ValueError(f"lr={lr(0.0)} must be positive, at least in a part of the run")
+    # Plain numbers: of those of NumPy, in the state of an optimiser, no checkpoint could be read.
+    betas = tuple(map(float, betas))
+    if len(betas) != 2:
+        raise ValueError(f"betas={betas} must be two numbers")
     if clip is not None:
         _positive_number("clip", clip)
     if not 0 <= average < 1:
@@ -229,14 +234,16 @@ def train(
         )
     device = generator_weights[0].device
     with randomness.kept(device):
-        data, examples = examine(data, batch_size, gan.classes)
+        data, examples = examine(
+            data, batch_size, gan.classes, processes=processes.count, pieces=accumulate
+        )
         samples, *labels = (
             part.to(device) for part in ([examples] if gan.classes is None else examples)
         )
         _check_fit(gan, samples, labels)
     # Fused: one kernel for all weights, up to a third more steps a second on small networks.
-    generator_adam = torch.optim.Adam(generator_weights, lr(0.0), betas, fused=True)
-    discriminator_adam = torch.optim.Adam(discriminator_weights, lr(0.0), betas, fused=True)
+    generator_adam = torch.optim.Adam(generator_weights, float(lr(0.0)), betas, fused=True)
+    discriminator_adam = torch.optim.Adam(discriminator_weights, float(lr(0.0)), betas, fused=True)
 
     folder = Folder(
         out,
@@ -245,7 +252,7 @@ def train(
             "penalties": repr(penalties),
             "data": describe(data) if out is not None else None,
             "batch_size": batch_size,
-            "lr": repr(lr),
+            "lr": schedules.describe(lr),
             "betas": list(betas),
             "discriminator_steps": discriminator_steps,
             "clip": None if clip is None else float(clip),
@@ -308,7 +315,7 @@ def train(
         while not done:
             how_far, step = min(step / steps if steps else elapsed / seconds, 1.0), step + 1
             for adam in (generator_adam, discriminator_adam):
-                adam.param_groups[0]["lr"] = lr(how_far)
+                adam.param_groups[0]["lr"] = float(lr(how_far))
 
             # The discriminator learns to tell real from generated ...
             for turn in range(1, discriminator_steps + 1):
@@ -415,7 +422,9 @@ def train(
                 }
                 folder.save(step, parts, real_batches, rng, device, counters)
             if stop and not done:
-                raise KeyboardInterrupt(f"stopped after step {step}; resume=True continues")
+                raise KeyboardInterrupt(
+                    f"stopped after step {step}; resume=True (--resume) continues"
+                )
     return run
 
 
@@ -471,9 +480,10 @@ def _check_fit(gan, samples, labels):
 
 
 def _made_by(node):
-    """The name of the last operation of a graph that changes values, and not only shapes."""
-    shapes = ("View", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Alias", "Select", "Expand")
-    while node is not None and node.name().removeprefix("Unsafe").startswith(shapes):
+    """The name of the last operation of a graph that does more than move, choose, cast or clip."""
+    moves = ("View", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Alias", "Select", "Expand")
+    moves += ("Slice", "Permute", "ToCopy", "Clamp")
+    while node is not None and node.name().removeprefix("Unsafe").startswith(moves):
         node = node.next_functions[0][0]
     return node.name() if node is not None else None
 

@@ -29,8 +29,11 @@ RUNS = {
     "noisy": NOISY,
     "killed": NOISY | {"out": "killed", "kill": 5},
     "resumed": NOISY | {"out": "killed", "resume": True},
-    "nan": {"steps": 6, "break_at": 3},
+    "nan": {"steps": 6, "break_at": 3, "out": "nan"},
+    "again": {"steps": 6, "out": "nan"},
     "small": {"steps": 6, "batch_size": 1},
+    # The last batch of an epoch leaves one sample to each of two processes.
+    "rest": {"steps": 6, "batch_size": 10, "network": {"batch_norm": True}},
 }
 
 

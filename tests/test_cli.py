@@ -1,5 +1,6 @@
 """The commands, from training to measuring, and what they answer to wrong input."""
 
+import errno
 import json
 import os
 import re
@@ -11,7 +12,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import gancode
-from gancode import runs
+from gancode import folder as run_folder
+from gancode import images, runs
 from gancode.cli import main, parser
 
 RING = ["train", "--data", "ring", "--batch-size", "8", "--sheet-every", "0"]
@@ -47,8 +49,7 @@ def test_only_data_is_needed_and_the_rest_is_the_recipe(monkeypatch):
     seen = {}
     monkeypatch.setattr(runs, "train", lambda gan, data, **options: seen.update(options))
     recipe = gancode.recipes.recipes["grid"]
-    with pytest.raises(AttributeError):  # no run comes back
-        main(["train", "--data", "grid"])
+    assert main(["train", "--data", "grid"]) == 70  # no run comes back
     assert seen["steps"] == recipe.steps
     assert seen["objective"].name == recipe.training["objective"]
     for name in ("penalties", "lr", "batch_size"):
@@ -79,7 +80,7 @@ def test_a_run_goes_on_from_its_folder_alone():
 def test_other_settings_do_not_continue_a_run(capsys):
     assert main([*RING, "--steps", "4"]) == 0
     assert main([*RING, "--steps", "4"]) == 2
-    assert "holds a run; resume=True continues it" in capsys.readouterr().err
+    assert "holds a run; resume=True (--resume) continues it" in capsys.readouterr().err
     assert main([*RING, "--steps", "8", "--resume", "--lr", "0.5"]) == 2
     assert "holds a run with lr=" in capsys.readouterr().err
 
@@ -108,21 +109,50 @@ def test_a_folder_of_images_of_any_size(capsys):
     folder = runs.Path("photos/more")
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for k in range(6):
-        pixels = rng.integers(0, 256, (30 + 5 * k, 40, 3), dtype=np.uint8)
+    for k in range(25):
+        pixels = rng.integers(0, 256, (30 + k, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{k}.png")
     train = ["train", "--data", "photos", "--size", "28", "--channels", "1", "--network", "mlp"]
     train += ["--batch-size", "3", "--steps", "3"]
     assert main(train) == 0
     assert runs.load("runs/photos").sample(2).shape == (2, 1, 28, 28)
-    assert main(["evaluate", "runs/photos", "-n", "6"]) == 0
+    assert main(["evaluate", "runs/photos", "-n25"]) == 0
     assert "sliced transport" in capsys.readouterr().out
+    assert main([*train, "--resume", "--strict"]) == 0  # the same images, all sound
+    capsys.readouterr()
+    assert main([*train, "--resume", "--data", "photos/more/.."]) == 0
+    assert capsys.readouterr().out.startswith("runs/photos: 3 steps")
 
     (folder / "broken.png").write_bytes(b"no picture")
     with pytest.warns(UserWarning, match="broken.png"):
         assert main([*train, "--out", "again"]) == 0
     assert main([*train, "--out", "strict", "--strict"]) == 2
     assert "broken.png" in capsys.readouterr().err
+
+
+def test_small_images_are_decoded_once_and_train_as_those_that_are_not(monkeypatch):
+    rng = np.random.default_rng(0)
+    runs.Path("photos").mkdir()
+    for k in range(6):
+        pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
+        Image.fromarray(pixels).save(f"photos/{k}.png")
+    decoded, real = [], images.ImageFolder.__getitem__
+
+    def counted(self, index):
+        decoded.append(index)
+        return real(self, index)
+
+    monkeypatch.setattr(images.ImageFolder, "__getitem__", counted)
+    train = ["train", "--data", "photos", "--size", "28", "--channels", "1", "--network", "mlp"]
+    train += ["--batch-size", "4", "--steps", "6"]
+    size = 6 * 28 * 28 * 4
+    for name, limit in [("memory", size), ("disk", size - 1)]:
+        monkeypatch.setattr(runs, "_IN_MEMORY", limit)
+        decoded.clear()
+        assert main([*train, "--out", name]) == 0
+        assert (sorted(decoded) == list(range(6))) == (name == "memory")
+    one, two = (load_file(f"{name}/generator.safetensors") for name in ("memory", "disk"))
+    assert all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_tensorboard_shows_the_history(capsys):
@@ -151,12 +181,24 @@ def test_exit_codes_tell_scripts_what_happened(monkeypatch, capsys):
     assert main([*RING, *breaking]) == 1
     assert re.match(r"gancode: step \d: the \w+ loss is", capsys.readouterr().err)
 
+    with monkeypatch.context() as launched:
+        launched.setenv("WORLD_SIZE", "2")
+        assert main(RING) == 2
+    assert capsys.readouterr().err.startswith("gancode: 2 processes were launched, but")
+
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt("stopped after step 5; resume=True continues")
 
     monkeypatch.setattr(runs, "start", interrupted)
     assert main(RING) == 130
     assert "stopped after step 5" in capsys.readouterr().err
+
+    def broken(*arguments, **options):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(runs, "start", broken)
+    assert main(RING) == 70
+    assert re.match("Traceback(?s:.*)RuntimeError: CUDA out of memory", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +225,40 @@ def test_refused_input_is_one_sentence(capsys, words, message):
     error = capsys.readouterr().err
     assert message in error and error.startswith("gancode: ") and "Traceback" not in error
     assert not list(runs.Path(".").rglob("checkpoint-*"))
+
+
+def test_a_folder_that_cannot_be_written_is_refused_and_stays_as_it_is(monkeypatch, capsys):
+    runs.Path("file").write_text("")
+    assert main([*RING, "--out", "file"]) == 2
+    assert (
+        "the folder file cannot be written (File exists); give another" in capsys.readouterr().err
+    )
+
+    def refused(dir):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(run_folder.tempfile, "TemporaryFile", refused)
+    runs.Path("locked").mkdir()
+    assert main([*RING, "--out", "locked"]) == 2
+    assert "the folder locked cannot be written (Permission denied)" in capsys.readouterr().err
+    assert not list(runs.Path("locked").iterdir())
+    assert main([*RING, "--out", "new", "--steps", "0"]) == 2
+    assert not runs.Path("new").exists()
+
+
+def test_a_history_may_be_missing_or_end_in_half_a_row(capsys):
+    assert main([*RING, "--steps", "4", "--log-every", "2"]) == 0
+    path = runs.Path("runs/ring/history.jsonl")
+    rows = runs.load("runs/ring").history
+    path.write_text(path.read_text()[:-10])
+    assert runs.load("runs/ring").history == rows[:1]
+    path.write_text("{half\n" + path.read_text())
+    assert main(["sample", "runs/ring", "-n", "2"]) == 2
+    assert "history.jsonl is damaged in line 1" in capsys.readouterr().err
+    path.unlink()
+    assert runs.load("runs/ring").history == []
+    assert main(["sample", "runs/ring", "-n2"]) == 0
+    assert len(np.load("samples.npz")["x"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def equal(one, other):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("launched")
-    finished = launch(folder, "plain", "noisy", "nan", "small")
+    finished = launch(folder, "plain", "noisy", "nan", "again", "small", "rest")
     assert finished.returncode == 0, finished.stderr
     return folder
 
@@ -94,6 +94,13 @@ def test_nan_in_one_process_stops_all_at_the_same_step(folder):
 def test_files_are_written_once(folder):
     lines = (folder / "noisy" / "history.jsonl").read_text().splitlines()
     assert len(lines) == RUNS["noisy"]["steps"] // 2
+    lines = (folder / "nan" / "history.jsonl").read_text().splitlines()
+    assert len(lines) == RUNS["again"]["steps"] // 2  # and none of the run before it
+
+
+def test_the_smallest_share_of_an_epoch_is_tried_before_training(folder):
+    for result in read(folder, "rest"):
+        assert "does not take latents of shape (1, 3)" in result["error"]
 
 
 def test_every_process_needs_a_sample(folder):

@@ -22,6 +22,7 @@ import gancode
 from gancode import checkpoint, folder, networks, randomness
 from gancode.calculus import Objective, a, b
 from gancode.checkpoint import CheckpointError
+from gancode.penalties import Penalty
 
 SHAPE = (1, 4, 4)
 
@@ -156,10 +157,38 @@ def test_of_all_gpus_only_that_of_the_run_is_saved(monkeypatch, saved_on, read_o
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_and_leaves(tmp_path, number):
     whole = everything(train(None, 9))
-    with pytest.raises(KeyboardInterrupt, match="stopped after step 5; resume=True continues"):
+    with pytest.raises(
+        KeyboardInterrupt, match="stopped after step 5; resume=True .--resume. cont"
+    ):
         train(tmp_path, 9, callback=lambda step, run: step == 5 and os.kill(os.getpid(), number))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert same(everything(train(tmp_path, 9, resume=True)), whole)
+
+
+def test_ctrl_c_twice_stops_at_once_and_says_what_there_is(tmp_path):
+    def twice(step, run):
+        for _ in range(2 * (step == 5)):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    for save_every, said in [(100, "There is no checkpoint yet"), (2, "last .* is .*000000004.pt")]:
+        with pytest.raises(KeyboardInterrupt, match=f"in the middle of a step. .*{said}"):
+            train(tmp_path, 9, callback=twice, save_every=save_every)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_rows_of_a_run_that_came_to_no_checkpoint_do_not_come_twice(tmp_path, resume):
+    with pytest.raises(Stop):
+        train(tmp_path, 9, callback=stop_at(5))
+    history = tmp_path / "history.jsonl"
+    assert len(history.read_text().splitlines()) == 1
+    run = train(tmp_path, 9, resume=resume)
+    assert [json.loads(line) for line in history.read_text().splitlines()] == run.history
+
+
+def test_a_run_that_is_stopped_before_its_first_row_has_a_history_without_rows(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, 9, callback=lambda step, run: os.kill(os.getpid(), signal.SIGINT))
+    assert (tmp_path / "history.jsonl").read_text() == ""
 
 
 def damaged(path, how):
@@ -210,7 +239,8 @@ def test_reading_a_checkpoint_runs_no_code(tmp_path):
         ({"batch_size": 5}, "batch_size=4, and this one has batch_size=5"),
         ({"objective": Objective.zero_sum(-a + b)}, "with objective=.*softplus"),
         ({"penalties": []}, "with penalties="),
-        ({"kind": "list"}, "with data=tensor .* crc"),
+        ({"kind": "list"}, "with data=tensor .* crc .*data=list of length 3"),
+        ({"lr": lambda s: 1e-3 * (1 - s)}, "lr=Geometric.*lr=a function with the values 0.001, 0"),
         ({"seed": 1}, "with seed="),
         ({"gan": make_gan(hidden=9)}, "holds other networks: .*of shape"),
     ],
@@ -223,7 +253,7 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path, options, message):
 
 def test_wrong_use(tmp_path):
     train(tmp_path, 3)
-    with pytest.raises(ValueError, match="holds a run; resume=True continues it"):
+    with pytest.raises(ValueError, match="holds a run; resume=True .--resume. continues it"):
         train(tmp_path, 3)
     with pytest.raises(ValueError, match='must be True, False or "previous"'):
         train(tmp_path, 3, resume="yes")
@@ -236,20 +266,38 @@ def test_wrong_use(tmp_path):
         train(tmp_path / "file", 3)
 
 
-@pytest.mark.parametrize("file", ["checkpoint-000000006.pt", "generator.safetensors"])
-def test_a_full_disk_costs_the_new_file_only(tmp_path, monkeypatch, file):
+@pytest.mark.parametrize(
+    ("file", "survives"),
+    [
+        ("checkpoint-000000006.pt", "as it was"),
+        ("generator.safetensors", "as it was"),
+        ("history.jsonl", "The last good checkpoint is .*000000004.pt"),
+    ],
+)
+def test_a_full_disk_costs_the_new_file_only(tmp_path, monkeypatch, file, survives):
     whole = everything(train(None, 9))
-    real = os.fsync
+    real, real_open = os.fsync, Path.open
 
     def full(descriptor):
         if len(checkpoint.saved(tmp_path)) == 2 and (tmp_path / f"{file}.part").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
+    def full_open(path, mode="r", **options):
+        if path.name == file and mode == "a" and len(checkpoint.saved(tmp_path)) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real_open(path, mode, **options)
+
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=f"{file} was not written .No space.*as it was") as raised:
+    monkeypatch.setattr(Path, "open", full_open)
+    with pytest.raises(OSError, match=f"{file} was not written .No space.*{survives}") as raised:
         train(tmp_path, 9, save_every=2)
     assert raised.value.errno == errno.ENOSPC
+    if file == "history.jsonl":  # nor is it lost where a resumed run brings it to what it was
+        rows = (tmp_path / file).read_text()
+        with pytest.raises(OSError, match=f"{file} was not written .No space.*as it was"):
+            train(tmp_path, 9, resume=True)
+        assert (tmp_path / file).read_text() == rows != ""
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "checkpoint-000000002.pt",
         "checkpoint-000000004.pt",
@@ -276,6 +324,8 @@ def test_what_is_saved_can_be_read_whatever_numbers_were_given(tmp_path):
     options = {
         "seed": np.int64(3),
         "clip": np.float64(1),
+        "betas": (np.float64(0.5), 0.99),
+        "lr": lambda s: 1e-3 * np.cos(s),
         "measure": lambda run: {"x": np.ones(1)[0]},
     }
     whole = everything(train(None, 9, **options))
@@ -290,6 +340,100 @@ def test_other_data_of_the_same_name_are_refused(tmp_path):
     gancode.train(gan, gancode.data.gaussian([0.0] * 16), steps=2, out=tmp_path)
     with pytest.raises(CheckpointError, match="with data=.*crc"):
         gancode.train(gan, gancode.data.gaussian([1.0] * 16), steps=4, out=tmp_path, resume=True)
+
+
+class Plain:
+    """A density that says nothing of itself."""
+
+    def __init__(self, mean):
+        self.mean = torch.full((16,), mean)
+
+    def sample(self, n, generator=None):
+        return self.mean + torch.randn(n, 16, generator=generator)
+
+
+class Endless:
+    """Batches without a length."""
+
+    def __init__(self, n=3):
+        self.n = n
+
+    def __iter__(self):
+        return iter(IMAGES.split(4)[: self.n])
+
+
+@pytest.mark.parametrize(
+    ("make", "other", "said"),
+    [
+        (lambda: Plain(0.0), lambda: Plain(1.0), "Plain crc"),
+        (lambda: TensorDataset(IMAGES), lambda: TensorDataset(IMAGES + 1), "TensorDataset of len"),
+        (
+            lambda: DataLoader(TensorDataset(IMAGES), 4),
+            lambda: DataLoader(TensorDataset(IMAGES + 1), 4),
+            "DataLoader of length 3, TensorDataset of length 10, crc",
+        ),
+        (lambda: [*IMAGES.split(4)], lambda: [*IMAGES.split(5)], "list of length 3"),
+    ],
+)
+def test_a_new_process_knows_data_again_and_tells_others_from_them(tmp_path, make, other, said):
+    def go_on(data, steps):
+        gan = make_gan()
+        if said.startswith("Plain"):
+            gan.generator[-1], gan.discriminator[0] = nn.Identity(), nn.Identity()
+        gancode.train(gan, data, batch_size=4, steps=steps, out=tmp_path, resume=True)
+
+    first = make()  # alive until the end, so that no other has its address
+    go_on(first, 2)
+    go_on(make(), 4)
+    with pytest.raises(CheckpointError, match=f"with data={said}"):
+        go_on(other(), 6)
+    assert "0x" not in folder.describe(first)
+
+
+def test_a_new_process_knows_a_schedule_of_the_users_again(tmp_path):
+    def options(end):
+        falling = lambda s: 1 - (1 - end) * s  # noqa: E731
+        return {
+            "lr": lambda s: 1e-3 * falling(s),
+            "penalties": [Penalty("real", "zero-centred", falling)],
+        }
+
+    first = options(0.5)  # alive until the end, so that no other has its address
+    train(tmp_path, 2, **first)
+    train(tmp_path, 4, resume=True, **options(0.5))
+    with pytest.raises(CheckpointError, match="penalties=.*weight=a function with .*, 0.5, every"):
+        train(tmp_path, 6, resume=True, **options(0.5) | {"penalties": options(0.4)["penalties"]})
+    with pytest.raises(CheckpointError, match="lr=a function with .*0.0005, and .*0.0004;"):
+        train(tmp_path, 6, resume=True, **options(0.5) | {"lr": options(0.4)["lr"]})
+
+
+def test_an_iterable_that_has_become_shorter_is_refused(tmp_path):
+    gancode.train(make_gan(), Endless(), steps=3, out=tmp_path)
+    with pytest.raises(ValueError, match="the data end after 2 batches.*continue with the same"):
+        gancode.train(make_gan(), Endless(2), steps=6, out=tmp_path, resume=True)
+
+
+class Masked(nn.Module):
+    """With a buffer that is rightly infinite, such as a causal mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", torch.full((16,), -torch.inf))
+
+    def forward(self, x):
+        return torch.maximum(x.flatten(1), self.mask).view_as(x)
+
+
+def test_a_buffer_may_be_infinite_and_a_weight_may_not(tmp_path):
+    gan = make_gan()
+    gan.discriminator.insert(0, Masked())
+    train(tmp_path / "mask", 2, gan=gan)
+
+    def breaks(step, run):
+        run.gan.generator[0].bias.data[0] = torch.inf
+
+    with pytest.raises(FloatingPointError, match="step 1: gan.generator.0.bias holds NaN or inf"):
+        train(tmp_path / "weight", 1, callback=breaks)
 
 
 def test_the_speed_after_a_stop_is_that_of_the_whole_interval(tmp_path):

@@ -114,6 +114,7 @@ def by_hand(
             {"lr": lambda s: 1e-3 * (1e-2) ** s, "clip": 0.05},
             {"lr": "1e-3..1e-5", "clip": 0.05},
         ),
+        ({"lr": lambda s: 1e-3 * s}, {"lr": lambda s: 1e-3 * s}),  # a warm-up from zero
     ],
 )
 def test_train_is_the_loop_written_by_hand_bit_for_bit(by_hand_options, options):
@@ -314,6 +315,14 @@ def conditional_gan():
     )
 
 
+class Then(nn.Module):
+    """A function as a layer."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.forward = function
+
+
 BAD = [
     ({"objective": "mimimax"}, "mimimax.*nonsaturating"),
     ({"objective": 3}, "name in gancode.calculus.catalog or an Objective, not int"),
@@ -332,9 +341,11 @@ BAD = [
     ({"steps": None, "seconds": -1}, "seconds=-1 must be positive"),
     ({"batch_size": 0}, "batch_size=0 must be"),
     ({"batch_size": 11}, "batch_size=11 is larger than the data set, which has 10"),
-    ({"lr": 0}, "lr=0.0 must be positive"),
+    ({"lr": 0}, "lr=0.0 must be positive, at least in a part of the run"),
+    ({"lr": lambda s: 0 * s}, "lr=0.0 must be positive, at least in a part of the run"),
     ({"lr": math.nan}, "lr must be finite and not negative, not nan"),
     ({"betas": (0.5, 1.0)}, "beta"),
+    ({"betas": (0.5,)}, "betas=.0.5,. must be two numbers"),
     ({"average": 1.0}, "average=1.0 must be"),
     ({"discriminator_steps": 0}, "discriminator_steps=0"),
     ({"log_every": 0}, "log_every=0"),
@@ -377,6 +388,15 @@ BAD = [
         for end, text in [
             ([nn.Sigmoid()], "returns probabilities"),
             ([nn.Sigmoid(), nn.Flatten(0)], "leave the sigmoid out"),
+            *(
+                ([nn.Linear(1, 2), nn.Sigmoid(), Then(end)], "leave the sigmoid out")
+                for end in (
+                    lambda p: p[:, :1],
+                    lambda p: p[:, 0].double(),
+                    lambda p: p[:, 0].clamp(1e-6, 1 - 1e-6),
+                    lambda p: p.unsqueeze(0).permute(1, 0, 2)[..., 0],
+                )
+            ),
         ]
     ),
     ({"precision": "fp16"}, 'precision=.fp16. must be "fp32" or "bf16"'),
@@ -389,6 +409,8 @@ BAD = [
     ),
     # The last batch of an epoch would be a single sample, which has no batch statistics.
     ({"gan": make_gan(), "batch_size": 3}, r"latents of shape \(1, 3\)"),
+    # Nor has the last piece of a batch that is one: 2, 2 and 1.
+    ({"gan": make_gan(), "batch_size": 5, "accumulate": 3}, r"latents of shape \(1, 3\)"),
 ]
 
 
@@ -397,11 +419,24 @@ def test_bad_input_is_one_clear_error_before_anything_changes(bad, message):
     given = {"gan": make_gan(), "data": make_images(), "steps": 2, "batch_size": 4} | bad
     gan, x = given.pop("gan"), given.pop("data")
     weights, state, shared = numbers(gan), torch.get_rng_state(), np.random.get_state()[1]
-    with pytest.raises((ValueError, TypeError, KeyError), match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         gancode.train(gan, x, **given)
     assert torch.equal(torch.get_rng_state(), state)
     assert (np.random.get_state()[1] == shared).all()
     assert same(numbers(gan), weights)
+
+
+@pytest.mark.parametrize("kind", [lambda n: make_images(n), lambda n: make_images(n).split(n)])
+@pytest.mark.parametrize("processes", [1, 2, 3])
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_the_trial_is_as_small_as_the_smallest_piece(kind, processes, pieces):
+    for n, size in [(12, 6), (12, 12), (10, 6), (8, 6), (18, 15)]:
+        x = list(kind(n)) if isinstance(kind(n), tuple) else kind(n)
+        _, first = data.examine(x, size, processes=processes, pieces=pieces)
+        rng = torch.Generator().manual_seed(0)
+        stream = data.Batches(x, size, rng, part=(0, processes))
+        parts = [len(part) for _ in range(4) for part in next(stream).chunk(pieces)]
+        assert len(first) == min(2, *parts)
 
 
 def test_networks_go_to_the_device_of_their_process_when_nothing_is_left_to_refuse(monkeypatch):

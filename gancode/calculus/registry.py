@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 
-class UnknownNameError(KeyError):
+class UnknownNameError(KeyError, ValueError):
     """The name is not in the registry; the message lists those that are."""
 
     def __str__(self) -> str:
