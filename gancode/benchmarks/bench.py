@@ -342,8 +342,10 @@ def _resized(images, size):
 
 
 def _in_turns(functions, turns):
-    """The results of each function, called one after the other, so many times."""
-    rounds = [[function() for function in functions] for _ in range(turns)]
+    """The results of each function, called one after the other so many times, every other time
+    backwards: so a machine that gets slower or faster favours none."""
+    directions = itertools.islice(itertools.cycle((1, -1)), turns)
+    rounds = [[function() for function in functions[::d]][::d] for d in directions]
     return list(zip(*rounds, strict=True))
 
 
