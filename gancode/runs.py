@@ -64,7 +64,8 @@ def start(settings, out, *, resume=False, device=None, **options):
     """
     from gancode.calculus import find_objective  # here, so that SymPy loads only for training
 
-    out, _ = Path(out), Processes()  # first: it says which device is this process's
+    Processes()  # first: it says which device is this process's
+    out = Path(out)
     training = dict(settings["training"])
     loss = find_objective(training.pop("objective"), training.pop("generator_loss", None))
     source, labels = load_data(settings["data"], **settings["images"])
