@@ -1,8 +1,8 @@
 """Values with guaranteed bounds: SymPy expressions evaluated in ball arithmetic.
 
-A ball is a number and a radius, and every operation of Arb (Johansson 2017, by python-flint) returns
-one that holds the true result. So two sides whose balls are disjoint *are* different, and no
-cancellation, underflow or lost digit can make it seem so.
+A ball is a number and a radius, and every operation of Arb (Johansson 2017, by python-flint)
+returns one that holds the true result. So two sides whose balls are disjoint *are* different, and
+no cancellation, underflow or lost digit can make it seem so.
 """
 
 from collections.abc import Callable, Mapping
@@ -79,8 +79,8 @@ def contains_zero(value: Ball) -> bool:
     return value.contains(0)
 
 
-# Expressions become closures `f(values, analytic)`. `analytic` is set inside of quadrature only, where
-# the values are complex balls: then a function must refuse balls on which it is not holomorphic.
+# Expressions become closures `f(values, analytic)`. `analytic` is set inside of quadrature only,
+# where the values are complex balls: a function then refuses balls on which it is not holomorphic.
 
 Evaluator = Callable[[list, bool], Ball]
 BUILDERS: dict[type, Callable] = {}  # SymPy class → builder(expr, symbols) of an evaluator
