@@ -1,46 +1,20 @@
-"""Where a statement is claimed to hold: the domain, points inside it, and a simpler form of it.
+"""Where a statement is claimed to hold: the values its symbols may take.
 
-A domain comes from the assumptions of the symbols themselves (`positive`, `real`, `integer`, …)
-and from relations between them (`x < 1`, `p + q <= 2`, `Eq(q, 1 - p)`).
+A domain comes from the assumptions of the symbols themselves (`positive`, `real`, `even`, …) and
+from relations between them (`x < 1`, `p + q <= 2`, `Eq(q, 1 - p)`).
 """
 
-from collections.abc import Iterable, Iterator
-from random import Random
+from collections.abc import Iterable
+from functools import cached_property
 
-from sympy import (
-    And,
-    Dummy,
-    Eq,
-    I,
-    Integer,
-    Interval,
-    Rational,
-    S,
-    Symbol,
-    oo,
-    simplify,
-    solve,
-    sympify,
-)
+import sympy
+from sympy import And, Dummy, Eq, Interval, Rational, S, Symbol, oo, simplify, solve, sympify
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
-# Values at which false identities give themselves away.
-_HARD = [
-    S.Zero,
-    S.One,
-    Rational(1, 2),
-    Integer(2),
-    Integer(3),
-    Rational(1, 10**6),
-    Rational(1, 10**12),
-    1 - Rational(1, 10**6),
-    1 + Rational(1, 10**6),
-    Integer(30),
-    Integer(10**3),
-    Integer(10**6),
-]
-_NEAR = Rational(1, 10**6)
+from .enclosure import condition, enclose
+
+_BITS = (64, 256, 2048)
 
 
 class EmptyDomainError(ValueError):
@@ -99,117 +73,110 @@ class Domain:
                     interval = interval & relation.as_set()
                 except NotImplementedError:
                     continue  # points are still filtered by the relation itself
+        low, high, strict_low, strict_high = self.range_of(symbol, {})
+        interval = interval & Interval(low, high, strict_low, strict_high)
         if interval is S.EmptySet:
             raise EmptyDomainError(f"the assumptions leave no value for {symbol}")
         return Interval(
             interval.inf, interval.sup, bool(interval.left_open), bool(interval.right_open)
         )
 
+    def and_also(self, *relations) -> "Domain":
+        """The part of the domain on which these relations hold as well."""
+        return Domain(self.symbols, [*self.relations, *relations])
+
     def contains(self, point: dict) -> bool:
-        """Whether `point` satisfies every relation (decided exactly: points are rational)."""
-        return all(relation.subs(point) == True for relation in self.relations)  # noqa: E712
+        """Whether `point` certainly satisfies every relation."""
+        return all(_satisfied(relation, point) for relation in self.relations)
 
-    def points(self, count: int, landmarks: Iterable = ()) -> Iterator[dict]:
-        """Up to `count` points of the domain, the hard ones first; always the same ones.
+    # Linear relations, one symbol after the other -------------------------------------------------
 
-        `landmarks` are numbers worth looking at closely, such as the constants of a statement.
-        """
-        if not self.symbols:
-            yield {}
-            return
-        random = Random(0)
-        values = {symbol: self._hard_values(symbol, landmarks) for symbol in self.symbols}
-        longest = max(map(len, values.values()))
-        given = 0
-        for attempt in range(40 * count):
-            if attempt < longest:  # every symbol runs through its hard values, in step
-                point = {s: v[attempt % len(v)] for s, v in values.items() if v}
-            else:  # then each symbol is hard or random by the toss of a coin
-                point = {
-                    s: random.choice(v) for s, v in values.items() if v and random.random() < 0.4
-                }
-            for symbol in self.symbols:
-                point.setdefault(symbol, self._random_value(symbol, random))
-            if self.contains(point):
-                yield point
-                given += 1
-                if given == count:
-                    return
-
-    def _hard_values(self, symbol: Symbol, landmarks) -> list:
-        bounds = self.bounds[symbol]
-        near = [value + shift for value in landmarks for shift in (0, -_NEAR, _NEAR, -1, 1)]
-        if bounds is not None:
-            ends = [end for end in (bounds.inf, bounds.sup) if end.is_finite]
-            near += [end + shift for end in ends for shift in (0, -_NEAR, _NEAR)]
-        candidates = [sign * value for value in _HARD for sign in (1, -1)] + near
-        if bounds is None:
-            candidates += [I, -I, 1 + I, -2 + I / 3]
-        return list(
-            dict.fromkeys(
-                value
-                for value in candidates
-                if (bounds is None or _within(bounds, value))
-                and (value.is_integer or not symbol.is_integer)
-                and not (value.is_zero and symbol.is_nonzero)
-            )
-        )
-
-    def _random_value(self, symbol: Symbol, random: Random):
-        bounds = self.bounds[symbol]
-        if bounds is None:
-            return _random_real(random) + I * _random_real(random)
-        low, high = bounds.inf, bounds.sup
-        if symbol.is_integer:
-            low, high = (max(low, -50), min(high, 50)) if low < 50 and high > -50 else (low, low)
-            return Integer(random.randint(int(low), int(high)))
-        if low.is_finite and high.is_finite:
-            return low + (high - low) * Rational(random.randint(1, 9998), 9999)
-        if low.is_finite:
-            return low + abs(_random_real(random))
-        if high.is_finite:
-            return high - abs(_random_real(random))
-        return _random_real(random)
-
-    def open_form(self) -> dict:
-        """Substitutions that turn each bounded symbol into one that is positive (or non-negative).
-
-        SymPy decides signs from the assumptions of symbols, and knows none about `x < 1`. With
-        `x = 1 - u`, `u > 0`, it does. A closed end at infinity of `u` is not reached; those are
-        given by `closed_ends`.
-        """
-        forms = {}
-        for symbol, bounds in self.bounds.items():
-            if bounds is None or symbol.is_integer or bounds == S.Reals:
+    @cached_property
+    def _linear(self) -> frozenset:
+        """The linear relations with rational coefficients, as rows (coefficients, constant, strict)
+        that say coefficients · symbols + constant > 0, or ≥ 0."""
+        rows = set()
+        for relation in self.relations:
+            if relation.rel_op not in ("<", "<=", ">", ">="):
                 continue
-            low, high = bounds.inf, bounds.sup
-            if low == high:
-                forms[symbol] = low
-            elif low == 0 and high is oo and (symbol.is_positive or not bounds.left_open):
-                if not symbol.is_nonnegative:
-                    forms[symbol] = Dummy("u", nonnegative=True)
-            elif high is oo:
-                u = _sign_symbol(bounds.left_open)
-                forms[symbol] = low + u
-            elif low is -oo:
-                forms[symbol] = high - _sign_symbol(bounds.right_open)
-            else:
-                u = _sign_symbol(bounds.left_open)
-                forms[symbol] = (low + high * u) / (1 + u)
-        return forms
+            gap = sympy.expand(relation.gts - relation.lts)
+            terms = gap.as_coefficients_dict()
+            constant = Rational(terms.pop(S.One, 0))
+            if all(isinstance(s, Symbol) and s.is_extended_real for s in terms) and all(
+                c.is_Rational for c in terms.values()
+            ):
+                rows.add((frozenset(terms.items()), constant, relation.rel_op in ("<", ">")))
+        symbols = {s for terms, *_ in rows for s, _ in terms}
+        for symbol in symbols:
+            own = _own_interval(symbol)
+            if own.inf == 0:
+                rows.add((frozenset({(symbol, S.One)}), S.Zero, bool(own.left_open)))
+            if own.sup == 0:
+                rows.add((frozenset({(symbol, S.NegativeOne)}), S.Zero, bool(own.right_open)))
+        return frozenset(rows)
 
-    def closed_ends(self) -> list[dict]:
-        """The ends that `open_form` does not reach."""
-        return [
-            {symbol: bounds.sup}
-            for symbol, bounds in self.bounds.items()
-            if bounds is not None
-            and bounds.inf.is_finite
-            and bounds.sup.is_finite
-            and bounds.inf != bounds.sup
-            and not bounds.right_open
-            and not symbol.is_integer
-        ]
+    def _projected(self, keep: frozenset) -> frozenset:
+        """The linear relations between the symbols of `keep` that follow (Fourier and Motzkin)."""
+        if keep not in self._projections:
+            rows = self._linear
+            for symbol in {s for terms, *_ in rows for s, _ in terms} - keep:
+                rows = _eliminated(rows, symbol)
+            self._projections[keep] = rows
+        return self._projections[keep]
+
+    @cached_property
+    def _projections(self) -> dict:
+        return {}
+
+    def range_of(self, symbol: Symbol, known: dict) -> tuple:
+        """The values that the linear relations leave to a symbol, beside known values of others:
+        low, high, and whether each end is left out."""
+        low, high, strict_low, strict_high = -oo, oo, True, True
+        for terms, constant, strict in self._projected(frozenset({*known, symbol})):
+            terms = dict(terms)
+            factor = terms.pop(symbol, S.Zero)
+            rest = constant + sum(c * known[s] for s, c in terms.items())
+            if factor == 0:
+                if not (rest > 0 or (rest == 0 and not strict)):
+                    raise EmptyDomainError("the assumptions contradict each other")
+                continue
+            end = -rest / factor
+            if factor > 0 and (end > low or (end == low and strict)):
+                low, strict_low = end, strict
+            if factor < 0 and (end < high or (end == high and strict)):
+                high, strict_high = end, strict
+        return low, high, strict_low, strict_high
+
+
+def _eliminated(rows: frozenset, symbol: Symbol) -> frozenset:
+    """What the rows say of the other symbols."""
+    above, below, rest = [], [], set()
+    for terms, constant, strict in rows:
+        factor = dict(terms).get(symbol, S.Zero)
+        if factor == 0:
+            rest.add((terms, constant, strict))
+        else:
+            scaled = {s: c / abs(factor) for s, c in terms if s != symbol}
+            (below if factor > 0 else above).append((scaled, constant / abs(factor), strict))
+    for first, constant, strict in below:
+        for second, other, also in above:
+            terms = {s: first.get(s, 0) + second.get(s, 0) for s in {*first, *second}}
+            kept = frozenset((s, c) for s, c in terms.items() if c != 0)
+            rest.add((kept, constant + other, strict or also))
+    return frozenset(rest)
+
+
+def _satisfied(relation, point: dict) -> bool:
+    symbols = tuple(point)
+    for bits in _BITS:
+        try:
+            values = [enclose(value, bits=bits) for value in point.values()]
+            truth = condition(relation, symbols)(values)
+        except ArithmeticError:
+            return False
+        if truth is not None:
+            return truth
+    return False
 
 
 def _solutions(equation):
@@ -255,22 +222,3 @@ def _own_interval(symbol: Symbol) -> Interval:
     low = S.Zero if symbol.is_nonnegative else -oo
     high = S.Zero if symbol.is_nonpositive else oo
     return Interval(low, high, bool(symbol.is_positive), bool(symbol.is_negative))
-
-
-def _within(interval: Interval, value) -> bool:
-    """Whether a real number lies in the interval (`Interval.contains`, at a tenth of its time)."""
-    low, high = interval.inf, interval.sup
-    above = value > low or (value == low and not interval.left_open)
-    return bool(above and (value < high or (value == high and not interval.right_open)))
-
-
-def _random_real(random: Random):
-    """A rational number: as often of moderate size as of any size between 1e-4 and 1e4."""
-    if random.random() < 0.5:
-        return Rational(random.randint(-3000, 3000), 1000)
-    size = Rational(10) ** random.randint(-4, 3) * Rational(random.randint(100, 999), 100)
-    return random.choice((1, -1)) * size
-
-
-def _sign_symbol(is_open: bool) -> Dummy:
-    return Dummy("u", positive=True) if is_open else Dummy("u", nonnegative=True)

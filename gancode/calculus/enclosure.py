@@ -33,7 +33,7 @@ def enclose(expr, point: Mapping | None = None, bits: int = 64) -> Ball:
     The values are SymPy rationals, or balls; then the result holds all values over them. Raises
     `Undefined` and `Unsure`.
     """
-    symbols = tuple(point or ())
+    expr, symbols = sympy.sympify(expr), tuple(point or ())
     with ctx.workprec(bits):
         return compiled(expr, symbols)([ball(value) for value in (point or {}).values()])
 
