@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy
-from flint import fmpq, fmpz
+from flint import arb, ctx, fmpq, fmpz
 from sympy import Dummy, S
 from sympy.core.function import AppliedUndef
 
 from . import forms
+from .enclosure import enclose
 from .forms import ONE, Form, Monomial, Poly
 from .symbols import softplus
 
@@ -110,10 +111,23 @@ class Field:
         """
         key = forms.frozen(poly)
         if key not in self._signs:
-            self._signs[key] = self._coefficient_sign(poly)
-            if self._signs[key] is None:
-                self._signs[key] = self._decided_sign(poly)
+            self._signs[key] = None  # for a question that leads back to itself
+            self._signs[key] = (
+                self._coefficient_sign(poly) or self._factor_sign(poly) or self._decided_sign(poly)
+            )
         return self._signs[key]
+
+    def _factor_sign(self, poly: Poly) -> int | None:
+        """The sign of a product, from those of its factors; even powers have none."""
+        number, monomial, factors = forms.factored(poly)
+        if not self.is_real_poly(poly) or not factors:
+            return None
+        sign = self._term_sign(monomial, number)
+        for factor, multiplicity in factors:
+            if multiplicity % 2 and sign is not None:
+                known = self._coefficient_sign(factor)
+                sign = None if known is None else sign * known
+        return sign
 
     def _coefficient_sign(self, poly: Poly) -> int | None:
         signs = {self._term_sign(monomial, c) for monomial, c in poly.items()}
@@ -660,23 +674,55 @@ class Field:
         if condition.rel_op in ("==", "!="):
             if self.is_zero(gap):
                 return condition.rel_op == "=="
-            strict = any(self._strict(sign * part) for part in (gap,) for sign in (1, -1))
-            return condition.rel_op == "!=" if strict else None
+            apart = self._strict(gap) or self._strict(-gap)
+            return condition.rel_op == "!=" if apart else None
         if condition.rel_op in ("<", "<="):
             gap = -gap
         if condition.rel_op in (">=", "<="):
             return True if self.form_sign(gap) == 1 else False if self._strict(-gap) else None
         return True if self._strict(gap) else False if self.form_sign(gap) == -1 else None
 
+    def certain(self, condition) -> bool:
+        """Whether a condition is shown to hold on the whole domain."""
+        try:
+            return self.truth(condition) is True
+        except (forms.TooLargeError, ZeroDivisionError):
+            return False
+
+    def positive(self, form: Form) -> bool:
+        """Whether the terms of a quotient show that it is positive wherever it is defined."""
+        for sign in (1, -1):
+            num, den = (forms.scale(poly, fmpq(sign)) for poly in (form.num, form.den))
+            if self.strictly_positive(num) and self._coefficient_sign(den) == 1:
+                return True
+        return False
+
+    def constants(self) -> list:
+        """Bounds of the stand-ins for numbers, such as π."""
+        found = []
+        for known in self.generators:
+            if known.symbol is not None and known.expr.is_number:
+                with ctx.workprec(64):
+                    value = enclose(known.expr)
+                if isinstance(value, arb):
+                    found += [known.symbol > _rational(value.lower())]
+                    found += [known.symbol < _rational(value.upper())]
+        return found
+
     def _strict(self, form: Form) -> bool:
         """Whether a quotient is shown to be positive wherever it is defined."""
         if not self.is_real(form):
             return False
-        if self.strictly_positive(form.num) and self.sign(form.den) == 1:
+        if self.positive(form):
             return True
         if self._decide is None or self.generators and len(form.num) + len(form.den) > 30:
             return False
         return bool(self._decide(self.independent(form), self.relations(), ">"))
+
+
+def _rational(value: arb) -> sympy.Rational:
+    mantissa, exponent = value.man_exp()
+    return sympy.Rational(int(mantissa)) * sympy.Rational(2) ** int(exponent)
 
 
 def _argument(function):

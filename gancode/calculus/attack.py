@@ -13,7 +13,7 @@ from random import Random
 
 import sympy
 from flint import acb, arb, ctx
-from sympy import Derivative, I, Integer, Integral, Rational, S, Subs, Sum
+from sympy import Derivative, Dummy, I, Integer, Integral, Rational, S, Subs, Sum
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from .domain import Domain
@@ -337,6 +337,11 @@ def _wanted(symbol) -> list:
     return [(name, getattr(symbol, name)) for name in names if getattr(symbol, name) is not None]
 
 
+def belongs(point: dict, domain: Domain) -> bool:
+    """Whether a point certainly lies in the domain."""
+    return all(admits(s, v) for s, v in point.items()) and domain.contains(point)
+
+
 def _random_value(symbol, domain: Domain, known: dict, random: Random):
     """A value of moderate size, as far as the domain has one; None where none was met."""
     for _ in range(30):
@@ -461,7 +466,7 @@ def descend(left, right, relation: str, domain: Domain, deadline) -> Refutation 
                 return starts
             starts += 1
             low = _Walk(pair, domain, free).down(point)
-            if pair.compare(low, 512) is False and domain.contains(low):
+            if pair.compare(low, 512) is False and belongs(low, domain):
                 return Refutation(_short(pair, domain, low), functions, starts, *sides)
     return starts
 
@@ -476,8 +481,11 @@ class _Walk:
         self.directions = [{i: 1} for i in places] + [
             {i: 1, j: sign} for i, j in itertools.combinations(places, 2) for sign in (1, -1)
         ]
-        own = [domain.bounds[s].as_relational(s) for s in free]
-        self.conditions = [condition(r, self.symbols) for r in [*domain.relations, *own]]
+        self.conditions = [condition(relation, self.symbols) for relation in domain.relations]
+        plain = [Dummy(symbol.name, real=True) for symbol in self.symbols]
+        for place in places:  # a symbol that is declared positive would make its own bound trivial
+            own = domain.bounds[self.symbols[place]].as_relational(plain[place])
+            self.conditions.append(condition(own, tuple(plain)))
 
     def gap(self, values: list) -> arb | None:
         try:
@@ -526,9 +534,8 @@ def _short(pair: _Pair, domain: Domain, point: dict) -> dict:
     """A counterexample near by with shorter numbers."""
     for digits in (0, 1, 2, 3, 4, 6, 9, 12, 16, 20, 30):
         short = {s: v.limit_denominator(10**digits) for s, v in point.items()}
-        if domain.contains(short) and all(admits(s, v) for s, v in short.items()):
-            if pair.compare(short, 512) is False:
-                return short
+        if belongs(short, domain) and pair.compare(short, 512) is False:
+            return short
     return point
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import sympy
-from sympy import And, Dummy, Eq, Interval, Rational, S, Symbol, oo, simplify, solve, sympify
+from sympy import And, Dummy, Eq, FiniteSet, Interval, Rational, S, Symbol, oo, simplify, solve, sympify
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
@@ -36,6 +36,10 @@ class Domain:
         free = free.union(*(value.free_symbols for value in self.solved.values()))
         self.symbols = sorted(free - set(self.solved), key=lambda symbol: symbol.name)
         self.bounds = {symbol: self._bounds(symbol) for symbol in self.symbols}
+        for symbol, bounds in self.bounds.items():
+            if isinstance(bounds, FiniteSet):  # the relations leave one value
+                self.__init__(self.symbols, [*self.relations, Eq(symbol, bounds.inf), *(Eq(s, v) for s, v in self.solved.items())])
+                return
 
     def _add(self, relation) -> None:
         if isinstance(relation, BooleanTrue):
@@ -77,6 +81,8 @@ class Domain:
         interval = interval & Interval(low, high, strict_low, strict_high)
         if interval is S.EmptySet:
             raise EmptyDomainError(f"the assumptions leave no value for {symbol}")
+        if isinstance(interval, FiniteSet) and len(interval) == 1:
+            return interval
         return Interval(
             interval.inf, interval.sup, bool(interval.left_open), bool(interval.right_open)
         )

@@ -176,8 +176,10 @@ def _number(value) -> sympy.Expr:
 
 def _short(value) -> str:
     """A value as text of bearable length."""
+    if value.is_Rational and max(value.p.bit_length(), value.q.bit_length()) > 120:
+        return str(sympy.N(value, 15))
     text = str(value)
-    return text if len(text) <= 40 else str(sympy.N(value, 15))
+    return text if len(text) <= 40 or value.free_symbols else str(sympy.N(value, 15))
 
 
 def _shortest_apart(x, y) -> tuple[str, str]:

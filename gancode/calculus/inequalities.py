@@ -1,0 +1,436 @@
+"""Rules that prove `gap ≥ 0`, or `gap > 0`, on a domain. Each is sound by itself.
+
+They call each other on what is left to show, to a small depth. What SymPy solves or differentiates is
+a suggestion: derivatives are put into balls, solutions are substituted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sympy
+from sympy import Dummy, S, exp, log
+
+from . import cells, forms
+from .algebra import Field
+from .attack import crossings
+from .deadline import attempt
+from .domain import Domain, EmptyDomainError
+from .enclosure import FUNCTIONS, enclose
+from .forms import Form
+from .kinks import KINKED
+from .line import positive_on_line
+from .symbols import softplus
+
+
+def decide_cells(gap, relations, relation: str) -> bool:
+    """Whether the cells show an algebraic statement."""
+    try: decision = cells.decide(gap, relations, relation)
+    except NameError: return False
+    return decision is not None and decision.holds
+
+
+_DEPTH = 3
+_LONG = 400  # operations: longer gaps are not differentiated
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`gap ≥ 0` on a domain, or `gap > 0` where it is strict."""
+
+    gap: sympy.Expr
+    domain: Domain
+    strict: bool = False
+
+    @property
+    def relation(self) -> str:
+        return ">" if self.strict else ">="
+
+    def field(self) -> Field:
+        return Field(self.domain.relations, decide_cells)
+
+    def substituted(self, replacement: dict, strict: bool | None = None) -> "Goal | None":
+        """The goal where some symbols have other values; None where no point is left."""
+        relations = [relation.subs(replacement) for relation in self.domain.relations]
+        gap = self.gap.subs(replacement)
+        try:
+            domain = Domain(gap.free_symbols, relations)
+        except (EmptyDomainError, ValueError, TypeError):
+            return None
+        return Goal(gap, domain, self.strict if strict is None else strict)
+
+
+def prove_goal(goal: Goal, depth: int = _DEPTH) -> str:
+    """The name of the rule that shows the goal, or an empty string."""
+    goal = _on_the_reals(goal)
+    if goal.gap.has(sympy.I, S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
+        return ""
+    for rule in _RULES:
+        try:
+            method = rule(goal, depth)
+        except (ArithmeticError, NotImplementedError, RecursionError):
+            continue  # a value that is not known, a polynomial that is too large
+        if method:
+            return method
+    return ""
+
+
+def _on_the_reals(goal: Goal) -> Goal:
+    """Whole numbers as real ones: what holds for all real numbers from the least one on."""
+    replaced, known = {}, []
+    for symbol in goal.domain.symbols:
+        if not symbol.is_integer:
+            continue
+        real = Dummy(symbol.name, real=True)
+        replaced[symbol] = real
+        bounds = goal.domain.bounds[symbol]
+        least = bounds.inf
+        if bounds.left_open and least.is_Integer:
+            least += 1
+        if symbol.is_prime:
+            least = max(least, sympy.Integer(2))
+        if symbol.is_composite:
+            least = max(least, sympy.Integer(4))
+        if least.is_finite:
+            known.append(real >= least)
+        if bounds.sup.is_finite:
+            known.append(real <= bounds.sup)
+    if not replaced:
+        return goal
+    relations = [relation.xreplace(replaced) for relation in goal.domain.relations] + known
+    return Goal(goal.gap.xreplace(replaced), Domain(replaced.values(), relations), goal.strict)
+
+
+# Signs and cells -------------------------------------------------------------------------------
+
+
+def _by_sign(goal: Goal, depth: int) -> str:
+    """A number, by its ball; else by the signs of all terms."""
+    if not goal.gap.free_symbols:
+        return _by_value(goal)
+    field = goal.field()
+    try:
+        form = field.form(goal.gap)
+        if not goal.strict and not field.normal(form).num:
+            return "identical"
+        if field.is_real(form):
+            plain = Field(goal.domain.relations)  # without the cells
+            form = plain.form(goal.gap)
+            shown = plain.positive(form) if goal.strict else plain.form_sign(form) == 1
+            return "the signs of its terms" if shown else ""
+    except (forms.TooLargeError, ZeroDivisionError):
+        pass
+    return ""
+
+
+def _by_value(goal: Goal) -> str:
+    for bits in (64, 256, 1024, 4096):
+        try:
+            value = enclose(goal.gap, {}, bits)
+        except ArithmeticError:
+            continue
+        if value > 0:
+            return "the value of a number, with bounds"
+        if value < 0:
+            return ""
+    if not goal.strict and goal.field().vanishes(goal.gap):
+        return "identical"
+    return ""
+
+
+def _by_cells(goal: Goal, depth: int) -> str:
+    """The sign of an algebraic function on the cells that its polynomials cut out, with logarithms
+    and exponentials taken as independent."""
+    field = goal.field()
+    try:
+        gap = abstracted(goal.gap, field)
+        relations = [
+            relation.func(abstracted(relation.lhs - relation.rhs, field), 0)
+            for relation in goal.domain.relations
+        ]
+    except (forms.TooLargeError, ZeroDivisionError):
+        return ""
+    relations = [r for r in relations if r not in (S.true, S.false)] + field.constants()
+    if not gap.free_symbols:
+        return ""
+    shown = decide_cells(gap, relations, goal.relation)
+    return "the sign of an algebraic function on its cells" if shown else ""
+
+
+def abstracted(expr, field: Field) -> sympy.Expr:
+    """`expr` with everything that is not algebraic in independent symbols."""
+    algebraic = isinstance(
+        expr, (sympy.Abs, sympy.Max, sympy.Min, sympy.sign, sympy.Heaviside, sympy.Piecewise)
+    )
+    if expr.is_Rational or (expr.is_Symbol and expr.is_real):
+        return expr
+    if isinstance(expr, sympy.Piecewise):
+        return sympy.Piecewise(
+            *(
+                (abstracted(value, field), _abstracted_condition(condition, field))
+                for value, condition in expr.args
+            )
+        )
+    if algebraic or expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Rational):
+        return expr.func(*(abstracted(argument, field) for argument in expr.args))
+    return field.independent(field.form(expr))
+
+
+def _abstracted_condition(condition, field: Field):
+    if isinstance(condition, sympy.core.relational.Relational):
+        return condition.func(abstracted(condition.lhs - condition.rhs, field), 0)
+    if condition.args:
+        return condition.func(*(_abstracted_condition(part, field) for part in condition.args))
+    return condition
+
+
+def _by_exponentials(goal: Goal, depth: int) -> str:
+    """log a ≥ log b where a ≥ b: sums of logarithms are compared as products."""
+    field = goal.field()
+    try:
+        form = field.form(goal.gap)
+        if not form.is_polynomial or not goal.gap.has(log, softplus):
+            return ""
+        whole, _ = form.division()
+        above, below = S.One, S.One
+        for monomial, coefficient in whole.items():
+            term = field.expression(Form.of({monomial: abs(coefficient)}))
+            if len(monomial) == 1 and isinstance(
+                field.generators[monomial[0][0]].expr, log
+            ) and monomial[0][1] == 1:
+                base = field.generators[monomial[0][0]].expr.args[0]
+                factor = base ** sympy.Rational(int(abs(coefficient).p), int(coefficient.q))
+            else:
+                factor = exp(term)
+            above, below = (above * factor, below) if coefficient > 0 else (above, below * factor)
+    except (forms.TooLargeError, ZeroDivisionError):
+        return ""
+    bigger = Goal(above - below, goal.domain, goal.strict)
+    for rule in (_by_sign, _by_cells):
+        if rule(bigger, depth):
+            return "logarithms compared by what stands in them"
+    return ""
+
+
+# One symbol ------------------------------------------------------------------------------------
+
+
+def _on_a_line(goal: Goal, depth: int) -> str:
+    """A function of one symbol: its sign near the ends by expansions, between them by balls."""
+    if len(goal.domain.symbols) != 1:
+        return ""
+    (symbol,) = goal.domain.symbols
+    bounds = goal.domain.bounds[symbol]
+    if bounds is None or any(
+        relation.free_symbols == {symbol} and not _is_interval(relation, symbol)
+        for relation in goal.domain.relations
+    ):
+        return ""
+    shown = positive_on_line(goal.gap, symbol, bounds, goal.strict, goal.field)
+    return "its sign at the ends, and bounds between them" if shown else ""
+
+
+def _is_interval(relation, symbol) -> bool:
+    """Whether the relation is fully told by the bounds of its symbol."""
+    try:
+        return isinstance(relation.as_set(), (sympy.Interval, type(S.EmptySet), type(S.Reals)))
+    except NotImplementedError:
+        return False
+
+
+# Several symbols -------------------------------------------------------------------------------
+
+
+def _by_homogeneity(goal: Goal, depth: int) -> str:
+    """Where a common factor of all symbols, or a common summand, changes nothing but the size, one
+    of the symbols may be 1, or 0."""
+    symbols = goal.domain.symbols
+    if len(symbols) < 2:
+        return ""
+    for moves, value, what in _symmetries(goal):
+        for symbol in reversed(moves):
+            rest = goal.substituted({symbol: value})
+            if rest is not None and (method := prove_goal(rest, depth)):
+                return f"with {symbol} = {value}, {what}; {method}"
+            break
+    return ""
+
+
+def _symmetries(goal: Goal) -> Iterator[tuple]:
+    """Sets of symbols that may be multiplied, or moved, together."""
+    domain = goal.domain
+    field = Field(domain.relations)
+    positive = [s for s in domain.symbols if s.is_positive]
+    if len(positive) > 1 and _scales(goal, positive, field):
+        yield positive, S.One, "since a common factor only scales it"
+    real = [s for s in domain.symbols if domain.bounds[s] == S.Reals]
+    if len(real) > 1 and _shifts(goal, real, field):
+        yield real, S.Zero, "since a common summand changes nothing"
+
+
+def _scales(goal: Goal, symbols, field: Field) -> bool:
+    factor = Dummy("l", positive=True)
+    scaled = {symbol: factor * symbol for symbol in symbols}
+    parts = [goal.gap, *(relation.lhs - relation.rhs for relation in goal.domain.relations)]
+    for part in parts:
+        whole = part.subs(scaled, simultaneous=True)
+        if not any(field.vanishes(whole - factor**k * part) for k in (0, 1, 2, S.Half, -1, 3)):
+            return False
+    return True
+
+
+def _shifts(goal: Goal, symbols, field: Field) -> bool:
+    step = Dummy("c", real=True)
+    moved = {symbol: symbol + step for symbol in symbols}
+    parts = [goal.gap, *(relation.lhs - relation.rhs for relation in goal.domain.relations)]
+    return all(field.vanishes(part.subs(moved, simultaneous=True) - part) for part in parts)
+
+
+def _by_slope(goal: Goal, depth: int) -> str:
+    """Least along one symbol: the slope has the sign of the distance from a place where the gap is
+    not negative."""
+    if depth == 0 or goal.gap.count_ops() > _LONG or goal.gap.has(*KINKED, sympy.Integral):
+        return ""
+    for symbol in goal.domain.symbols:
+        field = goal.field()
+        if not _interval_in(goal.domain, symbol) or not smooth(goal.gap, field):
+            continue
+        slope = goal.gap.diff(symbol)
+        for place in _places(goal, symbol, slope):
+            if not _always_allowed(goal.domain, symbol, place):
+                continue
+            least = goal.substituted({symbol: place})
+            if least is None or not (at_least := prove_goal(least, depth - 1)):
+                continue
+            if _rises_from(goal, symbol, place, slope, depth - 1):
+                return f"least at {symbol} = {place}: there, {at_least}"
+    return ""
+
+
+def _interval_in(domain: Domain, symbol) -> bool:
+    """Whether the values of one symbol, beside fixed ones of the others, are an interval."""
+    return domain.bounds[symbol] is not None and all(
+        (relation.lhs - relation.rhs).is_polynomial(symbol)
+        and sympy.degree(relation.lhs - relation.rhs, symbol) <= 1
+        and relation.rel_op != "!="
+        for relation in domain.relations
+        if relation.has(symbol)
+    )
+
+
+def _places(goal: Goal, symbol, slope) -> list:
+    """Where the gap may be least along one symbol."""
+    others = [other for other in goal.domain.symbols if other != symbol]
+    found = list(others) + [S.Zero, S.One]
+    found += attempt(sympy.solve, slope, symbol, seconds=1, default=[])[:6]
+    zero = attempt(sympy.solve, goal.gap, symbol, seconds=0.5, default=[])
+    return list(dict.fromkeys([*found, *zero[:4]]))
+
+
+def _always_allowed(domain: Domain, symbol, place) -> bool:
+    """Whether the place lies in the domain, whatever the other symbols are."""
+    relations = [relation for relation in domain.relations if not relation.has(symbol)]
+    field = Field(relations, decide_cells)
+    bounds = domain.bounds[symbol]
+    plain = Dummy(symbol.name, real=True)
+    wanted = [relation.subs(symbol, place) for relation in domain.relations if relation.has(symbol)]
+    own = bounds.as_relational(plain).subs(plain, place)
+    wanted += own.args if isinstance(own, sympy.And) else [own]
+    try:
+        return all(field.truth(relation) for relation in wanted)
+    except (forms.TooLargeError, ZeroDivisionError):
+        return False
+
+
+def _rises_from(goal: Goal, symbol, place, slope, depth: int) -> bool:
+    """Whether the slope has the sign of symbol − place. A function that rises with the symbol may
+    stand in place of that difference."""
+    distances = [symbol - place]
+    if slope.has(exp, softplus):
+        distances.append(exp(symbol) - exp(place))
+        distances.append(exp(symbol / 2) - exp(place / 2))
+    if slope.has(log) and symbol.is_positive and place.is_positive:
+        distances.append(log(symbol) - log(place))
+    for distance in distances:
+        wanted = Goal(slope * distance, goal.domain)
+        if wanted.gap.has(S.NaN, S.ComplexInfinity):
+            continue
+        if prove_goal(wanted, min(depth, 1)):
+            return True
+    return False
+
+
+def smooth(expr, field: Field) -> bool:
+    """Whether an expression has derivatives of all orders on the domain: no kink, no jump, and
+    whatever is divided by, or stands under a root or a logarithm, is shown not to vanish there."""
+    if expr.is_number or expr.is_Symbol:
+        return True
+    if expr.is_Add or expr.is_Mul:
+        return all(smooth(argument, field) for argument in expr.args)
+    if expr.is_Pow:
+        base, exponent = expr.args
+        if not smooth(base, field):
+            return False
+        if exponent.is_Integer and exponent >= 0:
+            return True
+        if exponent.is_Integer:
+            return field.certain(sympy.Ne(base, 0))
+        return smooth(exponent, field) and field.certain(base > 0)
+    if isinstance(expr, log):
+        return smooth(expr.args[0], field) and field.certain(expr.args[0] > 0)
+    if isinstance(expr, (sympy.asin, sympy.acos, sympy.atanh)):
+        inside = expr.args[0]
+        return smooth(inside, field) and field.certain(1 - inside**2 > 0)
+    entire = (exp, softplus, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh, sympy.tanh, sympy.atan)
+    if isinstance(expr, (*entire, sympy.asinh, sympy.erf, sympy.erfc, sympy.sech)):
+        return smooth(expr.args[0], field)
+    if isinstance(expr, (sympy.gamma, sympy.loggamma, sympy.factorial)) and expr.func in FUNCTIONS:
+        return smooth(expr.args[0], field) and field.certain(expr.args[0] > 0)
+    return False
+
+
+# Cases -----------------------------------------------------------------------------------------
+
+
+def _by_cases(goal: Goal, depth: int) -> str:
+    """On either side of a kink the function is another one, without that kink."""
+    if depth == 0 or not goal.gap.has(sympy.Abs, sympy.Max, sympy.Min):
+        return ""
+    part = next(iter(sorted(goal.gap.atoms(sympy.Abs, sympy.Max, sympy.Min), key=sympy.count_ops)))
+    crossing = crossings(part)[0]
+    methods = []
+    for sign in (1, -1):
+        branch = _branch(part, crossing, sign)
+        gap = goal.gap.xreplace({part: branch})
+        try:
+            domain = goal.domain.and_also(sign * crossing >= 0)
+        except EmptyDomainError:
+            continue
+        case = Goal(gap.subs(domain.solved), domain, goal.strict)
+        if not (method := prove_goal(case, depth - 1)):
+            return ""
+        methods.append(method)
+    return "case by case: " + "; ".join(dict.fromkeys(methods))
+
+
+def _branch(part, crossing, sign: int):
+    """What an Abs, Max or Min is where a difference of two of its arguments has a sign."""
+    if isinstance(part, sympy.Abs):
+        return sign * part.args[0]
+    bigger = sign * (1 if isinstance(part, sympy.Max) else -1)
+    for index, one in enumerate(part.args):
+        for other in part.args[index + 1 :]:
+            if one - other == crossing:
+                drop = other if bigger > 0 else one
+                return part.func(*(a for a in part.args if a != drop))
+    raise AssertionError("the crossing is not one of this part")
+
+
+_RULES = (
+    _by_sign,
+    _by_cells,
+    _by_exponentials,
+    _by_homogeneity,
+    _on_a_line,
+    _by_slope,
+    _by_cases,
+)
