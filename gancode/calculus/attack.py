@@ -152,8 +152,7 @@ def _ordered(value: Ball) -> arb:
 def derived(expr):
     """`expr` with its derivatives carried out; integrals and sums stay as they are."""
     return expr.replace(
-        lambda e: isinstance(e, (Derivative, Subs)),
-        lambda e: e.doit(integrals=False) if not e.has(AppliedUndef) else e,
+        lambda e: isinstance(e, (Derivative, Subs)), lambda e: e.doit(integrals=False)
     )
 
 

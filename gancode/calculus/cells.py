@@ -223,9 +223,11 @@ def _posed(statement, work) -> _Problem:
     def plain(expr):
         if not expr.free_symbols and not isinstance(expr, (*_KINKS, Rational, sympy.Float)):
             if not (expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Rational)):
-                return constants.setdefault(expr, Dummy("c", real=True)) if expr.args or (
-                    expr.is_NumberSymbol
-                ) else expr
+                return (
+                    constants.setdefault(expr, Dummy("c", real=True))
+                    if expr.args or (expr.is_NumberSymbol)
+                    else expr
+                )
         return expr.func(*map(plain, expr.args)) if expr.args else dummies.get(expr, expr)
 
     for relation in statement.relations:
@@ -328,7 +330,9 @@ def _ends(value: arb) -> tuple[fmpq, fmpq]:
 
 
 def _balls(point, bits) -> list[arb]:
-    return [value.ball(bits) if isinstance(value, _Root) else ball(value) for value in point.values()]
+    return [
+        value.ball(bits) if isinstance(value, _Root) else ball(value) for value in point.values()
+    ]
 
 
 def _sign(expr, point) -> int:

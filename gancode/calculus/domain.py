@@ -8,7 +8,20 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import sympy
-from sympy import And, Dummy, Eq, FiniteSet, Interval, Rational, S, Symbol, oo, simplify, solve, sympify
+from sympy import (
+    And,
+    Dummy,
+    Eq,
+    FiniteSet,
+    Interval,
+    Rational,
+    S,
+    Symbol,
+    oo,
+    simplify,
+    solve,
+    sympify,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
@@ -38,7 +51,14 @@ class Domain:
         self.bounds = {symbol: self._bounds(symbol) for symbol in self.symbols}
         for symbol, bounds in self.bounds.items():
             if isinstance(bounds, FiniteSet):  # the relations leave one value
-                self.__init__(self.symbols, [*self.relations, Eq(symbol, bounds.inf), *(Eq(s, v) for s, v in self.solved.items())])
+                self.__init__(
+                    self.symbols,
+                    [
+                        *self.relations,
+                        Eq(symbol, bounds.inf),
+                        *(Eq(s, v) for s, v in self.solved.items()),
+                    ],
+                )
                 return
 
     def _add(self, relation) -> None:

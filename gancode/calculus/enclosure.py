@@ -186,7 +186,14 @@ def _pow(expr, symbols):
 def _whole_power(base, n):
     if n < 0:
         base, n = reciprocal(base), -n
-    return base**n
+    if n == 0:
+        return arb(1)
+    if isinstance(base, acb) or not contains_zero(base):
+        return base**n
+    # Arb's powers of a ball around zero are not finite; those of its ends bound them
+    ends = [arb(0) if end == 0 else end**n for end in (base.lower(), base.upper())]
+    power = ends[0].union(ends[1])
+    return power.union(arb(0)) if n % 2 == 0 else power
 
 
 def reciprocal(value):

@@ -139,7 +139,9 @@ def _truth(reader, condition) -> bool | None:
     if isinstance(condition, sympy.Not):
         truth = _truth(reader, condition.args[0])
         return None if truth is None else not truth
-    if isinstance(condition, Relational) and all(side.is_finite is not False for side in condition.args):
+    if isinstance(condition, Relational) and all(
+        side.is_finite is not False for side in condition.args
+    ):
         where = (reader.read(condition.lhs) - reader.read(condition.rhs)).sign()
         return None if where is None else holds(arb(where), arb(0), condition.rel_op)
     if condition in (True, False):

@@ -24,8 +24,10 @@ from .symbols import softplus
 
 def decide_cells(gap, relations, relation: str) -> bool:
     """Whether the cells show an algebraic statement."""
-    try: decision = cells.decide(gap, relations, relation)
-    except NameError: return False
+    try:
+        decision = cells.decide(gap, relations, relation)
+    except NameError:
+        return False
     return decision is not None and decision.holds
 
 
@@ -122,6 +124,40 @@ def _by_sign(goal: Goal, depth: int) -> str:
     return ""
 
 
+def _by_structure(goal: Goal, depth: int) -> str:
+    """A sum of squares, a product of positive factors: the sign of each part, as it stands."""
+    sign = structural_sign(goal.gap)
+    return "the signs of its parts" if sign is not None and sign > (0 if goal.strict else -1) else ""
+
+
+def structural_sign(expr) -> int | None:
+    """1 where an expression is positive by its form, 0 where it is not negative, else None.
+    Points where it is not real say nothing."""
+    if expr.is_Symbol:
+        return 1 if expr.is_positive else 0 if expr.is_nonnegative else None
+    if expr.is_Rational:
+        return 1 if expr.p > 0 else 0 if expr.p == 0 else None
+    if expr.is_Add or isinstance(expr, (sympy.Max, sympy.Min)):
+        signs = [structural_sign(argument) for argument in expr.args]
+        if isinstance(expr, sympy.Max):
+            return max((sign for sign in signs if sign is not None), default=None)
+        if None in signs:
+            return None
+        return min(signs) if isinstance(expr, sympy.Min) else max(signs)
+    if expr.is_Mul:
+        signs = [structural_sign(argument) for argument in expr.args]
+        return None if None in signs else min(signs)
+    if expr.is_Pow:
+        base = structural_sign(expr.base)
+        if base is not None and (base == 1 or structural_sign(expr.exp) == 1):
+            return base if expr.exp.is_real else None
+        even = expr.exp.is_Integer and expr.exp % 2 == 0 and expr.base.is_real
+        return 0 if even else None
+    if isinstance(expr, (exp, softplus, sympy.cosh)):
+        return 1 if expr.args[0].is_real else None
+    return 0 if isinstance(expr, sympy.Abs) else None
+
+
 def _by_value(goal: Goal) -> str:
     for bits in (64, 256, 1024, 4096):
         try:
@@ -194,9 +230,11 @@ def _by_exponentials(goal: Goal, depth: int) -> str:
         above, below = S.One, S.One
         for monomial, coefficient in whole.items():
             term = field.expression(Form.of({monomial: abs(coefficient)}))
-            if len(monomial) == 1 and isinstance(
-                field.generators[monomial[0][0]].expr, log
-            ) and monomial[0][1] == 1:
+            if (
+                len(monomial) == 1
+                and isinstance(field.generators[monomial[0][0]].expr, log)
+                and monomial[0][1] == 1
+            ):
                 base = field.generators[monomial[0][0]].expr.args[0]
                 factor = base ** sympy.Rational(int(abs(coefficient).p), int(coefficient.q))
             else:
@@ -288,11 +326,13 @@ def _shifts(goal: Goal, symbols, field: Field) -> bool:
 def _by_slope(goal: Goal, depth: int) -> str:
     """Least along one symbol: the slope has the sign of the distance from a place where the gap is
     not negative."""
-    if depth == 0 or goal.gap.count_ops() > _LONG or goal.gap.has(*KINKED, sympy.Integral):
+    if depth == 0 or len(goal.domain.symbols) > 3 or goal.gap.count_ops() > _LONG:
+        return ""
+    if goal.gap.has(*KINKED, sympy.Integral, sympy.Sum):
         return ""
     for symbol in goal.domain.symbols:
         field = goal.field()
-        if not _interval_in(goal.domain, symbol) or not smooth(goal.gap, field):
+        if not interval_in(goal.domain, symbol) or not smooth(goal.gap, field):
             continue
         slope = goal.gap.diff(symbol)
         for place in _places(goal, symbol, slope):
@@ -306,7 +346,7 @@ def _by_slope(goal: Goal, depth: int) -> str:
     return ""
 
 
-def _interval_in(domain: Domain, symbol) -> bool:
+def interval_in(domain: Domain, symbol) -> bool:
     """Whether the values of one symbol, beside fixed ones of the others, are an interval."""
     return domain.bounds[symbol] is not None and all(
         (relation.lhs - relation.rhs).is_polynomial(symbol)
@@ -426,6 +466,7 @@ def _branch(part, crossing, sign: int):
 
 
 _RULES = (
+    _by_structure,
     _by_sign,
     _by_cells,
     _by_exponentials,
