@@ -309,9 +309,21 @@ def _unit(x):
     return bool(x >= -1) and bool(x <= 1)
 
 
+def _of_complex(function):
+    """The real part, or another function of complex numbers that is nowhere holomorphic."""
+
+    def evaluate(x, analytic):
+        x = real_if_exact(x)
+        if analytic and isinstance(x, acb):
+            raise Unsure("not holomorphic")
+        return function(x)
+
+    return evaluate
+
+
 def _absolute(x, analytic):
     if analytic:
-        return x.real_abs(analytic=True)
+        return acb(x).real_abs(analytic=True)
     return abs(real_if_exact(x))
 
 
@@ -321,13 +333,13 @@ def _step(x, at_zero, below, above):
         raise Unsure("the order of complex numbers")
     where = sign(x)
     if where is None:
-        return below.union(above)
+        return below.union(above).union(at_zero)
     return (below, at_zero, above)[where + 1]
 
 
 def _sign(x, analytic):
     if analytic:
-        return x.real_sgn(analytic=True)
+        return acb(x).real_sgn(analytic=True)
     x = real_if_exact(x)
     return x * reciprocal(abs(x)) if isinstance(x, acb) else _step(x, arb(0), arb(-1), arb(1))
 
@@ -351,7 +363,7 @@ def _heaviside(expr, symbols):
     def evaluate(values, analytic):
         x = argument(values, analytic)
         if analytic:
-            return x.real_heaviside(analytic=True)
+            return acb(x).real_heaviside(analytic=True)
         return _step(x, at_zero(values, analytic), arb(0), arb(1))
 
     return evaluate
@@ -368,6 +380,10 @@ def _atan(x, analytic):
     if isinstance(x, acb) and not abs(x.imag) < 1:  # the cuts lie on the imaginary axis
         raise Unsure("near a branch cut")
     return x.atan()
+
+
+def _acot(x, analytic):
+    return arb.pi() / 2 if x.is_zero() else _atan(reciprocal(x), analytic)
 
 
 def _asinh(x, analytic):
@@ -389,9 +405,9 @@ FUNCTIONS = {
     sympy.floor: _whole("floor"),
     sympy.ceiling: _whole("ceil"),
     sympy.DiracDelta: _delta,
-    sympy.re: lambda x, analytic: x.real,
-    sympy.im: lambda x, analytic: x.imag,
-    sympy.conjugate: lambda x, analytic: x.conjugate() if isinstance(x, acb) else x,
+    sympy.re: _of_complex(lambda x: x.real),
+    sympy.im: _of_complex(lambda x: x.imag),
+    sympy.conjugate: _of_complex(lambda x: x.conjugate() if isinstance(x, acb) else x),
     sympy.sin: _entire("sin"),
     sympy.cos: _entire("cos"),
     sympy.tan: _pole(lambda x: x.tan()),
@@ -407,7 +423,7 @@ FUNCTIONS = {
     sympy.asin: _within("asin", _unit),
     sympy.acos: _within("acos", _unit),
     sympy.atan: _atan,
-    sympy.acot: lambda x, analytic: _atan(reciprocal(x), analytic),
+    sympy.acot: _acot,
     sympy.asinh: _asinh,
     sympy.acosh: _above("acosh", lambda: arb(1)),
     sympy.atanh: _within("atanh", lambda x: bool(x > -1) and bool(x < 1)),
@@ -505,8 +521,21 @@ def _lambertw(x, branch=None, *, analytic):
     return x.lambertw(number)
 
 
+def _with_order(name, entire=lambda order: False):
+    """A function of an order and an argument, for most orders with a cut on the negative axis."""
+
+    def evaluate(order, x, analytic):
+        if isinstance(order, acb) or isinstance(x, acb):
+            order, x = acb(order), acb(x)
+            if analytic and not entire(order) and not x.real > 0:
+                raise Unsure("near a branch cut")
+        return getattr(x, name)(order)
+
+    return evaluate
+
+
 def _bessel(name):
-    return lambda order, x, analytic: getattr(x, name)(order)
+    return _with_order(name, lambda order: _whole_number(order) is not None)
 
 
 BUILDERS |= {
@@ -518,8 +547,8 @@ BUILDERS |= {
     sympy.beta: _several(lambda x, y, analytic: x.gamma() * y.gamma() * (x + y).rgamma()),
     sympy.besselj: _several(_bessel("bessel_j")),
     sympy.besseli: _several(_bessel("bessel_i")),
-    sympy.lowergamma: _several(lambda s, x, analytic: x.gamma_lower(s)),
-    sympy.uppergamma: _several(lambda s, x, analytic: x.gamma_upper(s)),
+    sympy.lowergamma: _several(_with_order("gamma_lower")),
+    sympy.uppergamma: _several(_with_order("gamma_upper")),
 }
 
 
@@ -550,6 +579,9 @@ def _piecewise(expr, symbols):
     return evaluate
 
 
+_INFINITE = (S.Infinity, S.NegativeInfinity)
+
+
 def condition(relation, symbols) -> Callable[[list], bool | None]:
     """A relation, or a combination of some, as a function of a list of balls: None where they do
     not tell."""
@@ -572,6 +604,9 @@ def condition(relation, symbols) -> Callable[[list], bool | None]:
         if isinstance(relation, Boolean):
             raise Unsure(f"the condition {relation}")
         raise TypeError(f"{relation!r} is not a condition")
+    if set(_INFINITE) & set(relation.args):  # a finite side stands where 0 does
+        sides = (side if side in _INFINITE else S.Zero for side in relation.args)
+        return condition(relation.func(*sides), ())
     gap = build(relation.lhs, symbols), build(relation.rhs, symbols)
     operator = relation.rel_op
 
