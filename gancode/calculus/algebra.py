@@ -790,7 +790,12 @@ _TRANSLATIONS = {
     sympy.acosh: _rewritten(lambda z: sympy.log(z + sympy.sqrt(z - 1) * sympy.sqrt(z + 1))),
     sympy.atanh: _rewritten(lambda z: (sympy.log(1 + z) - sympy.log(1 - z)) / 2),
     sympy.acos: _rewritten(lambda z: sympy.pi / 2 - sympy.asin(z)),
-    sympy.acot: _rewritten(lambda z: sympy.atan(1 / z)),
+    # acot 0 is π/2, where atan(1/0) is nothing
+    sympy.acot: lambda field, expr: (
+        field.form(sympy.atan(1 / expr.args[0]))
+        if field.truth(sympy.Ne(expr.args[0], 0, evaluate=False))
+        else field._function(expr)
+    ),
     sympy.erfc: _rewritten(lambda z: 1 - sympy.erf(z)),
     sympy.factorial: _rewritten(lambda n: sympy.gamma(n + 1, evaluate=False)),
     sympy.ceiling: _rewritten(lambda z: -sympy.floor(-z, evaluate=False)),
@@ -811,6 +816,14 @@ _TRANSLATIONS = {
         field.digamma(field.form(expr.args[1]), expr)
         if expr.args[0] == 0
         else field._function(expr)
+    ),
+    sympy.harmonic: lambda field, expr: (
+        field.form(sympy.polygamma(0, expr.args[0] + 1, evaluate=False) + S.EulerGamma)
+        if len(expr.args) == 1
+        else field._function(expr)
+    ),
+    sympy.polylog: lambda field, expr: (
+        field.form(-sympy.log(1 - expr.args[1])) if expr.args[0] == 1 else field._function(expr)
     ),
     sympy.floor: _argument(lambda field, form, expr: field.floor(form)),
     sympy.binomial: lambda field, expr: field.binomial(expr),
