@@ -1,8 +1,8 @@
 """The attack: look for a point of the domain at which a statement certainly fails.
 
-Nothing here proves anything. Points are taken where false statements give themselves away, and both
-sides are enclosed in balls there: disjoint balls, or an order that is certain, refute. An inequality
-is also searched for its least gap, by descent from the points that come closest.
+Nothing here proves anything. Points are taken where false statements give themselves away, and
+both sides are enclosed in balls there: disjoint balls, or an order that is certain, refute. An
+inequality is also searched for its least gap, by descent from the points that come closest.
 """
 
 import itertools

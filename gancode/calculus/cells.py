@@ -37,11 +37,10 @@ too much work, is not decided.
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import combinations, product
-from math import comb, prod
+from itertools import combinations
 
 import sympy
-from flint import Ordering, acb, arb, ctx, fmpq, fmpq_mat, fmpq_mpoly, fmpq_mpoly_ctx, fmpz_poly
+from flint import acb, arb, ctx, fmpq, fmpz_poly
 from sympy import Abs, Dummy, Heaviside, Max, Min, Piecewise, Pow, Rational, S, sign
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, BooleanAtom, Not, Or

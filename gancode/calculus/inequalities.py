@@ -1,7 +1,7 @@
 """Rules that prove `gap ≥ 0`, or `gap > 0`, on a domain. Each is sound by itself.
 
-They call each other on what is left to show, to a small depth. What SymPy solves or differentiates is
-a suggestion: derivatives are put into balls, solutions are substituted.
+They call each other on what is left to show, to a small depth. What SymPy solves is a suggestion: a
+solution is substituted, and proved to be one.
 """
 
 from collections.abc import Iterator
@@ -61,12 +61,21 @@ class Goal:
         return Goal(gap, domain, self.strict if strict is None else strict)
 
 
+def prove_quickly(goal: Goal) -> str:
+    """As `prove_goal`, by nothing but the signs that are seen at once."""
+    return _first(_QUICK, _on_the_reals(goal), 0)
+
+
 def prove_goal(goal: Goal, depth: int = _DEPTH) -> str:
     """The name of the rule that shows the goal, or an empty string."""
     goal = _on_the_reals(goal)
     if goal.gap.has(sympy.I, S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
         return ""
-    for rule in _RULES:
+    return _first(_RULES, goal, depth)
+
+
+def _first(rules, goal: Goal, depth: int) -> str:
+    for rule in rules:
         try:
             method = rule(goal, depth)
         except (ArithmeticError, NotImplementedError, RecursionError):
@@ -127,7 +136,8 @@ def _by_sign(goal: Goal, depth: int) -> str:
 def _by_structure(goal: Goal, depth: int) -> str:
     """A sum of squares, a product of positive factors: the sign of each part, as it stands."""
     sign = structural_sign(goal.gap)
-    return "the signs of its parts" if sign is not None and sign > (0 if goal.strict else -1) else ""
+    shown = sign == 1 or (sign == 0 and not goal.strict)
+    return "the signs of its parts" if shown else ""
 
 
 def structural_sign(expr) -> int | None:
@@ -428,6 +438,91 @@ def smooth(expr, field: Field) -> bool:
     return False
 
 
+# Integrals and sums ----------------------------------------------------------------------------
+
+
+def _under_one_sign(goal: Goal, depth: int) -> str:
+    """An integral, or a sum, of what is not negative is not negative. What stands outside is an
+    integral over the same range, of a constant."""
+    if depth == 0 or goal.strict or not goal.gap.has(sympy.Integral, sympy.Sum):
+        return ""
+    whole = _one_integrand(goal.gap)
+    if whole is None:
+        return ""
+    integrand, (bound, low, high), kind = whole
+    known = {"integer": True} if kind is sympy.Sum else {"real": True}
+    inner = Dummy(bound.name, **known)
+    relations = [inner >= low] if low.is_finite is not False else []
+    relations += [inner <= high] if high.is_finite is not False else []
+    try:
+        domain = Domain(integrand.free_symbols - {bound}, [*goal.domain.relations, *relations])
+    except EmptyDomainError:
+        return ""
+    inside = Goal(integrand.subs(bound, inner).subs(domain.solved), domain)
+    if not _certainly_ordered(low, high, goal.domain):
+        return ""
+    method = prove_goal(inside, depth - 1)
+    name = "integral" if kind is sympy.Integral else "sum"
+    return f"under one {name}, where it converges: {method}" if method else ""
+
+
+def _certainly_ordered(low, high, domain: Domain) -> bool:
+    if low is S.NegativeInfinity or high is S.Infinity:
+        return True
+    if not (high - low).free_symbols:
+        return bool(enclose(high - low, {}, 256) >= 0)
+    return Field(domain.relations, decide_cells).certain(low <= high)
+
+
+def _one_integrand(gap):
+    """A sum of multiples of integrals (or sums) over one range, and of a rest, as one integrand
+    with its range; None where there are several."""
+    total, rest, limits, kind = S.Zero, S.Zero, None, None
+    for term in sympy.Add.make_args(sympy.expand(gap)):
+        factor, part = term.as_independent(sympy.Integral, sympy.Sum)
+        if part == 1:
+            rest += term
+            continue
+        if not isinstance(part, (sympy.Integral, sympy.Sum)) or len(part.limits) != 1:
+            return None
+        if limits is None:
+            limits, kind = part.limits[0], type(part)
+            if len(limits) != 3:
+                return None
+        if type(part) is not kind or part.limits[0][1:] != limits[1:]:
+            return None
+        total += factor * part.function.subs(part.limits[0][0], limits[0])
+    if limits is None:
+        return None
+    bound, low, high = limits
+    length = high - low + (1 if kind is sympy.Sum else 0)
+    if rest != 0 and (not length.is_finite or length.is_zero is not False):
+        return None
+    if rest != 0:
+        total += rest / length
+    if not (low.is_extended_real and high.is_extended_real):
+        return None
+    return total, limits, kind
+
+
+def _by_least_integrand(goal: Goal, depth: int) -> str:
+    """An integral is least where its integrand is, for every value of the variable."""
+    integrals = goal.gap.atoms(sympy.Integral)
+    if depth == 0 or not integrals or goal.gap.atoms(sympy.Sum):
+        return ""
+    for symbol in goal.domain.symbols:
+        for place in (S.Zero, S.One):
+            if not _always_allowed(goal.domain, symbol, place):
+                continue
+            least = goal.substituted({symbol: place})
+            rise = goal.gap - goal.gap.subs(symbol, place)
+            if least is None or not prove_goal(least, depth - 1):
+                continue
+            if method := _under_one_sign(Goal(rise, goal.domain), depth):
+                return f"least at {symbol} = {place}; {method}"
+    return ""
+
+
 # Cases -----------------------------------------------------------------------------------------
 
 
@@ -465,13 +560,15 @@ def _branch(part, crossing, sign: int):
     raise AssertionError("the crossing is not one of this part")
 
 
+_QUICK = (_by_structure, _by_sign)
 _RULES = (
-    _by_structure,
-    _by_sign,
+    *_QUICK,
     _by_cells,
     _by_exponentials,
     _by_homogeneity,
     _on_a_line,
     _by_slope,
+    _under_one_sign,
+    _by_least_integrand,
     _by_cases,
 )

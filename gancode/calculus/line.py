@@ -1,9 +1,9 @@
 """A function of one real variable that is never negative on an interval: shown by balls.
 
 Near an end that is open or infinite the sign comes from an expansion (`ends`). Near a zero in the
-interior it comes from Taylor's theorem: where f and its first m − 1 derivatives vanish at c, which is
-shown exactly, and the m-th, m even, is positive on a ball around c, f is not negative there. The rest
-is cut into balls until f is positive on each.
+interior it comes from Taylor's theorem: where f and its first m − 1 derivatives vanish at c, which
+is shown exactly, and the m-th, m even, is positive on a ball around c, f is not negative there. The
+rest is cut into balls until f is positive on each.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,9 @@
 """`prove`: is an equality or inequality between two SymPy expressions true?
 
-Every statement is first attacked: both sides are enclosed in balls at many points of the domain, the
-hard ones included, and one certain disagreement refutes it. What survives is put to the rules of the
-trusted core, each of which is sound by itself. A statement that survives but that no rule decides is
-*checked*, not *proved*, and says so.
+Every statement is first attacked: both sides are enclosed in balls at many points of the domain,
+the hard ones included, and one certain disagreement refutes it. What survives is put to the rules
+of the trusted core, each of which is sound by itself. A statement that survives but that no rule
+decides is *checked*, not *proved*, and says so.
 """
 
 import time
@@ -83,8 +83,8 @@ def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECON
 
     `relation` is "==", "<=", ">=", "<" or ">". `assumptions` is a SymPy relation, or several, added
     to what the symbols themselves assume. Points at which a side is undefined (not a finite number)
-    say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function, with
-    values above 0 where declared positive. After `seconds` no more is tried.
+    say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function,
+    with values above 0 where declared positive. After `seconds` no more is tried.
 
     Raises `ValueError` for an unknown relation, `TypeError` for an assumption that is no relation,
     `EmptyDomainError` where no point of the domain leaves both sides defined, and
@@ -123,14 +123,16 @@ def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECON
     method = ""
     try:
         with within(max(0.1, end - time.monotonic())):
-            method = rules.decide(left, right, relation, domain)
+            method = rules.decide(left, right, relation, domain, quick=True)
+            if not method:
+                lowest = descend(left, right, relation, domain, late)
+                if isinstance(lowest, Refutation):
+                    return refuted(lowest)
+                method = rules.decide(left, right, relation, domain)
     except OutOfTime:
         pass
     if method:
         return Proof(lhs, rhs, relation, "proved", method, tried.agreed)
-    lowest = descend(left, right, relation, domain, late)
-    if isinstance(lowest, Refutation):
-        return refuted(lowest)
     if tried.agreed == 0:
         raise UndecidableError(
             f"{lhs} {relation} {rhs}: no rule decides it, and it cannot be evaluated numerically "
