@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import sympy
-from flint import acb, arb, ctx, fmpq
+from flint import acb, arb, ctx, fmpq, fmpq_poly
 from sympy import S
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
@@ -550,6 +550,21 @@ BUILDERS |= {
     sympy.lowergamma: _several(_with_order("gamma_lower")),
     sympy.uppergamma: _several(_with_order("gamma_upper")),
 }
+
+
+@builder(sympy.CRootOf)
+def _root_of(expr, symbols):
+    """A real root of a polynomial with rational coefficients; SymPy counts them from the left."""
+    if not expr.is_real:
+        raise Unsure("a complex root")
+    coefficients = [fmpq(int(c.p), int(c.q)) for c in reversed(expr.poly.all_coeffs())]
+
+    def evaluate(values, analytic):
+        roots = fmpq_poly(coefficients).numer().complex_roots()
+        real = [root.real for root, _ in roots if root.imag.is_zero()]
+        return sorted(real, key=lambda root: float(root.mid()))[expr.index]
+
+    return evaluate
 
 
 @builder(sympy.Piecewise)
