@@ -96,7 +96,7 @@ def test_what_cannot_be_told_is_not_told(expr, point):
 
 def test_powers_of_a_ball_around_zero_are_bounded():
     square = compiled(x**2, (x,))([arb(0, 1)])
-    assert square > -1e-9 and square.contains(1) and square.contains(0) and square < 2
+    assert square > -1e-8 and square.contains(1) and square.contains(0) and square < 2
     cube = compiled(x**3, (x,))([arb(0, 1)])
     assert cube.contains(-1) and cube.contains(1) and abs(cube) < 2
 
