@@ -342,9 +342,10 @@ def _whole(name):
     def evaluate(x, analytic):
         x = real_if_exact(x)
         if isinstance(x, acb):
-            if analytic:
-                raise Unsure("a step")
-            raise Unsure("the order of complex numbers")
+            value = getattr(x.real, name)()
+            if not analytic or not value.is_exact():  # constant about the real line, or a step
+                raise Unsure("the order of complex numbers")
+            return value
         return getattr(x, name)()
 
     return evaluate
