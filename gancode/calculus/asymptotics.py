@@ -257,11 +257,12 @@ def _sign(f):
 
 
 def _floor(f):
-    number = f.constant()
-    if number is not None and number.rational is not None:
-        return f.place.constant(number.rational.floor())
-    if number is not None:
-        raise Unsure("a step")
+    limit = f.limit()
+    below = limit.ball.mid().floor().unique_fmpz() if limit else fmpq(0)
+    for whole in (below - 1, below) if limit is not None else ():
+        above = f - whole
+        if above.sign() in (0, 1) and (above - 1).sign() == -1:
+            return f.place.constant(whole)
     return f + f.place.within(arb(-1).union(0))
 
 

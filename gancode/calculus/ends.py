@@ -117,6 +117,12 @@ def _polygamma(reader, expr):
     return digamma(reader.read(expr.args[1]))
 
 
+def _binomial(reader, expr):
+    n, k = (reader.read(argument) + 1 for argument in expr.args)
+    factorial = FUNCTIONS[sympy.gamma]
+    return factorial(n) * (factorial(k) * factorial(n - k + 1)).inverse()
+
+
 def _heaviside(reader, expr):
     where = reader.read(expr.args[0]).sign()
     if where is None:
@@ -160,6 +166,7 @@ _RULES = {
     sympy.Heaviside: _heaviside,
     sympy.Piecewise: _piecewise,
     sympy.polygamma: _polygamma,
+    sympy.binomial: _binomial,
 }
 
 

@@ -17,7 +17,8 @@ from .enclosure import Ball, Undefined, Unsure, build, builder, real_if_exact, r
 from .ends import Germ, germ
 from .scale import VARIABLE, Beyond, Nearer, exactly
 
-_WORK = 50_000  # evaluations of integrands and terms in one call, at 64 bits
+_WORK = 100_000  # evaluations of integrands and terms in one call, at 64 bits
+_EXPANSION = 100  # as many evaluations take about as long as an expansion at an end
 _EVALUATIONS = 15_000  # of them, in one piece
 _EVALUATIONS_INSIDE = 500  # or in an integral inside of another
 _GUARD_BITS = 16  # beyond the precision that is asked for
@@ -26,6 +27,7 @@ _BESIDE = 2.0**-20  # how far about a point an integrand is to be bounded there
 _NEAREST = 400  # how many places for the end of a tail are tried, T doubling
 _WIDEST = 6  # of them, if none makes the bound as tight as wanted
 _LEAST_SCALE = 2.0**-32  # of an integral, at first
+_WORTHWHILE = 2.0**-4  # share of what the values of the symbols leave open that is worth work
 _INFINITE = (S.Infinity, S.NegativeInfinity)
 
 
@@ -37,25 +39,35 @@ _left = ContextVar("evaluations that are left", default=None)
 @contextmanager
 def careful():
     """Some bits more, and an end to the work, which is counted together for all signs inside."""
+    left = _left.get() or [_WORK * max(ctx.prec, 64) // 64]
     with ctx.workprec(ctx.prec + _GUARD_BITS):
-        token = _left.set(_left.get() or [_WORK * max(ctx.prec, 64) // 64])
+        token = _left.set(left)
         try:
             yield
         finally:
             _left.reset(token)
 
 
+def _spend(work: int):
+    left = _left.get()
+    left[0] -= work
+    if left[0] < 0:
+        raise Unsure("too much work")
+
+
 def counted(function: Callable) -> Callable:
-    """An evaluator whose calls are counted inside of `careful`; `Unsure` at the end of the work."""
+    """An evaluator whose calls inside of `careful` are counted."""
 
     def evaluate(values, analytic):
-        left = _left.get()
-        left[0] -= 1
-        if left[0] < 0:
-            raise Unsure("too much work")
+        _spend(1)
         return function(values, analytic)
 
     return evaluate
+
+
+def counted_germ(*about) -> Germ:
+    _spend(_EXPANSION)
+    return germ(*about)
 
 
 def outermost(expr) -> tuple:
@@ -83,7 +95,8 @@ def _integral(expr, symbols):
     integrand, t, low, high = outermost(expr)
     if integrand.has(sympy.DiracDelta):
         raise Unsure("a point mass")
-    function = counted(build(integrand, inside(symbols, t)))
+    real_form = integrand.replace(sympy.log, _real_logarithm)
+    function, plain = (counted(build(form, inside(symbols, t))) for form in (real_form, integrand))
     ends = [None if end in _INFINITE else build(end, symbols) for end in (low, high)]
     suspects = _suspects(integrand, t)
 
@@ -93,7 +106,8 @@ def _integral(expr, symbols):
             if analytic or any(isinstance(value, acb) for value in [*places, *values]):
                 if None in places:
                     raise Unsure("an improper integral with complex values")
-                return require_finite(_panel(function, values, *places, inner=True))
+                form = function if analytic else plain
+                return require_finite(_panel(form, values, *places, inner=True))
             known = known_values(symbols, values)
             f = _Integrand(integrand, t, known, function, values)
             a, b = (_End(*end) for end in zip((low, high), places, strict=True))
@@ -102,7 +116,28 @@ def _integral(expr, symbols):
     return evaluate
 
 
-def _panel(function, values, a, b, scale=1, inner=False) -> acb:
+def _real_logarithm(argument):
+    """log(exp(f)·A) as f + log A, for an f that is evidently real where the symbols are. So its
+    continuation to complex numbers has no cuts of the exponential's making."""
+    exponents, others = [], []
+    for factor in sympy.Mul.make_args(argument):
+        if isinstance(factor, sympy.exp) and _is_real(factor.args[0]):
+            exponents.append(factor.args[0])
+        else:
+            others.append(factor)
+    return sympy.Add(*exponents, sympy.log(sympy.Mul(*others)))
+
+
+def _is_real(expr) -> bool:
+    if expr.is_Symbol or expr.is_Rational or expr.is_NumberSymbol:
+        return True
+    whole = isinstance(expr, sympy.Pow) and expr.exp.is_Integer
+    return (whole or isinstance(expr, (sympy.Add, sympy.Mul, sympy.exp))) and all(
+        map(_is_real, expr.args)
+    )
+
+
+def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
     """The integral from a to b by quadrature, not finite where the integrand is not bounded. Inside
     of another one, it is to be holomorphic in the outer variable."""
 
@@ -112,7 +147,6 @@ def _panel(function, values, a, b, scale=1, inner=False) -> acb:
         except (Undefined, Unsure):
             return acb("nan")
 
-    tolerance = arb(scale) * arb(2) ** -ctx.prec
     limit = (_EVALUATIONS_INSIDE if inner else _EVALUATIONS) * max(ctx.prec, 64) // 64
     return acb.integral(
         at, acb(a), acb(b), abs_tol=tolerance, eval_limit=limit, use_heap=True, depth_limit=3000
@@ -176,11 +210,16 @@ class _Integrand:
                 left += [(p, middle), (middle, q)]
         return False
 
-    def size(self, p: arb, q: arb) -> arb:
-        """About the integral of its absolute value, from a few points: a scale, not a bound."""
-        points = [p + (q - p) * (i * 0.6180339887 % 1) for i in range(1, 16)]
-        found = [abs(value).mid() for x in points if (value := self.real(x.mid())) is not None]
-        return sum(found, arb(0)) * abs(q - p).mid() / len(points)
+    def size(self, p: arb, q: arb) -> tuple[arb, arb]:
+        """About the integral of its absolute value and that of its uncertainty, from a few points:
+        scales, not bounds."""
+        points = [(p + (q - p) * (i * 0.6180339887 % 1)).mid() for i in range(1, 16)]
+        found = [value for x in points if (value := self.real(x)) is not None]
+        share = abs(q - p).mid() / len(points)
+        sizes = (
+            sum(parts, arb(0)) for parts in ((abs(v).mid() for v in found), map(arb.rad, found))
+        )
+        return tuple(size * share for size in sizes)
 
 
 def _between(f: _Integrand, a: _End, b: _End, suspects) -> Ball:
@@ -192,12 +231,17 @@ def _between(f: _Integrand, a: _End, b: _End, suspects) -> Ball:
     cuts = [cut for name in suspects if (cut := _cut(f, name, a, b))]
     points = [a, *sorted(cuts, key=float), b]
     pieces = [_Piece(f, p, q) for p, q in zip(points, points[1:], strict=False)]
-    scale = sum((piece.size() for piece in pieces), arb(_LEAST_SCALE))
-    total = sum((piece.integral(scale) for piece in pieces), arb(0))
-    size = abs(total)
-    if size > 0 and size < scale * _LEAST_SCALE:  # for the same relative accuracy
-        total = sum((piece.integral(size.mid()) for piece in pieces), arb(0))
-    return total
+    sizes, blurs = zip(*(piece.size() for piece in pieces), strict=True)
+    scale, blur = sum(sizes, arb(_LEAST_SCALE)), sum(blurs, arb(0)) * _WORTHWHILE
+
+    def total(scale):
+        tolerance = (scale * arb(2) ** -ctx.prec).max(blur)
+        return sum((piece.integral(tolerance) for piece in pieces), arb(0))
+
+    found = total(scale)
+    if abs(found) > 0 and abs(found) < scale * _LEAST_SCALE:  # for the same relative accuracy
+        found = total(abs(found).mid())
+    return found
 
 
 def _cut(f: _Integrand, name, a: _End, b: _End) -> _End | None:
@@ -223,17 +267,17 @@ class _Piece:
     def _parts(self):
         return zip(self.tails, self.ends, strict=True)
 
-    def size(self) -> arb:
+    def size(self) -> tuple[arb, arb]:
         starts = (tail.inner(tail.first) if tail else end.place for tail, end in self._parts())
         return self.f.size(*starts)
 
-    def integral(self, scale: arb) -> Ball:
+    def integral(self, tolerance: arb) -> Ball:
         f, total, inner = self.f, arb(0), []
         for tail, end in self._parts():
-            value, place = tail.integral(scale) if tail else (arb(0), end.place)
+            value, place = tail.integral(tolerance) if tail else (arb(0), end.place)
             total += value
             inner.append(place)
-        middle = _panel(f.function, f.values, *inner, scale)
+        middle = _panel(f.function, f.values, *inner, tolerance)
         return total + (middle.real if f.is_real(*inner) else middle)
 
 
@@ -241,12 +285,12 @@ def _tail(f: _Integrand, end: _End, other: _End, side: str) -> "_Tail | None":
     """None where the integrand is bounded at the end, or no expansion is known."""
     if end.place is None:
         first = 1 if other.place is None else _log2(abs(other.place) + 1) + 1
-        return _Tail(end, side, germ(f.expr, f.t, end.name, f.known), first)
+        return _Tail(end, side, counted_germ(f.expr, f.t, end.name, f.known), first)
     width = None if other.place is None else abs(other.place - end.place)
     if f.real(end.place + arb(0, _BESIDE)) is not None or (width is not None and not width > 0):
         return None
     try:
-        found = germ(f.expr, f.t, (end.name, side), f.known)
+        found = counted_germ(f.expr, f.t, (end.name, side), f.known)
     except Unsure:
         return None
     return _Tail(end, side, found, 1 if width is None else _log2(4 / width))
@@ -272,9 +316,9 @@ class _Tail:
             return arb(2) ** exponent * -self.side
         return self.end.place + arb(2) ** -exponent * self.side
 
-    def integral(self, scale) -> tuple[arb, arb]:
+    def integral(self, tolerance: arb) -> tuple[arb, arb]:
         """The integral, and where it begins."""
-        best, tolerance = None, scale * arb(2) ** -ctx.prec
+        best = None
         for exponent in range(self.first, self.first + _NEAREST):
             try:
                 beyond = Beyond(exponent)

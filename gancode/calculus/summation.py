@@ -9,16 +9,27 @@ compared with an integral.
 from functools import reduce
 
 import sympy
-from flint import arb, ctx
+from flint import acb, arb, ctx
 from sympy import S
 
-from .enclosure import Ball, Undefined, Unsure, ball, build, builder, contains_zero, real_if_exact
+from .enclosure import (
+    Ball,
+    Undefined,
+    Unsure,
+    ball,
+    build,
+    builder,
+    contains_zero,
+    real_if_exact,
+    require_finite,
+)
 from .ends import germ
-from .quadrature import careful, counted, inside, known_values, outermost
+from .quadrature import careful, counted, counted_germ, inside, known_values, outermost
 from .scale import Beyond, Nearer
 
 _MOST_TERMS = 5_000  # of a finite sum
 _LARGEST_BLOCK = 12  # log2 of the number of terms before an infinite tail
+_BESIDE = 2.0**-20  # how far about a point a function is to be holomorphic
 _INFINITE = (S.Infinity, S.NegativeInfinity)
 
 
@@ -96,12 +107,12 @@ def _rest(term, k, start: int, known: dict, scale: arb) -> tuple[int, arb]:
     """(n, the sum of the terms from n on)."""
     pair = _pair(term, k, start, known)
     for part in pair:
-        limit = germ(part, k, S.Infinity, known).limit()
+        limit = counted_germ(part, k, S.Infinity, known).limit()
         if limit is None or (isinstance(limit, arb) and contains_zero(limit)):
             raise Unsure("whether the terms tend to 0")
         if limit != 0:
             raise Undefined("its terms do not tend to 0")
-    found, best = germ(sum(pair) if pair else term, k, S.Infinity, known), None
+    found, best = counted_germ(sum(pair) if pair else term, k, S.Infinity, known), None
     found.require_integrable()
     first = found.exponent if pair else max(found.exponent, max(start, 1).bit_length())
     for exponent in range(first, _LARGEST_BLOCK + 1):
@@ -135,7 +146,9 @@ def _pair(term, k, start: int, known: dict) -> tuple:
 
 def _alternates(power, k, known) -> bool:
     base, exponent = power.args
-    if base.has(k) or not exponent.has(k) or not exponent.is_polynomial(k):
+    if not base.free_symbols <= set(known) - {k} or not exponent.has(k):
+        return False
+    if not exponent.is_polynomial(k):
         return False
     if not all(c.is_Integer for c in sympy.Poly(exponent, k).all_coeffs()):
         return False
@@ -149,23 +162,43 @@ def _alternates(power, k, known) -> bool:
 @builder(sympy.Limit)
 def _limit(expr, symbols):
     function, z, point, direction = expr.args
+    if point is S.ComplexInfinity:
+        raise Unsure("a limit in the complex plane")
     ends = [point] if point in _INFINITE else [(point, side) for side in str(direction)]
+    value_at = _value_at(function, z, point, symbols) if len(ends) > 1 else None
 
     def evaluate(values, analytic):
         if analytic:
             raise Unsure("a limit of complex values")
         known = known_values(symbols, values)
+        if value_at:
+            try:
+                return value_at(values)
+            except Unsure:  # the two sides may tell
+                pass
         found = [germ(function, z, end, known).limit() for end in ends]
-        if any(limit in _INFINITE for limit in found):
-            raise Undefined("an infinite limit")
-        if None in found:
+        if any(limit is None for limit in found):
             raise Unsure("a limit")
-        first, *others = [ball(limit) for limit in found]
-        for other in others:
-            if not first.overlaps(other):
-                raise Undefined("two different limits")
-            if not (first - other).is_zero():
-                raise Unsure("whether the limits from both sides agree")
-        return first
+        if not all(isinstance(limit, arb) or limit.is_finite for limit in found):
+            raise Undefined("an infinite limit")
+        one, other = (ball(limit) for limit in (found[0], found[-1]))
+        if not one.overlaps(other):
+            raise Undefined("two different limits")
+        if len(ends) > 1 and not (one - other).is_zero():
+            raise Unsure("whether the limits from both sides agree")
+        return one
+
+    return evaluate
+
+
+def _value_at(function, z, point, symbols):
+    """The value at a point about which the function is holomorphic, hence continuous."""
+    function, point = build(function, inside(symbols, z)), build(point, symbols)
+
+    def evaluate(values):
+        place = point(values, False)
+        about = place + acb(arb(0, _BESIDE), arb(0, _BESIDE))
+        require_finite(function([*values, about], True))
+        return function([*values, place], False)
 
     return evaluate
