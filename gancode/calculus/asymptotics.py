@@ -95,6 +95,7 @@ def _smooth(function: Callable, at_zero: Callable | None = None):
     return apply
 
 
+_asin_finite = _smooth(arb_series.asin, fmpq_series.asin)
 _atan_finite = _smooth(arb_series.atan, fmpq_series.atan)
 _erf_finite, _gamma_finite = _smooth(arb_series.erf), _smooth(arb_series.gamma)
 _lgamma_finite = _smooth(arb_series.lgamma)
@@ -144,6 +145,13 @@ def _atan(f):
 
 def _acot(f):
     return _pi(f) * fmpq(1, 2) if f.is_zero() else _atan(f.inverse())
+
+
+def _asin(f):
+    limit, half = f.limit(), fmpq(1, 2)
+    if limit == ONE:  # a branch point
+        return _pi(f) * half - 2 * _asin_finite(((1 - f) * half).power(half))
+    return -_asin(-f) if limit == -ONE else _asin_finite(f)
 
 
 def _erfc(f):
@@ -249,11 +257,12 @@ def _sign(f):
 
 
 def _floor(f):
-    number = f.constant()
-    if number is not None and number.rational is not None:
-        return f.place.constant(number.rational.floor())
-    if number is not None:
-        raise Unsure("a step")
+    limit = f.limit()
+    below = limit.ball.mid().floor().unique_fmpz() if limit else fmpq(0)
+    for whole in (below - 1, below) if limit is not None else ():
+        above = f - whole
+        if above.sign() in (0, 1) and (above - 1).sign() == -1:
+            return f.place.constant(whole)
     return f + f.place.within(arb(-1).union(0))
 
 
@@ -288,8 +297,8 @@ FUNCTIONS = {
     sympy.coth: lambda f: _tanh(f).inverse(),
     sympy.sech: lambda f: _cosh(f).inverse(),
     sympy.csch: lambda f: _sinh(f).inverse(),
-    sympy.asin: _smooth(arb_series.asin, fmpq_series.asin),
-    sympy.acos: _smooth(arb_series.acos),
+    sympy.asin: _asin,
+    sympy.acos: lambda f: _pi(f) * fmpq(1, 2) - _asin(f),
     sympy.atan: _atan,
     sympy.acot: _acot,
     sympy.asinh: _asinh,

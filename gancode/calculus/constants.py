@@ -8,7 +8,7 @@ from functools import cached_property
 
 from flint import arb, fmpq
 
-from .enclosure import Unsure, sign
+from .enclosure import Unsure, sign, whole_power
 
 _MOST_TERMS = 16  # of a constant; beyond, it becomes a number by itself
 _LARGEST_EXPONENT = 10_000  # of an exact ball that is read as a rational number
@@ -38,7 +38,7 @@ class Constant:
         for factors, coefficient in self.terms.items():
             value = arb(coefficient)
             for number, power in factors:
-                value = value * number.value**power
+                value = value * whole_power(number.value, power)
             total += value
         return total
 

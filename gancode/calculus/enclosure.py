@@ -174,7 +174,7 @@ def _pow(expr, symbols):
     base, exponent = (build(part, symbols) for part in expr.args)
     if expr.exp.is_Integer and abs(expr.exp) <= _MAX_EXPONENT:
         n = int(expr.exp)
-        return lambda values, analytic: _whole_power(base(values, analytic), n)
+        return lambda values, analytic: whole_power(base(values, analytic), n)
     if expr.exp.is_Rational:
         p, q = int(expr.exp.p), int(expr.exp.q)
         return lambda values, analytic: _root_power(base(values, analytic), p, q, analytic)
@@ -183,7 +183,7 @@ def _pow(expr, symbols):
     )
 
 
-def _whole_power(base, n):
+def whole_power(base: Ball, n: int) -> Ball:
     if n < 0:
         base, n = reciprocal(base), -n
     if n == 0:
@@ -212,18 +212,22 @@ def _root_power(base, p, q, analytic):
                 return arb(0)
             raise Undefined("zero to a negative power")
         if where is None and base.lower() >= 0 and p > 0:  # touches zero
-            return base.root(q) ** p
+            return whole_power(base.root(q), p)
         if where == 1:
-            return _whole_power(base.root(q), p)
+            return whole_power(base.root(q), p)
         base = acb(base)
     root = base.sqrt(analytic=analytic) if q == 2 else base.pow(arb(fmpq(1, q)), analytic)
-    return _whole_power(root, p)
+    return whole_power(root, p)
 
 
 def _power(base, exponent, analytic):
     exponent = real_if_exact(exponent)
-    if isinstance(exponent, arb) and exponent.is_integer() and abs(exponent) <= _MAX_EXPONENT:
-        return _whole_power(base, int(exponent.unique_fmpz()))
+    if isinstance(exponent, arb) and exponent.is_integer():
+        n = int(exponent.unique_fmpz())
+        if abs(n) <= _MAX_EXPONENT:
+            return whole_power(base, n)
+        if isinstance(base, arb) and base < 0:
+            return (exponent * (-base).log()).exp() * (-1) ** (n % 2)
     if base.is_zero() and isinstance(exponent, arb):
         where = sign(exponent)
         if where == 1:
@@ -348,9 +352,10 @@ def _whole(name):
     def evaluate(x, analytic):
         x = real_if_exact(x)
         if isinstance(x, acb):
-            if analytic:
-                raise Unsure("a step")
-            raise Unsure("the order of complex numbers")
+            value = getattr(x.real, name)()
+            if not analytic or not value.is_exact():  # constant about the real line, or a step
+                raise Unsure("the order of complex numbers")
+            return value
         return getattr(x, name)()
 
     return evaluate

@@ -19,7 +19,7 @@ from .constants import ONE, Names
 from .enclosure import Undefined, Unsure, ball, build, holds, real_if_exact
 from .enclosure import condition as by_balls
 from .expansion import Expansion, Place, total
-from .scale import CONSTANT, VARIABLE, Beyond, Monomial, Nearer, compare
+from .scale import CONSTANT, VARIABLE, Beyond, Monomial, Nearer, compare, integrable
 
 _ORDERS = (6, 14)  # terms of an expansion that are kept
 # T0 is two to the power of one of these
@@ -117,6 +117,12 @@ def _polygamma(reader, expr):
     return digamma(reader.read(expr.args[1]))
 
 
+def _binomial(reader, expr):
+    n, k = (reader.read(argument) + 1 for argument in expr.args)
+    factorial = FUNCTIONS[sympy.gamma]
+    return factorial(n) * (factorial(k) * factorial(n - k + 1)).inverse()
+
+
 def _heaviside(reader, expr):
     where = reader.read(expr.args[0]).sign()
     if where is None:
@@ -160,6 +166,7 @@ _RULES = {
     sympy.Heaviside: _heaviside,
     sympy.Piecewise: _piecewise,
     sympy.polygamma: _polygamma,
+    sympy.binomial: _binomial,
 }
 
 
@@ -203,6 +210,19 @@ class Germ:
         if limit is None or limit.rational is None:
             return limit and limit.ball
         return S(int(limit.rational.p)) / int(limit.rational.q)
+
+    def parts(self) -> list[tuple[Monomial, arb]]:
+        """(m, ball of ρ), the largest m first: within reach the function is Σ ρ·m."""
+        return [(m, c.ball) for m, c in self.expansion.terms] + self.expansion.parts()
+
+    def require_integrable(self, weight: Monomial = CONSTANT):
+        """Raises `Undefined` where the integral of the function times a monomial is certainly
+        infinite, up to T = ∞, because it has one sign and decays too slowly; `Unsure` where it may
+        be."""
+        if self.parts() and not integrable(self.parts()[0][0] * weight):
+            if self.sign():
+                raise Undefined("it diverges")
+            raise Unsure("whether it converges")
 
     def bound(self) -> tuple[arb, Monomial]:
         """(C, m) with |f| ≤ C·m(T) within reach."""

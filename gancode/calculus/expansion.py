@@ -13,7 +13,7 @@ from functools import cmp_to_key
 from flint import arb, fmpq
 
 from .constants import ZERO, Constant, Names, exactly
-from .enclosure import Undefined, Unsure, require_finite, sign
+from .enclosure import Undefined, Unsure, require_finite, sign, whole_power
 from .scale import CONSTANT, Beyond, Monomial, Nearer, compare
 
 
@@ -198,7 +198,7 @@ def taylor(f: Expansion, at: Callable, over: Callable) -> Expansion:
         result = result * h + place.constant(coefficient)
     m, rho = h.loosened()
     hull = (rho * place.beyond.range(m)).union(0)
-    remainder = (m ** exactly(n), _finite(over(c.ball + hull, n)) * rho**n)
+    remainder = (m ** exactly(n), _finite(over(c.ball + hull, n)) * whole_power(rho, n))
     return Expansion(place, dict(result.terms), [*result.parts(), remainder])
 
 

@@ -50,6 +50,12 @@ class Monomial:
             parts[key] = parts[key] + e if key in parts else e
         return Monomial(parts)
 
+    def logarithms(self) -> fmpq | None:
+        """The b of which the monomial is L^b, where it is a rational number."""
+        if any(key != LOG_LOG for key, _ in self.parts):
+            return None
+        return self.parts[0][1].rational if self.parts else fmpq(0)
+
     def __pow__(self, exponent: Constant):
         return Monomial({key: e * exponent for key, e in self.parts})
 
@@ -191,6 +197,9 @@ class Beyond:
                 arb(0),
             )
             return total * self.power((1 - a, fmpq(0)))
+        b = (monomial * VARIABLE).logarithms()
+        if b is not None and b < -1:  # ∫ L^b / T dT
+            return self.power((fmpq(0), b + 1)) / arb(-b - 1)
         kappa = self.decay(monomial)  # ∫ m ≤ m(T0) ∫ (T/T0)^−κ dT
         if not kappa > 1:
             raise Nearer
@@ -204,7 +213,8 @@ class Beyond:
             with series_of(b + 1):
                 zeta = arb_series([arb(a), 1], b + 1).zeta(arb(2) ** self.exponent)
             return zeta[b] * factorial(b) * (-1) ** b
-        return _up_to(self.value(monomial) + self.integral(monomial))  # it decreases
+        self.decay(monomial)  # so the sum exceeds the integral by no more than the first term
+        return self.integral(monomial) + _up_to(self.value(monomial))
 
 
 @contextmanager
