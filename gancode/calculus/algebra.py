@@ -123,9 +123,11 @@ class Field:
         if not self.is_real_poly(poly) or not factors:
             return None
         sign = self._term_sign(monomial, number)
+        if len(factors) == 1 and not monomial and factors[0][1] == 1:
+            return None  # it is its only factor
         for factor, multiplicity in factors:
             if multiplicity % 2 and sign is not None:
-                known = self._coefficient_sign(factor)
+                known = self.sign(factor)
                 sign = None if known is None else sign * known
         return sign
 
@@ -459,8 +461,15 @@ class Field:
             known = self.generators[monomial[0][0]]
             if known.log is not None:
                 return times * known.log
-        expr = sympy.log(self.expression(Form.of(base)), evaluate=False)
-        return times * self._opaque(("log", forms.frozen(base)), expr, real=True)
+        above = self.sign(forms.add(base, forms.constant(-1)))
+        if above == -1:  # the logarithm of the inverse, which is not negative
+            times, base_form = -times, Form.of(base).inverse()
+        else:
+            base_form = Form.of(base)
+        expr = sympy.log(self.expression(base_form), evaluate=False)
+        return times * self._opaque(
+            ("log", forms.frozen(base)), expr, real=True, nonnegative=above is not None
+        )
 
     def exponential(self, form: Form) -> Form:
         """exp of a sum is the product of the exponentials of its terms."""
@@ -674,13 +683,13 @@ class Field:
         if condition.rel_op in ("==", "!="):
             if self.is_zero(gap):
                 return condition.rel_op == "=="
-            apart = self._strict(gap) or self._strict(-gap)
+            apart = self.strict(gap) or self.strict(-gap)
             return condition.rel_op == "!=" if apart else None
         if condition.rel_op in ("<", "<="):
             gap = -gap
         if condition.rel_op in (">=", "<="):
-            return True if self.form_sign(gap) == 1 else False if self._strict(-gap) else None
-        return True if self._strict(gap) else False if self.form_sign(gap) == -1 else None
+            return True if self.form_sign(gap) == 1 else False if self.strict(-gap) else None
+        return True if self.strict(gap) else False if self.form_sign(gap) == -1 else None
 
     def certain(self, condition) -> bool:
         """Whether a condition is shown to hold on the whole domain."""
@@ -709,7 +718,7 @@ class Field:
                     found += [known.symbol < _rational(value.upper())]
         return found
 
-    def _strict(self, form: Form) -> bool:
+    def strict(self, form: Form) -> bool:
         """Whether a quotient is shown to be positive wherever it is defined."""
         if not self.is_real(form):
             return False

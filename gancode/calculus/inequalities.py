@@ -12,7 +12,7 @@ from sympy import Dummy, S, exp, log
 
 from . import cells, forms
 from .algebra import Field
-from .attack import crossings
+from .attack import crossings, fails_somewhere
 from .deadline import attempt
 from .domain import Domain, EmptyDomainError
 from .enclosure import FUNCTIONS, enclose
@@ -68,6 +68,8 @@ def prove_goal(goal: Goal, depth: int = _DEPTH) -> str:
     goal = _on_the_reals(goal)
     if goal.gap.has(sympy.I, S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
         return ""
+    if depth < _DEPTH and fails_somewhere(goal.gap, S.Zero, goal.relation, goal.domain):
+        return ""  # no rule needs to look at it
     return _first(_RULES, goal, depth)
 
 
@@ -163,6 +165,16 @@ def structural_sign(expr) -> int | None:
     if isinstance(expr, (exp, softplus, sympy.cosh)):
         return 1 if expr.args[0].is_real else None
     return 0 if isinstance(expr, sympy.Abs) else None
+
+
+def _by_factors(goal: Goal, depth: int) -> str:
+    """The sign of a product, from those of its factors on the domain."""
+    field = goal.field()
+    form = field.form(goal.gap)
+    if not field.is_real(form):
+        return ""
+    shown = field.strict(form) if goal.strict else field.form_sign(form) == 1
+    return "the signs of its factors" if shown else ""
 
 
 def _by_value(goal: Goal) -> str:
@@ -337,18 +349,20 @@ def _by_slope(goal: Goal, depth: int) -> str:
         return ""
     if goal.gap.has(*KINKED, sympy.Integral, sympy.Sum):
         return ""
-    for symbol in goal.domain.symbols:
-        field = goal.field()
-        if not interval_in(goal.domain, symbol) or not smooth(goal.gap, field):
+    slopes = {symbol: goal.gap.diff(symbol) for symbol in goal.domain.symbols}
+    for symbol in sorted(slopes, key=lambda s: (slopes[s].has(exp, log), slopes[s].count_ops())):
+        if not interval_in(goal.domain, symbol) or not smooth(goal.gap, goal.field()):
             continue
-        slope = goal.gap.diff(symbol)
-        for place in _places(goal, symbol, slope):
+        for place in _places(goal, symbol, slopes[symbol]):
+            rise = slopes[symbol] * (symbol - place)
+            if fails_somewhere(rise, S.Zero, ">=", goal.domain):
+                continue
             if not _always_allowed(goal.domain, symbol, place):
                 continue
             least = goal.substituted({symbol: place})
             if least is None or not (at_least := prove_goal(least, depth - 1)):
                 continue
-            if _rises_from(goal, symbol, place, slope, depth - 1):
+            if _rises_from(goal, symbol, place, slopes[symbol], depth - 1):
                 return f"least at {symbol} = {place}: there, {at_least}"
     return ""
 
@@ -364,13 +378,18 @@ def interval_in(domain: Domain, symbol) -> bool:
     )
 
 
-def _places(goal: Goal, symbol, slope) -> list:
+def _places(goal: Goal, symbol, slope) -> Iterator:
     """Where the gap may be least along one symbol."""
-    others = [other for other in goal.domain.symbols if other != symbol]
-    found = list(others) + [S.Zero, S.One]
-    found += attempt(sympy.solve, slope, symbol, seconds=1, default=[])[:6]
-    zero = attempt(sympy.solve, goal.gap, symbol, seconds=0.5, default=[])
-    return list(dict.fromkeys([*found, *zero[:4]]))
+    seen = {symbol}
+    for ask in (
+        lambda: [*goal.domain.symbols, S.Zero, S.One],
+        lambda: attempt(sympy.solve, slope, symbol, seconds=1, default=[])[:6],
+        lambda: attempt(sympy.solve, goal.gap, symbol, seconds=0.5, default=[])[:4],
+    ):
+        for place in ask():
+            if place not in seen:
+                seen.add(place)
+                yield place
 
 
 def _always_allowed(domain: Domain, symbol, place) -> bool:
@@ -560,6 +579,7 @@ def _branch(part, crossing, sign: int):
 _QUICK = (_by_structure, _by_sign)
 _RULES = (
     *_QUICK,
+    _by_factors,
     _by_cells,
     _by_exponentials,
     _by_homogeneity,

@@ -14,14 +14,16 @@ from flint import acb
 from sympy import S
 
 from . import rules
-from .attack import DIGITS, POINTS, Refutation, attack, descend
-from .deadline import OutOfTime, within
+from .attack import DIGITS, POINTS, Refutation, attack, derived, descend
+from .deadline import attempt
 from .domain import Domain, EmptyDomainError
 from .enclosure import Undefined, Unsure, enclose
+from .functions import Jets, bound, free_jets
 from .latex import words
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 SECONDS = 20.0
+_POINTS_OF_PROVED = 40  # looked at all the same, to see that the statement says something
 
 
 class UndecidableError(ValueError):
@@ -84,7 +86,7 @@ def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECON
     `relation` is "==", "<=", ">=", "<" or ">". `assumptions` is a SymPy relation, or several, added
     to what the symbols themselves assume. Points at which a side is undefined (not a finite number)
     say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function,
-    with values above 0 where declared positive. After `seconds` no more is tried.
+    real, with values above 0 where declared positive. After `seconds` no more is tried.
 
     Raises `ValueError` for an unknown relation, `TypeError` for an assumption that is no relation,
     `EmptyDomainError` where no point of the domain leaves both sides defined, and
@@ -100,45 +102,62 @@ def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECON
                 raise ValueError(
                     f"{relation} needs real symbols; declare Symbol('{symbol}', real=True)"
                 )
-    left, right = (side.subs(domain.solved) for side in (lhs, rhs))
-    end = time.monotonic() + seconds
+    left, right = (derived(side.subs(domain.solved)) for side in (lhs, rhs))
+    return _Case(lhs, rhs, relation, domain, time.monotonic() + seconds).decided(left, right)
 
-    def late():
-        return time.monotonic() > end
 
-    def refuted(found: Refutation) -> Proof:
+class _Case:
+    """One statement on its way to a `Proof`."""
+
+    def __init__(self, lhs, rhs, relation: str, domain: Domain, end: float):
+        self.lhs, self.rhs, self.relation, self.domain, self.end = lhs, rhs, relation, domain, end
+
+    def late(self) -> bool:
+        return time.monotonic() > self.end
+
+    def decided(self, left, right) -> Proof:
+        method = self._in_time(lambda: rules.decide(left, right, self.relation, self.domain, True))
+        jets = Jets([left, right], self.domain.relations)
+        if not (bound(left) or bound(right)):  # functions by numbers in their place
+            jets = free_jets([left, right], self.domain.relations)
+        whole = Domain([*self.domain.symbols, *jets.names], jets.relations)
+        count = _POINTS_OF_PROVED if method else POINTS
+        tried = attack(*jets.sides, self.relation, whole, self.late, count, jets.distinct)
+        if isinstance(tried, Refutation):
+            return self._refuted(tried, jets)
+        if tried.agreed == tried.unsure == 0:
+            raise EmptyDomainError(
+                f"{self._text}: no point of the domain was found at which both sides are defined, "
+                "so the statement says nothing; check the assumptions of the symbols"
+            )
+        if not method:
+            lowest = descend(*jets.sides, self.relation, whole, self.late, jets.distinct)
+            if isinstance(lowest, Refutation):
+                return self._refuted(lowest, jets)
+            free = set().union(*(side.free_symbols for side in jets.sides))
+            needed = Domain(free, jets.relations)
+            method = self._in_time(lambda: rules.decide(*jets.sides, self.relation, needed))
+        if method:
+            return Proof(self.lhs, self.rhs, self.relation, "proved", method, tried.agreed)
+        if tried.agreed == 0:
+            raise UndecidableError(
+                f"{self._text}: no rule decides it, and it cannot be evaluated numerically (an "
+                "integral or a sum without bounds for its value, or a function that is not known)"
+            )
+        return Proof(self.lhs, self.rhs, self.relation, "checked", "", tried.agreed)
+
+    @property
+    def _text(self) -> str:
+        return f"{self.lhs} {self.relation} {self.rhs}"
+
+    def _in_time(self, ask) -> str:
+        return attempt(ask, seconds=max(0.1, self.end - time.monotonic()), default="")
+
+    def _refuted(self, found: Refutation, jets: Jets) -> Proof:
         values = [_value(side, found.point) for side in (found.left, found.right)]
-        point = found.point | {s: v.subs(found.point) for s, v in domain.solved.items()}
-        where = point | found.functions
-        return Proof(lhs, rhs, relation, "refuted", "", found.points, where, *values)
-
-    tried = attack(left, right, relation, domain, late)
-    if isinstance(tried, Refutation):
-        return refuted(tried)
-    if tried.agreed == tried.unsure == 0:
-        raise EmptyDomainError(
-            f"{lhs} {relation} {rhs}: no point of the domain was found at which both sides are "
-            "defined, so the statement says nothing; check the assumptions of the symbols"
-        )
-    method = ""
-    try:
-        with within(max(0.1, end - time.monotonic())):
-            method = rules.decide(left, right, relation, domain, quick=True)
-            if not method:
-                lowest = descend(left, right, relation, domain, late)
-                if isinstance(lowest, Refutation):
-                    return refuted(lowest)
-                method = rules.decide(left, right, relation, domain)
-    except OutOfTime:
-        pass
-    if method:
-        return Proof(lhs, rhs, relation, "proved", method, tried.agreed)
-    if tried.agreed == 0:
-        raise UndecidableError(
-            f"{lhs} {relation} {rhs}: no rule decides it, and it cannot be evaluated numerically "
-            "(an integral or a sum without bounds for its value, or a function that is not known)"
-        )
-    return Proof(lhs, rhs, relation, "checked", "", tried.agreed)
+        point = found.point | {s: v.subs(found.point) for s, v in self.domain.solved.items()}
+        where = jets.named(point) | found.functions
+        return Proof(self.lhs, self.rhs, self.relation, "refuted", "", found.points, where, *values)
 
 
 def _exact(side) -> sympy.Expr:

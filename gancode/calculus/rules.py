@@ -4,7 +4,7 @@ import sympy
 from sympy import Dummy, Eq, S
 
 from .algebra import Field
-from .attack import crossings, derived
+from .attack import crossings
 from .domain import Domain, EmptyDomainError
 from .inequalities import Goal, decide_cells, interval_in, prove_goal, prove_quickly, smooth
 from .kinks import KINKED
@@ -16,13 +16,14 @@ _KINKS = (*KINKED, sympy.sign, sympy.Heaviside)
 def decide(left, right, relation: str, domain: Domain, quick: bool = False) -> str:
     """The name of the rule that proves `left relation right` on the domain, or an empty string;
     with `quick`, only of rules that take no time."""
-    left, right = derived(left), derived(right)
     if relation.startswith("<"):
         left, right, relation = right, left, relation.replace("<", ">")
     if relation != "==":
         goal = Goal(left - right, domain, relation == ">")
         return prove_quickly(goal) if quick else prove_goal(goal)
-    return "" if quick else equal(left, right, domain)
+    if quick:
+        return "identical" if left == right else _without_cells(left, right, domain)
+    return equal(left, right, domain)
 
 
 def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
@@ -40,11 +41,18 @@ def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
     return ""
 
 
+def _without_cells(left, right, domain: Domain) -> str:
+    field = Field(domain.relations)
+    return _named(field) if field.vanishes(left - right) else ""
+
+
 def _by_algebra(left, right, domain: Domain, depth: int) -> str:
     """The difference as a quotient of polynomials, whose numerator vanishes."""
     field = Field(domain.relations, decide_cells)
-    if not field.vanishes(left - right):
-        return ""
+    return _named(field) if field.vanishes(left - right) else ""
+
+
+def _named(field: Field) -> str:
     used = [known.expr for known in field.generators if not known.expr.is_Symbol]
     return f"algebra in {_listed(used)}" if used else "algebra"
 
