@@ -7,7 +7,7 @@ told by balls (Arb), and that it is zero by a bound of the least value it could 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise, product
 from math import comb, prod
@@ -74,14 +74,33 @@ class Constant:
 
 @dataclass(frozen=True)
 class Root:
-    """A real root of an irreducible polynomial with whole coefficients (the lowest first), by its
-    place among the real roots in order."""
+    """The one real root of a polynomial (whole coefficients, the lowest first) between `low` and
+    `high`, which are no roots; or the number that both are. `place` counts the roots in order."""
 
     coefficients: tuple
+    low: fmpq
+    high: fmpq
     place: int
 
+    def narrow(self, width: fmpq) -> "Root":
+        """The same root between bounds at most so far apart."""
+        polynomial, low, high = fmpz_poly(list(self.coefficients)), self.low, self.high
+        rising = polynomial(high) > 0
+        while high - low > width:
+            middle = (low + high) / 2
+            value = polynomial(middle)
+            if value == 0:
+                low = high = middle
+            elif (value > 0) == rising:
+                high = middle
+            else:
+                low = middle
+        return replace(self, low=low, high=high)
+
     def ball(self, bits: int) -> arb:
-        return real_roots(self.coefficients, bits)[self.place]
+        root = _narrow(self, bits)
+        with ctx.workprec(bits):
+            return arb(root.low).union(arb(root.high))
 
     def exact(self) -> sympy.Expr:
         polynomial = sympy.Poly([int(c) for c in reversed(self.coefficients)], Dummy("x"))
@@ -89,13 +108,53 @@ class Root:
 
 
 @lru_cache(maxsize=1024)
-def real_roots(coefficients: tuple, bits: int = 64) -> list[arb]:
-    """The real roots of a polynomial without multiple ones, in order, in disjoint balls."""
-    with ctx.workprec(bits):
-        roots = fmpz_poly(list(coefficients)).complex_roots()
-    if any(multiplicity > 1 for _, multiplicity in roots):
-        raise Undecided("a multiple root")
-    return sorted((root.real for root, _ in roots if root.imag == 0), key=lambda root: root.mid())
+def _narrow(root: Root, bits: int) -> Root:
+    start = root if bits <= 64 else _narrow(root, bits // 2)
+    return start.narrow(fmpq(1, 2**bits))
+
+
+@lru_cache(maxsize=1024)
+def real_roots(coefficients: tuple) -> list[Root]:
+    """The real roots of a polynomial without multiple ones, in order."""
+    polynomial = fmpz_poly(list(coefficients))
+    bounds = _positive(polynomial)
+    bounds += [(-high, -low) for low, high in _positive(polynomial(fmpz_poly([0, -1])))]
+    bounds += [(fmpq(0), fmpq(0))] if polynomial[0] == 0 else []
+    for low, high in bounds:
+        if low == high:  # so that no bound of another root is a root
+            polynomial //= fmpz_poly([-low.p, low.q])
+    rest = tuple(polynomial.coeffs())
+    return [Root(rest, *pair, place) for place, pair in enumerate(sorted(bounds))]
+
+
+def _positive(polynomial: fmpz_poly) -> list[tuple[fmpq, fmpq]]:
+    """Bounds of each positive root, by Descartes' rule: a polynomial has as many positive roots as
+    its coefficients change their sign, or fewer by an even number."""
+    n, coefficients = polynomial.degree(), polynomial.coeffs()
+    sizes = [int(c).bit_length() for c in coefficients]
+    reach = max((-((sizes[n] - 1 - sizes[i]) // (n - i)) for i in range(n)), default=0) + 1
+    scaled = fmpq_poly([c * fmpq(2) ** (reach * i) for i, c in enumerate(coefficients)]).numer()
+    found, pending = [], [(scaled, fmpq(0), fmpq(2) ** reach)]  # on (0, 1), for (low, low + width)
+    while pending:
+        p, low, width = pending.pop()
+        if p[0] == 0:
+            p //= fmpz_poly([0, 1])
+            found += [(low, low)] if low else []
+        changes = _changes(fmpz_poly(p.coeffs()[::-1])(fmpz_poly([1, 1])))
+        if changes == 1:
+            found.append((low, low + width))
+        elif changes:
+            if width < fmpq(1, 2**_MAX_BITS):
+                raise Undecided("roots too close to each other")
+            half = fmpz_poly([c << (p.degree() - i) for i, c in enumerate(p.coeffs())])
+            middle = low + width / 2
+            pending += [(half, low, width / 2), (half(fmpz_poly([1, 1])), middle, width / 2)]
+    return found
+
+
+def _changes(polynomial: fmpz_poly) -> int:
+    signs = [c > 0 for c in polynomial.coeffs() if c != 0]
+    return sum(one != other for one, other in pairwise(signs))
 
 
 def ends(value: arb) -> tuple[fmpq, fmpq]:
@@ -444,13 +503,13 @@ class Polynomials:
         y, others = self.free[place], [s for s in symbols if self.place[s] != place]
         above = [wall for wall in walls if wall.degrees()[place]]
         below = [wall for wall in walls if not wall.degrees()[place]]
-        for i, wall in enumerate(above):
+        for i, wall in enumerate(above if others else []):
             below += [factor for factor, _ in factors(self.coefficient(wall, place))]
             below += self.double(wall, above[i:], place)
         for point in self.cells(distinct(below), others):
             values = {self.names[self.place[symbol]]: value for symbol, value in point.items()}
             fibres = [self.coefficients(wall.subs(values), place) for wall in above]
-            self.work.spend(20 + sum(len(fibre) ** 2.3 for fibre in fibres))
+            self.work.spend(20 + sum(len(fibre) ** 2 for fibre in fibres) / 10)
             for value in _between(fibres):
                 yield point | {y: value}
 
@@ -458,17 +517,20 @@ class Polynomials:
 def _between(polynomials: list[tuple]) -> list[fmpq]:
     """Rational numbers, as simple as may be, one in each gap between the real roots of polynomials
     (no two of which share a root), one before and one after them."""
-    bits = 64
-    while bits <= _MAX_BITS:
-        roots = sorted(ends(root) for p in polynomials for root in real_roots(p, bits))
-        gaps = [(one[1], other[0]) for one, other in pairwise(roots)]
-        if all(low < high for low, high in gaps):
-            if not roots:
-                return [fmpq(0)]
-            first, last = roots[0][0].floor() - 1, roots[-1][1].ceil() + 1
-            return [fmpq(first), *(_simple(low, high) for low, high in gaps), fmpq(last)]
-        bits *= 2
-    raise Undecided("roots too close to each other")
+    roots = [root for polynomial in polynomials for root in real_roots(polynomial)]
+    for _ in range(_MAX_BITS):
+        roots.sort(key=lambda root: (root.low, root.high))
+        close = {i for i, (a, b) in enumerate(pairwise(roots)) if a.high >= b.low}
+        if not close:
+            break
+        for i in close | {i + 1 for i in close}:
+            roots[i] = roots[i].narrow((roots[i].high - roots[i].low) / 2)
+    else:
+        raise Undecided("roots too close to each other")
+    if not roots:
+        return [fmpq(0)]
+    first, last = fmpq(roots[0].low.floor() - 1), fmpq(roots[-1].high.ceil() + 1)
+    return [first, *(_simple(one.high, other.low) for one, other in pairwise(roots)), last]
 
 
 def _simple(low: fmpq, high: fmpq) -> fmpq:

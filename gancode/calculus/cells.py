@@ -54,7 +54,6 @@ from .algebraic import (
     Constant,
     Negative,
     Polynomials,
-    Root,
     Undecided,
     Work,
     all_hold,
@@ -402,8 +401,8 @@ class _Proof:
             return _Proof(problem.solve(y, -rest / slope)).run()
         if len(symbols) == 1:
             coefficients = ring.coefficients(h, ring.place[symbols[0]])
-            for i, _ in enumerate(real_roots(coefficients)):
-                _Proof(problem.fix(symbols[0], Root(coefficients, i))).run()
+            for root in real_roots(coefficients):
+                _Proof(problem.fix(symbols[0], root)).run()
             return None
         edges = self.walls(*self.concave)
         if self.active is None or h in edges:
