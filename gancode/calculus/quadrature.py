@@ -141,16 +141,24 @@ def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
     """The integral from a to b by quadrature, not finite where the integrand is not bounded. Inside
     of another one, it is to be holomorphic in the outer variable."""
 
+    stopped = []  # Arb cannot pass on what interrupts it
+
     def at(z, analytic):
         try:
-            return acb(function([*values, z], analytic or inner))
+            return acb("nan") if stopped else acb(function([*values, z], analytic or inner))
         except (Undefined, Unsure):
+            return acb("nan")
+        except BaseException as interruption:
+            stopped.append(interruption)
             return acb("nan")
 
     limit = (_EVALUATIONS_INSIDE if inner else _EVALUATIONS) * max(ctx.prec, 64) // 64
-    return acb.integral(
+    found = acb.integral(
         at, acb(a), acb(b), abs_tol=tolerance, eval_limit=limit, use_heap=True, depth_limit=3000
     )
+    if stopped:
+        raise stopped[0]
+    return found
 
 
 def _suspects(integrand, t) -> set:

@@ -18,6 +18,9 @@ from .constants import ONE, ZERO, Constant, exactly
 from .enclosure import Unsure
 
 
+_MOST_LOGARITHMS = 40  # the power of L up to which integrals and sums are exact
+
+
 class Nearer(ArithmeticError):
     """A bound fails on this neighbourhood; it may hold on a smaller one."""
 
@@ -238,6 +241,6 @@ def _power_and_logarithms(monomial: Monomial) -> tuple[fmpq, int] | None:
     """(a, b) where the monomial is T^−a L^b with a rational and a whole b ≥ 0."""
     parts = dict(monomial.parts)
     a, b = (parts.pop(key, ZERO).rational for key in (LOG, LOG_LOG))
-    if parts or a is None or b is None or b.q != 1 or not 0 <= b <= 8 or not -a > 1:
+    if parts or a is None or b is None or b.q != 1 or not 0 <= b <= _MOST_LOGARITHMS or not -a > 1:
         return None
     return -a, int(b.p)
