@@ -17,7 +17,6 @@ from flint import arb, arb_series, ctx, fmpq
 from .constants import ONE, ZERO, Constant, exactly
 from .enclosure import Unsure
 
-
 _MOST_LOGARITHMS = 40  # the power of L up to which integrals and sums are exact
 
 
