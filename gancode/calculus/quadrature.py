@@ -26,6 +26,7 @@ _BISECTIONS = 300  # to see that an integrand is real
 _BESIDE = 2.0**-20  # how far about a point an integrand is to be bounded there
 _NEAREST = 400  # how many places for the end of a tail are tried, T doubling
 _WIDEST = 6  # of them, if none makes the bound as tight as wanted
+_MOST_DEGREES = 12  # of a polynomial whose zeros are looked for
 _LEAST_SCALE = 2.0**-32  # of an integral, at first
 _WORTHWHILE = 2.0**-4  # share of what the values of the symbols leave open that is worth work
 _INFINITE = (S.Infinity, S.NegativeInfinity)
@@ -169,7 +170,9 @@ def _suspects(integrand, t) -> set:
     parts |= {function.args[0] for function in integrand.atoms(*kinds)}
     found = {S.Zero}
     for part in parts:
-        if not part.has(t) or not part.is_rational_function(t):
+        degrees = [abs(p.exp) for p in part.atoms(sympy.Pow) if p.exp.is_Integer]
+        small = sympy.Max(0, *degrees) <= _MOST_DEGREES
+        if not (small and part.has(t) and part.is_rational_function(t)):
             continue
         numerator = sympy.Poly(sympy.fraction(sympy.together(part))[0], t)
         quadratic = numerator.degree() <= 2
