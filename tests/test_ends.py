@@ -1,5 +1,7 @@
 """Behaviour at an end: expansions hold the true value on all of their neighbourhood."""
 
+from fractions import Fraction
+
 import mpmath
 import pytest
 import sympy
@@ -42,8 +44,10 @@ from sympy import (
     tanh,
 )
 
+from gancode.calculus.constants import exactly
 from gancode.calculus.enclosure import Undefined, Unsure
 from gancode.calculus.ends import germ
+from gancode.calculus.scale import Beyond, Monomial, Nearer, integrable
 from gancode.calculus.symbols import sigmoid, softplus
 
 u, y = Symbol("u"), Symbol("y")
@@ -59,7 +63,7 @@ def place(end, T):
 
 
 def exact(expr, x):
-    """The real value at a point, to 50 digits, by another road: mpmath. None if it has none, or 0."""
+    """The real value at a point, to 50 digits, by another road. None if it has none, or 0."""
     function = sympy.lambdify(u, expr.rewrite(log) if expr.has(softplus) else expr, "mpmath")
     before = None
     for digits in (60, 300, 1000, 1300):
@@ -269,10 +273,80 @@ def test_a_point_mass_is_not_passed_over():
     assert germ(sympy.DiracDelta(u - 1), u, ABOVE_0).sign() == 0
 
 
+# The scale of growth ---------------------------------------------------------------------------
+
+small = st.fractions(Fraction(-5), Fraction(5), max_denominator=4)
+
+
+def monomial(parts):
+    return Monomial(
+        {
+            tuple(map(fmpq, key)): exactly(fmpq(e.numerator, e.denominator))
+            for key, e in parts.items()
+        }
+    )
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(small, small, st.integers(1, 40))
+def test_integrals_of_powers_and_logarithms(a, b, exponent):
+    """∫ T^−a L^b dT from T0 = Γ(b + 1, (a − 1) L0) / (a − 1)^(b + 1) for a > 1."""
+    found = monomial({(0, 1): -a, (0, 0): b})
+    assert integrable(found) == (a > 1 or (a == 1 and b < -1))
+    if a <= 1:
+        return
+    with mpmath.workdps(40):
+        L0, gap = exponent * mpmath.log(2), mpmath.mpf(a.numerator) / a.denominator - 1
+        power = mpmath.mpf(b.numerator) / b.denominator
+        truth = mpmath.gammainc(power + 1, gap * L0) / gap ** (power + 1)
+    try:
+        ball = Beyond(exponent).integral(found)
+    except Nearer:
+        return
+    assert ball.overlaps(as_ball(truth)) and not ball.upper() < as_ball(truth).lower()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(small, small, st.integers(1, 6))
+def test_sums_of_powers_and_logarithms(a, b, exponent):
+    """Two sums differ by the terms between them."""
+    found = monomial({(0, 1): -a, (0, 0): b})
+    assume(integrable(found))
+    start = 2**exponent
+    with mpmath.workdps(40):
+        terms = (
+            mpmath.mpf(n) ** (-mpmath.mpf(a.numerator) / a.denominator)
+            * mpmath.log(n) ** (mpmath.mpf(b.numerator) / b.denominator)
+            for n in range(start, 2 * start)
+        )
+        between = mpmath.fsum(terms)
+    try:
+        ball = Beyond(exponent).sum(found) - Beyond(exponent + 1).sum(found)
+    except Nearer:
+        return
+    assert ball.overlaps(as_ball(between))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(small, st.integers(1, 8), st.integers(1, 9))
+def test_integrals_of_what_decays_exponentially(a, c, exponent):
+    found = monomial({(1, 0): Fraction(-c, 3), (0, 1): a})
+    with mpmath.workdps(40):
+        power, rate, start = mpmath.mpf(a.numerator) / a.denominator, mpmath.mpf(c) / 3, 2**exponent
+        truth = mpmath.gammainc(power + 1, rate * start) / rate ** (power + 1)
+    try:
+        ball = Beyond(exponent).integral(found)
+    except Nearer:
+        assert exponent < 6
+        return
+    assert ball.overlaps(as_ball(truth)) and ball.upper() < 100 * as_ball(truth)
+
+
 # What nobody chose -----------------------------------------------------------------------------
 
 rationals = st.builds(Rational, st.integers(-6, 6), st.integers(1, 4))
 UNARY = [exp, log, sqrt, softplus, tanh, atan, erf, erfc, sin, cos, asinh, gamma, loggamma, Abs]
+UNARY += [floor, sympy.acos, sympy.sign, sympy.acot, sympy.sech]
 
 
 def known(build):

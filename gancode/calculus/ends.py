@@ -188,14 +188,10 @@ class Germ:
     @property
     def reach(self) -> sympy.Rational:
         """At ±∞ the point beyond which all is said; at a point the distance within which."""
-        size = S(2) ** self.exponent
-        return (
-            size
-            if self.end is S.Infinity
-            else -size
-            if self.end is S.NegativeInfinity
-            else 1 / size
-        )
+        T0 = S(2) ** self.exponent
+        if self.end in _INFINITE:
+            return T0 if self.end is S.Infinity else -T0
+        return 1 / T0
 
     def sign(self) -> int | None:
         """The sign at all x within reach; None if it is not known."""

@@ -26,6 +26,7 @@ _BISECTIONS = 300  # to see that an integrand is real
 _BESIDE = 2.0**-20  # how far about a point an integrand is to be bounded there
 _NEAREST = 400  # how many places for the end of a tail are tried, T doubling
 _WIDEST = 6  # of them, if none makes the bound as tight as wanted
+_MOST_DEGREES = 12  # of a polynomial whose zeros are looked for
 _LEAST_SCALE = 2.0**-32  # of an integral, at first
 _WORTHWHILE = 2.0**-4  # share of what the values of the symbols leave open that is worth work
 _INFINITE = (S.Infinity, S.NegativeInfinity)
@@ -141,16 +142,24 @@ def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
     """The integral from a to b by quadrature, not finite where the integrand is not bounded. Inside
     of another one, it is to be holomorphic in the outer variable."""
 
+    stopped = []  # Arb cannot pass on what interrupts it
+
     def at(z, analytic):
         try:
-            return acb(function([*values, z], analytic or inner))
+            return acb("nan") if stopped else acb(function([*values, z], analytic or inner))
         except (Undefined, Unsure):
+            return acb("nan")
+        except BaseException as interruption:
+            stopped.append(interruption)
             return acb("nan")
 
     limit = (_EVALUATIONS_INSIDE if inner else _EVALUATIONS) * max(ctx.prec, 64) // 64
-    return acb.integral(
+    found = acb.integral(
         at, acb(a), acb(b), abs_tol=tolerance, eval_limit=limit, use_heap=True, depth_limit=3000
     )
+    if stopped:
+        raise stopped[0]
+    return found
 
 
 def _suspects(integrand, t) -> set:
@@ -161,7 +170,9 @@ def _suspects(integrand, t) -> set:
     parts |= {function.args[0] for function in integrand.atoms(*kinds)}
     found = {S.Zero}
     for part in parts:
-        if not part.has(t) or not part.is_rational_function(t):
+        degrees = [abs(p.exp) for p in part.atoms(sympy.Pow) if p.exp.is_Integer]
+        small = sympy.Max(0, *degrees) <= _MOST_DEGREES
+        if not (small and part.has(t) and part.is_rational_function(t)):
             continue
         numerator = sympy.Poly(sympy.fraction(sympy.together(part))[0], t)
         quadratic = numerator.degree() <= 2

@@ -1,4 +1,4 @@
-"""The scale of growth: monomials in a variable T that tends to infinity, and their constants.
+"""The scale of growth: monomials in a variable T that tends to infinity.
 
 With L = log T, a monomial is exp(Σ e·φ) over a few of the functions
 
@@ -17,12 +17,11 @@ from flint import arb, arb_series, ctx, fmpq
 from .constants import ONE, ZERO, Constant, exactly
 from .enclosure import Unsure
 
+_MOST_LOGARITHMS = 40  # the power of L up to which integrals and sums are exact
+
 
 class Nearer(ArithmeticError):
     """A bound fails on this neighbourhood; it may hold on a smaller one."""
-
-
-# Monomials -------------------------------------------------------------------------------------
 
 
 class Monomial:
@@ -187,15 +186,10 @@ class Beyond:
         """The integral of the monomial from T0 to infinity, which is finite."""
         found = _power_and_logarithms(monomial)
         if found:  # ∫ T^−a L^b dT by parts: T^(1−a) Σ b!/(b−j)! L^(b−j) / (a−1)^(j+1)
-            a, b = found
-            total = sum(
-                (
-                    arb(fmpq(factorial(b), factorial(b - j)) / (a - 1) ** (j + 1))
-                    * self.log ** (b - j)
-                    for j in range(b + 1)
-                ),
-                arb(0),
-            )
+            (a, b), total = found, arb(0)
+            for j in range(b + 1):
+                share = fmpq(factorial(b), factorial(b - j)) / (a - 1) ** (j + 1)
+                total += arb(share) * self.log ** (b - j)
             return total * self.power((1 - a, fmpq(0)))
         b = (monomial * VARIABLE).logarithms()
         if b is not None and b < -1:  # ∫ L^b / T dT
@@ -238,6 +232,6 @@ def _power_and_logarithms(monomial: Monomial) -> tuple[fmpq, int] | None:
     """(a, b) where the monomial is T^−a L^b with a rational and a whole b ≥ 0."""
     parts = dict(monomial.parts)
     a, b = (parts.pop(key, ZERO).rational for key in (LOG, LOG_LOG))
-    if parts or a is None or b is None or b.q != 1 or not 0 <= b <= 8 or not -a > 1:
+    if parts or a is None or b is None or b.q != 1 or not 0 <= b <= _MOST_LOGARITHMS or not -a > 1:
         return None
     return -a, int(b.p)
