@@ -103,9 +103,33 @@ class Domain:
             raise EmptyDomainError(f"the assumptions leave no value for {symbol}")
         if isinstance(interval, FiniteSet) and len(interval) == 1:
             return interval
-        return Interval(
-            interval.inf, interval.sup, bool(interval.left_open), bool(interval.right_open)
-        )
+        low, high = interval.inf, interval.sup  # of a union, the interval from end to end
+        return Interval(low, high, low not in interval, high not in interval)
+
+    def parts(self) -> "list[Domain]":
+        """Domains that make up this one, in each of which the values of every symbol by itself are
+        one interval: x² > 1 is x < −1, or x > 1."""
+        for relation in self.relations:
+            if len(relation.free_symbols) != 1:
+                continue
+            (symbol,) = relation.free_symbols
+            try:
+                where = relation.as_set() & _own_interval(symbol)
+            except NotImplementedError:
+                continue
+            if isinstance(where, sympy.Union) and len(where.args) <= 4:
+                rest = [other for other in self.relations if other != relation]
+                found = []
+                for piece in where.args:
+                    try:
+                        found += self._with([*rest, piece.as_relational(symbol)]).parts()
+                    except EmptyDomainError:
+                        continue
+                return found
+        return [self]
+
+    def _with(self, relations) -> "Domain":
+        return Domain(self.symbols, relations)
 
     def and_also(self, *relations) -> "Domain":
         """The part of the domain on which these relations hold as well."""
@@ -202,6 +226,8 @@ def _satisfied(relation, point: dict) -> bool:
             return False
         if truth is not None:
             return truth
+        if any(not value.is_Rational for value in map(sympify, point.values())):
+            return relation.subs(point) == True  # noqa: E712  (an end such as π, exactly)
     return False
 
 

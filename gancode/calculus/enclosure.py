@@ -402,6 +402,13 @@ def _above(name, bound):
     return _within(name, lambda x: bool(x > bound()))
 
 
+def _acosh(x, analytic):
+    if analytic or bool(x.real > 1):
+        return _above("acosh", lambda: arb(1))(x, analytic)
+    x = acb(x)
+    return real_if_exact((x + (x - 1).sqrt() * (x + 1).sqrt()).log())
+
+
 FUNCTIONS = {
     sympy.exp: _entire("exp"),
     sympy.log: _log,
@@ -430,7 +437,7 @@ FUNCTIONS = {
     sympy.atan: _atan,
     sympy.acot: _acot,
     sympy.asinh: _asinh,
-    sympy.acosh: _above("acosh", lambda: arb(1)),
+    sympy.acosh: _acosh,
     sympy.atanh: _within("atanh", lambda x: bool(x > -1) and bool(x < 1)),
     sympy.gamma: _pole(lambda x: x.gamma()),
     sympy.factorial: _pole(lambda x: (x + 1).gamma()),

@@ -12,13 +12,14 @@ from sympy import Dummy, S, exp, log
 
 from . import cells, forms
 from .algebra import Field
-from .attack import crossings, fails_somewhere
+from .attack import fails_somewhere
 from .deadline import attempt
 from .domain import Domain, EmptyDomainError
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .kinks import KINKED
 from .line import positive_on_line
+from .points import crossings
 from .symbols import softplus
 
 

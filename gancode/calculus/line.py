@@ -316,7 +316,7 @@ def _without(pieces_: list, low: Rational, high: Rational) -> list:
 
 
 def _differences(part) -> list:
-    from .attack import crossings
+    from .points import crossings
 
     return crossings(part)
 

@@ -14,8 +14,9 @@ from flint import acb
 from sympy import S
 
 from . import rules
-from .attack import DIGITS, POINTS, Refutation, attack, derived, descend
+from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .deadline import attempt
+from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .enclosure import Undefined, Unsure, enclose
 from .functions import Jets, bound, free_jets
@@ -59,8 +60,8 @@ class Proof:
             where = ", ".join(
                 f"{symbol} = {_short(value)}" for symbol, value in self.counterexample.items()
             )
-            left, right = _shortest_apart(self.lhs_value, self.rhs_value)
-            return f"refuted at {where or 'every point'}: left side {left}, right side {right}"
+            sides = _apart(self.lhs_value, self.rhs_value)
+            return f"refuted at {where or 'every point'}: {sides}"
         if self.status == "proved":
             return f"proved ({self.method})"
         return f"checked to {DIGITS} digits at {self.points} points"
@@ -136,7 +137,9 @@ class _Case:
                 return self._refuted(lowest, jets)
             free = set().union(*(side.free_symbols for side in jets.sides))
             needed = Domain(free, jets.relations)
-            method = self._in_time(lambda: rules.decide(*jets.sides, self.relation, needed))
+            method = self._in_time(
+                lambda: rules.decide_by_parts(*jets.sides, self.relation, needed)
+            )
         if method:
             return Proof(self.lhs, self.rhs, self.relation, "proved", method, tried.agreed)
         if tried.agreed == 0:
@@ -203,13 +206,14 @@ def _short(value) -> str:
     return text if len(text) <= 40 or value.free_symbols else str(sympy.N(value, 15))
 
 
-def _shortest_apart(x, y) -> tuple[str, str]:
-    """Two numbers with as many digits as it takes to tell them apart."""
-    for digits in (6, 12, 25, DIGITS, 4 * DIGITS):
-        shown = tuple(str(sympy.N(value, digits)) for value in (x, y))
-        if shown[0] != shown[1]:
-            break
-    return shown
+def _apart(x, y) -> str:
+    """Two numbers with as many digits as it takes to tell them apart; or how far they are apart."""
+    for digits in (6, 12, 25):
+        left, right = (str(sympy.N(value, digits)) for value in (x, y))
+        if left != right:
+            return f"left side {left}, right side {right}"
+    gap = sympy.N(sympy.Abs(x - y), 3)
+    return f"left side {sympy.N(x, 6)}, right side {sympy.N(y, 6)}, {gap} apart"
 
 
 __all__ = ["DIGITS", "POINTS", "Proof", "UndecidableError", "prove"]

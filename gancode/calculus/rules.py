@@ -4,10 +4,10 @@ import sympy
 from sympy import Dummy, Eq, S
 
 from .algebra import Field
-from .attack import crossings
 from .domain import Domain, EmptyDomainError
 from .inequalities import Goal, decide_cells, interval_in, prove_goal, prove_quickly, smooth
 from .kinks import KINKED
+from .points import crossings
 
 _DEPTH = 4
 _KINKS = (*KINKED, sympy.sign, sympy.Heaviside)
@@ -24,6 +24,17 @@ def decide(left, right, relation: str, domain: Domain, quick: bool = False) -> s
     if quick:
         return "identical" if left == right else _without_cells(left, right, domain)
     return equal(left, right, domain)
+
+
+def decide_by_parts(left, right, relation: str, domain: Domain) -> str:
+    """As `decide`, on each of the domains that a domain consists of."""
+    methods = []
+    for part in domain.parts():
+        sides = (side.subs(part.solved) for side in (left, right))
+        if not (method := decide(*sides, relation, part)):
+            return ""
+        methods.append(method)
+    return "; ".join(dict.fromkeys(methods))
 
 
 def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
