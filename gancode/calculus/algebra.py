@@ -26,7 +26,7 @@ from .forms import ONE, Form, Monomial, Poly
 from .symbols import softplus
 
 HALF = Fraction(1, 2)
-_SMALL_PRIMES = 10**6  # numbers under roots and logarithms are split into primes up to here
+_LARGE_NUMBER = 100  # bits: larger ones are not split into primes
 
 
 @dataclass
@@ -386,6 +386,8 @@ class Field:
 
     def _primes(self, number: fmpq) -> list[tuple[int, int]]:
         found = []
+        if max(int(number.p).bit_length(), int(number.q).bit_length()) > _LARGE_NUMBER:
+            raise forms.TooLargeError
         for part, side in ((number.p, 1), (number.q, -1)):
             for prime, multiplicity in fmpz(int(part)).factor():
                 found.append((int(prime), side * int(multiplicity)))

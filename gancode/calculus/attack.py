@@ -70,7 +70,8 @@ def attack(
     points = list(points_for(left, right, domain, min(count, _SLOW_POINTS) if slow else count))
     points = [point for point in points if accept is None or accept(point)]
     for functions in instances(left, right):
-        pair = Pair.of(left.subs(functions), right.subs(functions), relation, domain.symbols)
+        sides = (_instance(side, functions) for side in (left, right))
+        pair = Pair.of(*sides, relation, domain.symbols)
         if pair is None:
             tally.unsure += len(points)
             continue
@@ -142,7 +143,8 @@ class Pair:
         """True or False where the balls tell, None where they overlap, or "undefined", "unsure"."""
         outcome = self._outcome(lambda: self.values(point, bits))
         irrational = any(not value.is_Rational for value in point.values())
-        if outcome in (True, False, "undefined") or not (self._stepped or irrational):
+        long = any(v.is_Rational and abs(v.p * v.q).bit_length() > 400 for v in point.values())
+        if outcome in (True, False, "undefined") or long or not (self._stepped or irrational):
             return outcome
         # A ball around a number like 1/3 or π does not say on which side of a step it lies; SymPy
         # puts numbers into conditions exactly, and knows exp(I·π).
@@ -180,8 +182,8 @@ def derived(expr):
 
 
 def instances(left, right) -> Iterator[dict]:
-    """Particular functions in place of undefined ones that stand under an integral or a sum, each
-    as a `subs` dictionary: smooth, with integrals over the whole space."""
+    """Particular functions in place of undefined ones that stand under an integral or a sum, by
+    function: smooth, with integrals over the whole space."""
     both = left - right
     applied = both.atoms(AppliedUndef)
     undefined = {f.func for f in applied} | both.atoms(UndefinedFunction)
@@ -197,6 +199,12 @@ def instances(left, right) -> Iterator[dict]:
             value = _bump(xs, random)
             functions[function] = sympy.Lambda(xs, value**2 if function(*xs).is_positive else value)
         yield functions
+
+
+def _instance(expr, functions: dict):
+    for function, particular in functions.items():
+        expr = expr.replace(function, particular)
+    return expr
 
 
 def _bump(xs, random: Random):

@@ -50,7 +50,7 @@ def landmarks(left, right, domain: Domain) -> list:
                 numbers.add(zero)
     for relation in domain.relations:
         numbers |= relation.atoms(Rational)
-    found = sorted(numbers, key=lambda number: (sympy.N(number, 30), str(number)))[:40]
+    found = sorted(numbers, key=lambda number: (sympy.N(number, 30), number.sort_key()))[:40]
     return found + [(one + other) / 2 for one, other in itertools.pairwise(found)][:20]
 
 
