@@ -1,0 +1,301 @@
+"""Values of integrals, proved by the fundamental theorem of calculus.
+
+An integral from a to b is cut where the integrand has kinks. On a piece, F is analytic inside and
+F′ = f wherever f is defined; then the integral is the difference of the limits of F at the ends,
+and where one of these is infinite the integral diverges.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cmp_to_key
+
+import sympy
+from sympy import Abs, Integral, Max, Min, Piecewise, S
+
+from .antiderivatives import antiderivatives
+from .continuity import Undecided, analytic, is_finite, requirements
+from .deadline import attempt
+from .limits import limit_of
+from .regions import Region
+
+_SECONDS = 1  # to find the kinks of a function
+_MOST_CUTS = 24
+_STEPS = (Abs, Max, Min, Piecewise, sympy.sign, sympy.Heaviside, sympy.floor, sympy.ceiling)
+
+
+class DivergesError(ArithmeticError):
+    """The integral, sum or limit has no value."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`f` of `t`, integrated from `low` to `high` > `low`."""
+
+    f: sympy.Expr
+    t: sympy.Symbol
+    low: sympy.Expr
+    high: sympy.Expr
+
+    def inside(self, region: Region) -> tuple["Piece", Region]:
+        """With a variable that is known to lie between the ends."""
+        t, region = region.along(self.t, self.low, self.high)
+        return replace(self, f=self.f.xreplace({self.t: t}), t=t), region
+
+
+def integral(atom: Integral, region: Region) -> tuple[sympy.Expr, str] | None:
+    """The value of an integral over the last of its variables, whose ends are given. Raises
+    `Undecided`, and `DivergesError` where it has no value at any point of the region."""
+    f, ((t, low, high),) = atom.function, atom.limits
+    if f.has(sympy.DiracDelta) or not is_finite(f):
+        return None
+    sign = orientation(low, high, region)
+    if sign == 0:
+        return S.Zero, "over no length"
+    low, high = (low, high) if sign > 0 else (high, low)
+    value = over(Piece(f, t, low, high), region)
+    return None if value is None else (sign * value, "an antiderivative, differentiated")
+
+
+def orientation(low, high, region: Region) -> int:
+    """1 where low < high, −1 where low > high, 0 where they are equal. Raises `Undecided`."""
+    if low == high:
+        return 0
+    for end, sign in ((low, -1), (high, 1)):
+        if end.is_infinite:
+            return sign if end is S.Infinity else -sign
+    return region.require_sign(high - low)
+
+
+def over(piece: Piece, region: Region) -> sympy.Expr | None:
+    total = S.Zero
+    for part in cut(piece, region):
+        smooth = without_kinks(part, region)
+        value = None if smooth is None else over_smooth(smooth, region)
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def over_smooth(piece: Piece, region: Region, depth: int = 2) -> sympy.Expr | None:
+    """By an antiderivative; where F has singularities inside, on both sides of each."""
+    here, inside = piece.inside(region)
+    if inside.vanishes(here.f):
+        return S.Zero
+    undecided = None
+    try:
+        for F in antiderivatives(here.f, here.t, inside):
+            try:
+                value = _by(F, here, inside, region, depth)
+            except Undecided as question:
+                undecided = undecided or question
+                continue
+            if value is not None:
+                return value
+    except Undecided as question:
+        undecided = undecided or question
+    if undecided:
+        raise undecided
+    return None
+
+
+def _by(F, piece: Piece, inside: Region, region: Region, depth: int) -> sympy.Expr | None:
+    slope = F.diff(piece.t)
+    if not is_finite(F) or not equal(slope, piece.f, inside):
+        return None
+    if analytic(inside, F, piece.t) and analytic(inside, slope, piece.t):
+        return _difference(F, piece, region)
+    points = _between(_singular_points(F, piece, inside), piece, region) if depth else []
+    if not points:
+        return None
+    total = S.Zero
+    for part in _parts(piece, points):
+        here, within = part.inside(region)
+        value = _by(F.xreplace({piece.t: here.t}), here, within, region, 0)
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def equal(first, second, region: Region) -> bool:
+    """Whether two expressions are equal on the region wherever both are defined."""
+    if first.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta):
+        return False
+    if region.vanishes(first - second):
+        return True
+    if not region.vanishes(first**2 - second**2):
+        return False
+    sign = region.sign(first)
+    return sign is not None and sign == region.sign(second)
+
+
+def _difference(F, piece: Piece, region: Region) -> sympy.Expr | None:
+    """F at the upper end less F at the lower one, as limits from inside."""
+    ends = [
+        limit_of(F, piece.t, end, region, side) for end, side in ((piece.high, -1), (piece.low, 1))
+    ]
+    if None in ends:
+        return None
+    (above, _), (below, _) = ends
+    if above.is_infinite or below.is_infinite:
+        raise DivergesError
+    return above - below
+
+
+# Cuts ------------------------------------------------------------------------------------------
+
+
+def cut(piece: Piece, region: Region) -> list[Piece]:
+    """At the points at which the integrand may have kinks. Raises `Undecided` where it hangs on a
+    parameter whether one lies between the ends."""
+    crossings = []
+    for part in piece.f.atoms(*_STEPS, sympy.Pow):
+        crossings += _crossings(part, piece)
+    points = [point for crossing in crossings for point in _zeros(crossing, piece)]
+    return _parts(piece, _between(points, piece, region))
+
+
+def _crossings(part, piece: Piece) -> list:
+    """Expressions at whose zeros `part` may have a kink."""
+    if not part.has(piece.t):
+        return []
+    if part.is_Pow:
+        return [part.base] if part.exp.is_Rational and not part.exp.is_Integer else []
+    if isinstance(part, Piecewise):
+        relations = part.atoms(sympy.core.relational.Relational)
+        return [r.lhs - r.rhs for r in relations if r.has(piece.t)]
+    if isinstance(part, (Max, Min)):
+        return [a - b for i, a in enumerate(part.args) for b in part.args[i + 1 :]]
+    z = part.args[0]
+    if isinstance(part, (sympy.floor, sympy.ceiling)):
+        return [z - k for k in _whole_numbers(z, piece)]
+    return [z]
+
+
+def _whole_numbers(z, piece: Piece) -> range:
+    """Those that a monotonic `z` may pass."""
+    ends = [z.subs(piece.t, end) for end in (piece.low, piece.high)]
+    if not all(end.is_number and end.is_finite for end in ends):
+        return range(0)
+    low, high = sorted(int(sympy.floor(end)) for end in ends)
+    return range(low, min(high + 2, low + _MOST_CUTS))
+
+
+def _zeros(expr, piece: Piece) -> list:
+    """Advice: zeros of an expression between the ends, or anywhere."""
+    t = sympy.Dummy("t", real=True)
+    expr = expr.xreplace({piece.t: t})
+    if not (piece.low.is_number and piece.high.is_number and expr.free_symbols == {t}):
+        found = attempt(sympy.solve, expr, t, seconds=_SECONDS, default=[])
+    else:
+        interval = sympy.Interval(piece.low, piece.high)
+        found = attempt(sympy.solveset, expr, t, interval, seconds=_SECONDS)
+        if not isinstance(found, sympy.FiniteSet):
+            found = attempt(sympy.solve, expr, t, seconds=_SECONDS, default=[])
+    return [point for point in found if isinstance(point, sympy.Expr) and not point.has(t)]
+
+
+def _singular_points(F, piece: Piece, inside: Region) -> list:
+    """Advice: where F may be singular."""
+    needs = requirements(F, piece.t) or []
+    return [
+        point
+        for _, part, *_ in needs
+        if part.has(piece.t) and not inside.sign(part)
+        for point in _zeros(part, piece)
+    ]
+
+
+def _between(points, piece: Piece, region: Region) -> list:
+    """The points between the ends, in order, each once. Raises `Undecided`."""
+    found = []
+    for point in points:
+        if not is_finite(point) or not region.real(point):
+            continue
+        if orientation(piece.low, point, region) > 0 and orientation(point, piece.high, region) > 0:
+            if not any(orientation(point, other, region) == 0 for other in found):
+                found.append(point)
+    found.sort(key=cmp_to_key(lambda one, other: -orientation(one, other, region)))
+    return found[:_MOST_CUTS]
+
+
+def _parts(piece: Piece, points) -> list[Piece]:
+    edges = [piece.low, *points, piece.high]
+    return [replace(piece, low=low, high=high) for low, high in zip(edges, edges[1:], strict=False)]
+
+
+def without_kinks(piece: Piece, region: Region) -> Piece | None:
+    """The integrand with each step resolved by its sign on the piece; None where one is open."""
+    here, inside = piece.inside(region)
+    f = here.f
+    for _ in range(10):
+        steps = [part for part in f.atoms(*_STEPS) if part.has(here.t)]
+        inner = [part for part in steps if not any(a.has(*_STEPS) for a in part.args)] or steps
+        if not inner:
+            return replace(piece, f=f.xreplace({here.t: piece.t}))
+        for part in inner:
+            smooth = _resolved(part, inside)
+            if smooth is None:
+                return None
+            f = f.xreplace({part: smooth})
+    return None
+
+
+def _resolved(part, region: Region) -> sympy.Expr | None:
+    """A step as the branch that holds on the whole region."""
+    if isinstance(part, Piecewise):
+        for value, condition in part.args:
+            truth = holds(condition, region)
+            if truth is None:
+                return None
+            if truth:
+                return value
+        return None
+    if isinstance(part, (Max, Min)):
+        for one in part.args:
+            gaps = [one - other if isinstance(part, Max) else other - one for other in part.args]
+            if all(region.sign(gap) in (0, 1) for gap in gaps):
+                return one
+        return None
+    z = part.args[0]
+    if isinstance(part, (sympy.floor, sympy.ceiling)):
+        sign = 1 if isinstance(part, sympy.floor) else -1
+        value = _floor(sign * z, region)
+        return None if value is None else sign * value
+    sign = region.sign(z)
+    if sign is None:
+        return None
+    if isinstance(part, Abs):
+        return sign * z
+    return S(sign) if isinstance(part, sympy.sign) else (S.Zero, part.args[1], S.One)[sign + 1]
+
+
+def _floor(z, region: Region):
+    """A floor that is the same on the whole region."""
+    known = region.range_in(z)
+    if known is None or not (known.low.is_number and known.high.is_number):
+        return None
+    middle = sympy.floor(z.subs(known.variable, (known.low + known.high) / 2))
+    if middle.is_Integer and region.sign(z - middle) in (0, 1):
+        return middle if region.sign(middle + 1 - z) == 1 else None
+    return None
+
+
+def holds(condition, region: Region) -> bool | None:
+    """Whether a condition holds on the whole region, or nowhere; None where that is not shown."""
+    if condition in (S.true, S.false):
+        return bool(condition)
+    if isinstance(condition, (sympy.And, sympy.Or)):
+        truths = [holds(part, region) for part in condition.args]
+        decisive = isinstance(condition, sympy.Or)
+        return decisive if decisive in truths else None if None in truths else not decisive
+    if isinstance(condition, sympy.Not):
+        truth = holds(condition.args[0], region)
+        return None if truth is None else not truth
+    if not isinstance(condition, sympy.core.relational.Relational):
+        return None
+    sign = region.sign(condition.lhs - condition.rhs)
+    if sign is None:
+        return region.field.truth(condition)
+    operators = {"==": (0,), "!=": (1, -1), "<": (-1,), ">": (1,), "<=": (-1, 0), ">=": (0, 1)}
+    return sign in operators[condition.rel_op]
