@@ -426,7 +426,9 @@ class Field:
             total = total + self._log_of(forms.generator(self._prime(prime)), Fraction(power))
         for base, power in bases:
             total = total + self._log_of(base, power)
-        if rest is not None:
+        if rest is not None and rest.as_number() == -1:
+            total = total + self.form(S.ImaginaryUnit * S.Pi)
+        elif rest is not None:
             expr = sympy.log(self.expression(rest), evaluate=False)
             total = total + self._opaque(("log", rest.key), expr)
         return total
@@ -467,6 +469,8 @@ class Field:
         if (angle := self._angle(term)) is not None and angle.as_number() == 1:
             # exp(I·π·c) is a power of −1
             return Form.of(forms.generator(self._minus_one(), exponent))
+        if angle is not None and exponent.denominator == 1 and self._is_whole(angle):
+            return self._formal_power(None, self.form(S.NegativeOne), angle) ** int(exponent)
         real = self.is_real(term)
 
         def make():
@@ -484,6 +488,16 @@ class Field:
             return None
         expr = self.generators[monomial[0][0]].expr
         return self.form(expr.args[0]) if isinstance(expr, sympy.log) else None
+
+    def _is_whole(self, form: Form) -> bool:
+        """Whether a quotient is a product of generators that are whole numbers."""
+        (monomial, coefficient), *more = form.num.items()
+        return (
+            not more
+            and form.is_polynomial
+            and coefficient == 1
+            and all(self.generators[i].integer and e > 0 for i, e in monomial)
+        )
 
     def _angle(self, term: Form) -> Form | None:
         """c where a term is I·π·c."""
@@ -613,9 +627,22 @@ class Field:
         """An odd function: one sign of the argument is enough."""
         flip = self.expression(form).could_extract_minus_sign()
         form = -form if flip else form
-        value = kind(self.expression(form))
-        result = self._opaque((kind, form.key), value, real=self.is_real(form))
+        result = self._odd_part(kind, form)
         return -result if flip else result
+
+    def _odd_part(self, kind, form: Form) -> Form:
+        expr = self.expression(form)
+        if kind is sympy.asin and self._strict(self.form(S.One) - form * form):
+            return self.form(sympy.atan(expr / sympy.sqrt(1 - expr**2)))
+        if kind is sympy.atan and self._strict(form):  # of z and 1/z, one is enough
+            inverse = self.expression(form.inverse())
+            if sympy.default_sort_key(inverse) < sympy.default_sort_key(expr):
+                half = Form.of(forms.constant(fmpq(1, 2))) * self.form(S.Pi)
+                return half - self.form(sympy.atan(inverse))
+        value = kind(expr)
+        if not isinstance(value, kind):  # a number that SymPy knows
+            return self.form(value)
+        return self._opaque((kind, form.key), value, real=self.is_real(form))
 
     def lambert(self, form: Form, expr) -> Form:
         """W(x·exp(x)) = x for x ≥ −1: W inverts just that."""

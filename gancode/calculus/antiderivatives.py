@@ -3,6 +3,7 @@
 Nothing here is trusted: `integrals` differentiates what it is given.
 """
 
+import math
 from collections.abc import Iterator
 
 import sympy
@@ -254,7 +255,7 @@ def _common(rates):
     ratios = [sympy.cancel(rate / unit) for rate in rates]
     if not all(ratio.is_Rational for ratio in ratios):
         return None
-    return unit / sympy.ilcm(*(ratio.q for ratio in ratios))
+    return unit / math.lcm(*(int(ratio.q) for ratio in ratios))
 
 
 def _of_half_angle(f, t, region) -> sympy.Expr | None:

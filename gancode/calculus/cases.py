@@ -74,28 +74,23 @@ def _of_sign(question, symbol, value, sign, expr, region):
 
 def _with_value(expr, region: Region, symbol, value):
     """The case in which a symbol has a value; what was known of it becomes relations."""
-    relations = [*region.relations, *_assumptions(symbol)]
-    relations = [relation.subs(symbol, value) for relation in relations]
+    relations = [relation.subs(symbol, value) for relation in region.relations]
+    relations += [order(value, 0) for order in _orders(symbol)]
     if S.false in relations or not _possible(symbol, value):
         return None
     kept = tuple(relation for relation in relations if relation is not S.true)
     return expr.subs(symbol, value), Region(kept, region.decide, region.ranges)
 
 
-def _assumptions(symbol) -> list:
-    """What the assumptions of a symbol say of its sign, as relations."""
-    order = {
-        "is_positive": sympy.Gt,
-        "is_negative": sympy.Lt,
-        "is_nonnegative": sympy.Ge,
-        "is_nonpositive": sympy.Le,
+def _orders(symbol) -> list:
+    """How a symbol stands to zero by its assumptions."""
+    orders = {
+        sympy.Gt: symbol.is_positive,
+        sympy.Lt: symbol.is_negative,
+        sympy.Ge: symbol.is_nonnegative,
+        sympy.Le: symbol.is_nonpositive,
     }
-    plain = Dummy(real=True)
-    return [
-        relation(plain, 0).xreplace({plain: symbol})
-        for name, relation in order.items()
-        if getattr(symbol, name)
-    ][:1]
+    return [order for order, known in orders.items() if known][:1]
 
 
 def _possible(symbol, value) -> bool:

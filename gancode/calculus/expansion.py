@@ -46,7 +46,7 @@ class Expander:
 
     def _expand(self, expr) -> Expansion:
         if not expr.has(self.x):
-            return self.scale.constant(self.field.form(expr))
+            return self.scale.constant(self.scale.form(expr))
         if expr == self.x:
             return self.growing(1)
         if expr.is_Add:
@@ -71,7 +71,7 @@ class Expander:
         return Expansion(((Monomial((), number(power), number(logs)), UNIT),))
 
     def constant(self, value) -> Expansion:
-        return self.scale.constant(self.field.form(sympy.sympify(value)))
+        return self.scale.constant(self.scale.form(value))
 
     def real(self, expr) -> Expansion:
         """The expansion of what must be real."""
@@ -146,7 +146,7 @@ class Expander:
         monomial, c, small = self.scale.leading(one)
         if not exponent.is_integer and self.scale.sign(c) < 0:
             raise BeyondError("a root of what is negative")
-        power = self.field.form(exponent)
+        power = self.scale.form(exponent)
         coefficients, factor = [UNIT], UNIT
         for k in range(1, self.order + 2):
             factor = factor * (power + number(1 - k)) * number(Fraction(1, k))
@@ -274,7 +274,7 @@ class Expander:
     def in_reciprocal(self, one: Expansion, coefficients) -> Expansion:
         """Σ coefficients[k]/fᵏ + O(1/fᴷ) for f → ∞."""
         inverse = self.raise_to(one, S.NegativeOne)
-        return self.scale.series([self.field.form(sympy.sympify(c)) for c in coefficients], inverse)
+        return self.scale.series([self.scale.form(c) for c in coefficients], inverse)
 
 
 RULES: dict[type, Callable] = {}
@@ -369,7 +369,7 @@ def _sine_integral(expander, expr):
             S(-1) ** (k // 2) / (k * sympy.factorial(k)) if k % 2 else 0
             for k in range(expander.order + 2)
         ]
-        return expander.scale.series([expander.field.form(sympy.sympify(c)) for c in series], one)
+        return expander.scale.series([expander.scale.form(c) for c in series], one)
     return expander.at_infinity(sympy.Si, one, far)
 
 
@@ -383,7 +383,7 @@ def _exponential_integral(expander, expr):
         return expander._analytic(sympy.Ei, one)
     series = [S.EulerGamma] + [1 / (k * sympy.factorial(k)) for k in range(1, expander.order + 2)]
     size = one if expander.sign(one) > 0 else expander.minus(one)
-    near = expander.scale.series([expander.field.form(c) for c in series], one)
+    near = expander.scale.series([expander.scale.form(c) for c in series], one)
     return expander.scale.add(expander.log(size), near)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, cmp_to_key
 
+import sympy
 from flint import fmpq
 
 from . import forms
@@ -71,11 +72,18 @@ class Scale:
 
     def __init__(self, region: Region, order: int):
         self.region, self.field, self.order = region, region.field, order
+        self._names: dict[tuple, sympy.Expr] = {}
 
     # Constants ---------------------------------------------------------------------------------
 
+    def form(self, expr) -> Form:
+        """A constant; `expression` remembers how it was written."""
+        form = self.field.form(sympy.sympify(expr))
+        self._names.setdefault(form.key, expr)
+        return form
+
     def expression(self, form: Form):
-        return self.field.expression(form)
+        return self._names.get(form.key) or self.field.expression(form)
 
     def sign(self, form: Form) -> int:
         """Raises `Undecided`."""

@@ -11,6 +11,7 @@ from sympy import Dummy, Ge, Gt, Le, Lt, Ne, S
 from . import forms
 from .algebra import Field
 from .continuity import ENTIRE, MEROMORPHIC, STEPS, Undecided
+from .samples import Samples
 from .signs import find_sign
 
 
@@ -45,6 +46,10 @@ class Region:
     @cached_property
     def _signs(self) -> dict:
         return {}
+
+    @cached_property
+    def samples(self) -> Samples:
+        return Samples(self)
 
     # Smaller regions ---------------------------------------------------------------------------
 
@@ -133,10 +138,23 @@ class Region:
                 return True
         if isinstance(expr, (sympy.log, sympy.loggamma)):
             return self.sign(expr.args[0]) == 1
+        if expr.has(S.ImaginaryUnit) and self._is_symmetric(expr):
+            return self.vanishes(expr - expr.xreplace({S.ImaginaryUnit: -S.ImaginaryUnit}))
         try:
             return self.field.is_real(self.field.form(expr))
         except (forms.TooLargeError, ZeroDivisionError):
             return False
+
+    def _is_symmetric(self, expr) -> bool:
+        """Whether the conjugate of `expr` is `expr` with −I in place of I."""
+        if expr.is_Symbol or expr.is_Number or expr.is_NumberSymbol:
+            return bool(expr.is_real)
+        if expr is S.ImaginaryUnit:
+            return True
+        whole = isinstance(expr, (sympy.Add, sympy.Mul, sympy.exp, sympy.sin, sympy.cos))
+        if whole or (expr.is_Pow and expr.exp.is_Integer):
+            return all(map(self._is_symmetric, expr.args))
+        return not expr.has(S.ImaginaryUnit) and self.real(expr)
 
     def factors(self, expr) -> tuple[fmpq, list]:
         """A number, and pairs of irreducible factors with their exponents."""

@@ -8,7 +8,7 @@ the value at an end. Signs are those at the points at which the expression is de
 import math
 
 import sympy
-from flint import arb, ctx
+from flint import acb, arb, ctx
 from sympy import Dummy, Ge, Gt, Lt, pi
 
 from . import forms
@@ -31,7 +31,7 @@ def find_sign(region, expr, depth: int) -> int | None:
     """1, 0 or −1; None where none is found."""
     if not expr.free_symbols:
         return _of_number(region, expr)
-    if depth > _DEPTH:
+    if depth > _DEPTH or len(region.samples.signs(expr)) > 1:
         return None
     for way in (_by_parts, _by_field, _by_balls, _by_slope, _by_bounds):
         if (sign := way(region, expr, depth)) is not None:
@@ -45,6 +45,8 @@ def _of_number(region, expr) -> int | None:
             value = enclose(expr, bits=bits)
         except (Undefined, Unsure):
             continue
+        if isinstance(value, acb) and region.real(expr):
+            value = value.real
         if isinstance(value, arb) and (sign := ball_sign(value)) is not None:
             return sign
     return 0 if region.vanishes(expr) else None
@@ -54,8 +56,7 @@ def _by_parts(region, expr, depth) -> int | None:
     """From the signs of its arguments."""
     deeper = depth + 1
     if expr.is_Add:
-        signs = {region.sign(term, deeper) for term in expr.args} - {0}
-        return signs.pop() if len(signs) == 1 else None
+        return _of_sum(region, expr, deeper)
     if expr.is_Mul:
         signs = [region.sign(factor, deeper) for factor in expr.args]
         return None if None in signs else math.prod(signs)
@@ -74,9 +75,48 @@ def _by_parts(region, expr, depth) -> int | None:
         return 1 if region.sign(z, deeper) == 1 else None
     if isinstance(expr, sympy.Abs):
         return 1 if region.sign(z, deeper) else None
+    if isinstance(expr, (sympy.tan, sympy.cot, sympy.sec, sympy.csc)):
+        sine, cosine = (region.sign(f(z), deeper) for f in (sympy.sin, sympy.cos))
+        return {
+            sympy.tan: sine and cosine and sine * cosine,
+            sympy.cot: sine and cosine and sine * cosine,
+            sympy.sec: cosine,
+            sympy.csc: sine,
+        }[type(expr)]
     if isinstance(expr, (sympy.sin, sympy.cos)):
         return _of_sine(region, z + pi / 2 if isinstance(expr, sympy.cos) else z, deeper)
     return None
+
+
+def _of_sum(region, expr, depth) -> int | None:
+    """Where no two terms pull in different directions, and one is not zero."""
+    signs, weak = set(), []
+    for term in expr.args:
+        if (direction := _weak_sign(region, term)) is not None:
+            weak.append((term, direction))
+        elif (sign := region.sign(term, depth)) is None:
+            return None
+        elif sign:
+            signs.add(sign)
+    if len(signs | {direction for _, direction in weak}) != 1:
+        return None
+    if signs or any(region.sign(term, depth) for term, _ in weak):
+        return weak[0][1] if weak else signs.pop()
+    return None
+
+
+def _weak_sign(region, expr) -> int | None:
+    """1 or −1 where an expression is never negative, or never positive, at a glance."""
+    sign = 1
+    for factor in sympy.Mul.make_args(expr):
+        base, exponent = factor.as_base_exp()
+        if exponent.is_even and region.real(base):
+            continue
+        part = region.sign(factor, _DEPTH - 1)
+        if not part:
+            return None
+        sign *= part
+    return sign
 
 
 def _of_power(region, expr, depth) -> int | None:
@@ -129,7 +169,7 @@ def _by_factors(region, expr, depth) -> int | None:
 def _by_slope(region, expr, depth) -> int | None:
     """What rises from a value that is not negative is positive."""
     known = region.range_in(expr)
-    if known is None or depth > 2 * _SLOPES or known.variable.is_integer or not region.real(expr):
+    if known is None or depth > _SLOPES or known.variable.is_integer or not region.real(expr):
         return None
     if not _certainly(analytic, region, expr, known.variable):
         return None
@@ -189,9 +229,13 @@ class _Cover:
     def __init__(self, region, expr, known):
         self._region, self._known = region, known
         self._slopes = [expr]
-        if _certainly(analytic, region, expr, known.variable):  # across jumps, slopes tell nothing
+        self._ends: set = set()  # at which slopes tell something; across jumps they do not
+        if _certainly(analytic, region, expr, known.variable):
             for _ in range(_SLOPES):
                 self._slopes.append(self._slopes[-1].diff(known.variable))
+            for end in (known.low, known.high):
+                if _certainly(analytic_at, region, expr, known.variable, end):
+                    self._ends.add(end)
 
     def sign(self, low: arb, high: arb) -> int | None:
         signs, pieces = set(), [(low, high, self._known.low, self._known.high)]
@@ -222,11 +266,10 @@ class _Cover:
     def _from_zero(self, box: arb, end, direction: int) -> int | None:
         """The sign on a box that begins (or ends) at `end`, where the expression and perhaps some
         derivatives are exactly zero, if the next derivative has one sign on the box."""
-        variable = self._known.variable
-        if end is None or not _certainly(analytic_at, self._region, self._slopes[0], variable, end):
+        if end not in self._ends:
             return None
         for order, slope in enumerate(self._slopes[:-1]):
-            if not self._region.vanishes(slope.subs(variable, end)):
+            if not self._region.vanishes(slope.subs(self._known.variable, end)):
                 return None
             if sign := self._on(box, order + 1):
                 return sign * direction ** (order + 1)
