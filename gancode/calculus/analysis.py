@@ -4,6 +4,7 @@ import sympy
 from sympy import Dummy, Integral, Limit, Product, S, Sum
 
 from .cases import by_cases
+from .constancy import is_zero
 from .continuity import is_finite
 from .integrals import DivergesError, integral
 from .limits import limit_atom
@@ -28,7 +29,7 @@ def _vanishes(gap, region: Region) -> str | None:
     if found is None:
         return None
     expr, rules = found
-    if not region.vanishes(expr):
+    if not is_zero(expr, region):
         return None
     return ", ".join(dict.fromkeys(rules))
 

@@ -17,6 +17,7 @@ from .regions import Region
 from .symbols import softplus
 
 _SECONDS = 2  # for one adviser
+_CIRCULAR = (sin, cos, tan, sympy.cot, sympy.sec, sympy.csc)
 _LONGEST = 150  # operations of an integrand that is worth the time
 
 
@@ -33,13 +34,14 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
         else:
             if found is not None:
                 yield found
-    if f.count_ops() <= _LONGEST:
-        for adviser in (heurisch, sympy.integrate, manualintegrate):
-            found = attempt(adviser, f, t, seconds=_SECONDS)
-            if found is not None and not found.has(sympy.Integral, S.NaN, S.ComplexInfinity):
-                yield from _branches(found)
     if undecided:
         raise undecided
+    if f.count_ops() > _LONGEST:
+        return
+    for adviser in (heurisch, sympy.integrate, manualintegrate):
+        found = attempt(adviser, f, t, seconds=_SECONDS)
+        if found is not None and not found.has(sympy.Integral, S.NaN, S.ComplexInfinity):
+            yield from _branches(found)
 
 
 def _branches(found) -> Iterator[sympy.Expr]:
@@ -229,6 +231,8 @@ def _reciprocal_power(q: sympy.Poly, n: int, region) -> sympy.Expr:
 def _of_exponential(f, t, region) -> sympy.Expr | None:
     """A rational function of e^(kt), by s = e^(kt)."""
     s = sympy.Dummy("s", positive=True)
+    if f.has(*_CIRCULAR):
+        return None
     f = f.rewrite(exp)
     slopes = [sympy.expand(e.args[0]) for e in f.atoms(exp) if e.has(t)]
     if not slopes or any(sympy.degree(z, t) != 1 for z in slopes if z.is_polynomial(t)):

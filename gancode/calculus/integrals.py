@@ -12,7 +12,7 @@ import sympy
 from sympy import Abs, Integral, Max, Min, Piecewise, S
 
 from .antiderivatives import antiderivatives
-from .continuity import Undecided, analytic, is_finite, requirements
+from .continuity import analytic, is_finite, requirements
 from .deadline import attempt
 from .limits import limit_of
 from .regions import Region
@@ -76,41 +76,28 @@ def over(piece: Piece, region: Region) -> sympy.Expr | None:
     return total
 
 
-def over_smooth(piece: Piece, region: Region, depth: int = 2) -> sympy.Expr | None:
+def over_smooth(piece: Piece, region: Region) -> sympy.Expr | None:
     """By an antiderivative; where F has singularities inside, on both sides of each."""
     here, inside = piece.inside(region)
     if inside.vanishes(here.f):
         return S.Zero
-    undecided = None
-    try:
-        for F in antiderivatives(here.f, here.t, inside):
-            try:
-                value = _by(F, here, inside, region, depth)
-            except Undecided as question:
-                undecided = undecided or question
-                continue
-            if value is not None:
-                return value
-    except Undecided as question:
-        undecided = undecided or question
-    if undecided:
-        raise undecided
+    for F in antiderivatives(here.f, here.t, inside):
+        value = _by(F, here, inside, region)
+        if value is not None:
+            return value
     return None
 
 
-def _by(F, piece: Piece, inside: Region, region: Region, depth: int) -> sympy.Expr | None:
+def _by(F, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
     slope = F.diff(piece.t)
     if not is_finite(F) or not equal(slope, piece.f, inside):
         return None
-    if analytic(inside, F, piece.t) and analytic(inside, slope, piece.t):
-        return _difference(F, piece, region)
-    points = _between(_singular_points(F, piece, inside), piece, region) if depth else []
-    if not points:
-        return None
     total = S.Zero
-    for part in _parts(piece, points):
+    for part in _parts(piece, _singularities(F, piece, inside, region)):
         here, within = part.inside(region)
-        value = _by(F.xreplace({piece.t: here.t}), here, within, region, 0)
+        if not all(analytic(within, g.xreplace({piece.t: here.t}), here.t) for g in (F, slope)):
+            return None
+        value = _difference(F, replace(part, t=piece.t), region)
         if value is None:
             return None
         total += value
@@ -123,6 +110,8 @@ def equal(first, second, region: Region) -> bool:
         return False
     if region.vanishes(first - second):
         return True
+    if not region.samples.may_vanish(first - second):
+        return False
     if not region.vanishes(first**2 - second**2):
         return False
     sign = region.sign(first)
@@ -183,27 +172,35 @@ def _whole_numbers(z, piece: Piece) -> range:
 
 def _zeros(expr, piece: Piece) -> list:
     """Advice: zeros of an expression between the ends, or anywhere."""
-    t = sympy.Dummy("t", real=True)
-    expr = expr.xreplace({piece.t: t})
-    if not (piece.low.is_number and piece.high.is_number and expr.free_symbols == {t}):
-        found = attempt(sympy.solve, expr, t, seconds=_SECONDS, default=[])
-    else:
+    t, numbers = piece.t, piece.low.is_number and piece.high.is_number
+    if expr.is_Mul or (expr.is_Pow and expr.exp.is_positive):
+        factors = expr.args if expr.is_Mul else (expr.base,)
+        return [point for factor in factors if factor.has(t) for point in _zeros(factor, piece)]
+    if (slope := expr.diff(t)) != 0 and not slope.has(t):
+        return [sympy.cancel(t - expr / slope)]
+    if isinstance(expr, (sympy.sin, sympy.cos)) and numbers:
+        shift = sympy.pi / 2 if isinstance(expr, sympy.cos) else S.Zero
+        turns = _whole_numbers((expr.args[0] - shift) / sympy.pi, piece)
+        return [z for k in turns for z in _zeros(expr.args[0] - shift - k * sympy.pi, piece)]
+    real = sympy.Dummy("t", real=True)
+    expr = expr.xreplace({t: real})
+    if numbers and expr.free_symbols == {real}:
         interval = sympy.Interval(piece.low, piece.high)
-        found = attempt(sympy.solveset, expr, t, interval, seconds=_SECONDS)
-        if not isinstance(found, sympy.FiniteSet):
-            found = attempt(sympy.solve, expr, t, seconds=_SECONDS, default=[])
-    return [point for point in found if isinstance(point, sympy.Expr) and not point.has(t)]
+        found = attempt(sympy.solveset, expr, real, interval, seconds=_SECONDS)
+        if isinstance(found, sympy.FiniteSet):
+            return list(found)
+    found = attempt(sympy.solve, expr, real, seconds=_SECONDS, default=[])
+    return [point for point in found if isinstance(point, sympy.Expr) and not point.has(real)]
 
 
-def _singular_points(F, piece: Piece, inside: Region) -> list:
-    """Advice: where F may be singular."""
-    needs = requirements(F, piece.t) or []
-    return [
-        point
-        for _, part, *_ in needs
-        if part.has(piece.t) and not inside.sign(part)
-        for point in _zeros(part, piece)
-    ]
+def _singularities(F, piece: Piece, inside: Region, region: Region) -> list:
+    """Points between the ends at which F may be singular. Raises `Undecided`."""
+    if analytic(inside, F, piece.t):
+        return []
+    parts = [part for _, part, *_ in requirements(F, piece.t) or [] if part.has(piece.t)]
+    crossed = [part for part in parts if len(inside.samples.signs(part)) > 1]
+    points = [point for part in crossed or parts for point in _zeros(part, piece)]
+    return _between(points, piece, region)
 
 
 def _between(points, piece: Piece, region: Region) -> list:

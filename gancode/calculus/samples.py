@@ -11,7 +11,16 @@ import sympy
 from flint import arb, ctx
 from sympy import Rational
 
-from .enclosure import Undefined, Unsure, ball, compiled, condition, real_if_exact, sign
+from .enclosure import (
+    Undefined,
+    Unsure,
+    ball,
+    compiled,
+    condition,
+    contains_zero,
+    real_if_exact,
+    sign,
+)
 
 _POINTS, _TRIALS = 7, 150
 _BITS = 64
@@ -52,21 +61,24 @@ class Samples:
             return False
 
     def signs(self, expr) -> set[int]:
-        """The signs that `expr` has at some of the points."""
-        found = set()
+        """The signs that `expr` has at some of the points, where it is real."""
+        values = (real_if_exact(value) for value in self._values(expr))
+        return {sign(value) for value in values if isinstance(value, arb)} - {None}
+
+    def may_vanish(self, expr) -> bool:
+        """Whether `expr` may be zero at all the points at which it has a value."""
+        return all(contains_zero(value) for value in self._values(expr))
+
+    def _values(self, expr):
         with ctx.workprec(_BITS):
             for number, point in enumerate(self.points):
                 random = Random(number)
                 free = sorted(expr.free_symbols - set(point), key=str)
                 point = point | {symbol: ball(_value(symbol, random)) for symbol in free}
                 try:
-                    value = real_if_exact(compiled(expr, tuple(point))(list(point.values())))
+                    yield compiled(expr, tuple(point))(list(point.values()))
                 except (Undefined, Unsure):
                     continue
-                where = sign(value) if isinstance(value, arb) else None
-                if where is not None:
-                    found.add(where)
-        return found
 
 
 def _value(symbol, random):
