@@ -10,6 +10,7 @@ import sympy
 from sympy import S, Wild, atan, cos, erf, exp, log, pi, polylog, sin, sqrt, tan
 from sympy.integrals.heurisch import heurisch
 from sympy.integrals.manualintegrate import manualintegrate
+from sympy.simplify.fu import TR8
 
 from .continuity import Undecided
 from .deadline import attempt
@@ -25,6 +26,7 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
     """Expressions whose derivative in `t` may be `f`, the likeliest first. Raises `Undecided`
     where the form of the answer hangs on a parameter."""
     f = f.rewrite(log) if f.has(softplus) else f
+    f = _half_angles(f, t)
     undecided = None
     for adviser in (_gaussian, _by_terms, _rational, _of_exponential, _of_half_angle):
         try:
@@ -126,6 +128,7 @@ def _by_terms(f, t, region) -> sympy.Expr | None:
     total = S.Zero
     for term in sympy.Add.make_args(sympy.expand(f, log=False)):
         constant, rest = term.as_independent(t, as_Add=False)
+        rest = sympy.powsimp(rest)
         found = next((F for F in (entry(rest, t) for entry in _TABLE) if F is not None), None)
         if found is None:
             return None
@@ -158,13 +161,36 @@ def _dilogarithm(f, t):
     return None
 
 
-def _sine_over(f, t):
-    a = Wild("a", exclude=[t, 0])
-    match = f.match(sin(a * t) / t)
-    return sympy.Si(match[a] * t) if match else None
+def _circular_over(f, t):
+    """sin(at)/tⁿ and cos(at)/tⁿ, by parts."""
+    power = sympy.Mul.make_args(f)[0].as_base_exp() if f.is_Mul else None
+    wave = next((z for z in f.atoms(sin, cos)), None)
+    if wave is None or len(f.atoms(sin, cos)) != 1 or power is None:
+        return None
+    n, a = -(sympy.simplify(f / wave)).as_coeff_exponent(t)[1], wave.args[0] / t
+    if not n.is_Integer or n < 1 or a.has(t) or sympy.simplify(f * t**n / wave) != 1:
+        return None
+    other, sign = (cos, 1) if isinstance(wave, sin) else (sin, -1)
+    if n == 1:
+        return (sympy.Si if isinstance(wave, sin) else sympy.Ci)(a * t)
+    less = _circular_over(other(a * t) / t ** (n - 1), t)
+    return (sign * a * less - wave / t ** (n - 1)) / (n - 1)
 
 
-_TABLE = (_exponential_over, _dilogarithm, _sine_over)
+def _glasser(f, t):
+    """exp(−at² − b/t²)."""
+    if not isinstance(f, exp):
+        return None
+    exponent = sympy.expand(f.args[0])
+    a, b, c = -exponent.coeff(t, 2), -exponent.coeff(t, -2), exponent.coeff(t, 0)
+    if b == 0 or sympy.expand(exponent + a * t**2 + b / t**2 - c) != 0:
+        return None
+    a, b = sqrt(a), sqrt(b)
+    bells = exp(2 * a * b) * erf(a * t + b / t) + exp(-2 * a * b) * erf(a * t - b / t)
+    return sqrt(pi) / (4 * a) * bells * exp(c)
+
+
+_TABLE = (_exponential_over, _dilogarithm, _circular_over, _glasser)
 
 
 # Rational functions ----------------------------------------------------------------------------
@@ -260,6 +286,17 @@ def _common(rates):
     if not all(ratio.is_Rational for ratio in ratios):
         return None
     return unit / math.lcm(*(int(ratio.q) for ratio in ratios))
+
+
+def _half_angles(f, t):
+    """√(1 ± cos z) by half of z, up to its sign, and products of sines and cosines as sums."""
+    z = Wild("z")
+    f = f.replace(sqrt(1 + cos(z)), lambda z: sqrt(2) * cos(z / 2))
+    f = f.replace(sqrt(1 - cos(z)), lambda z: sqrt(2) * sin(z / 2))
+    circular = any(isinstance(part.base, (sin, cos)) for part in f.atoms(sympy.Pow))
+    if circular or sum(len(part.args) > 1 for part in f.atoms(sin, cos)) > 1:
+        return attempt(TR8, f, seconds=_SECONDS, default=f)
+    return f
 
 
 def _of_half_angle(f, t, region) -> sympy.Expr | None:

@@ -46,6 +46,22 @@ def analytic_at(region, expr, variable, end) -> bool:
     return _holds(region, expr, variable, lambda part: part.subs(variable, end))
 
 
+def defined_almost_everywhere(region, expr, variable) -> bool:
+    """Whether `expr`, made of analytic functions, is defined but at isolated points of `variable`,
+    for all parameters. Raises `Undecided`."""
+    needs = requirements(expr, variable)
+    return needs is not None and all(
+        _isolated_zeros(region, parts[0], variable) or _is_met(region, kind, *parts)
+        for kind, *parts in needs
+    )
+
+
+def _isolated_zeros(region, expr, variable) -> bool:
+    """An analytic function that is not zero everywhere has isolated zeros."""
+    alone = expr.free_symbols == {variable}
+    return alone and bool(region.samples.signs(expr) - {0}) and analytic(region, expr, variable)
+
+
 def _holds(region, expr, variable, there) -> bool:
     needs = requirements(expr, variable)
     return needs is not None and all(

@@ -309,6 +309,7 @@ RULES |= {
     sympy.asinh: rewritten(lambda z: sympy.log(z + sympy.sqrt(z**2 + 1))),
     sympy.acosh: rewritten(lambda z: sympy.log(z + sympy.sqrt(z - 1) * sympy.sqrt(z + 1))),
     sympy.atanh: rewritten(lambda z: (sympy.log(1 + z) - sympy.log(1 - z)) / 2),
+    sympy.acos: rewritten(lambda z: pi / 2 - sympy.asin(z)),
     sympy.erfc: rewritten(lambda z: 1 - sympy.erf(z)),
     sympy.factorial: rewritten(lambda n: sympy.gamma(n + 1, evaluate=False)),
     sympy.gamma: lambda expander, expr: expander.exp(_log_gamma(expander, expr.args[0])),
@@ -355,6 +356,33 @@ def _far_erf(expander, one):
         expander.in_reciprocal(one, series),
     )
     return expander.scale.add(expander.constant(1), expander.minus(tail))
+
+
+@rule(sympy.asin)
+def _arcsine(expander, expr):
+    """Near 1, by asin z = π/2 − 2 asin √((1 − z)/2)."""
+    one = expander.real(expr.args[0])
+    value, _ = expander.limit(one)
+    for sign in (1, -1):
+        if value.as_number() == sign:
+            gap = sympy.sqrt((1 - sign * expr.args[0]) / 2)
+            return expander(sign * (pi / 2 - 2 * sympy.asin(gap, evaluate=False)))
+    return expander._analytic(sympy.asin, one)
+
+
+@rule(sympy.Ci)
+def _cosine_integral(expander, expr):
+    one = expander.real(expr.args[0])
+    if expander.toward(one) > 0:
+        return Expansion((), expander.raise_to(one, S.NegativeOne).bound)
+    if expander.trend(one) == 0:
+        return expander._analytic(sympy.Ci, one)
+    series = [
+        S(-1) ** (k // 2) / (k * sympy.factorial(k)) if k and k % 2 == 0 else 0
+        for k in range(expander.order + 2)
+    ]
+    near = expander.scale.series([expander.scale.form(c) for c in series], one)
+    return expander.scale.add(expander.constant(S.EulerGamma), expander.log(one), near)
 
 
 @rule(sympy.Si)

@@ -12,8 +12,9 @@ import sympy
 from sympy import Abs, Integral, Max, Min, Piecewise, S
 
 from .antiderivatives import antiderivatives
-from .continuity import analytic, is_finite, requirements
+from .continuity import analytic, defined_almost_everywhere, is_finite, requirements
 from .deadline import attempt
+from .definite import known_integral
 from .limits import limit_of
 from .regions import Region
 
@@ -51,8 +52,8 @@ def integral(atom: Integral, region: Region) -> tuple[sympy.Expr, str] | None:
     if sign == 0:
         return S.Zero, "over no length"
     low, high = (low, high) if sign > 0 else (high, low)
-    value = over(Piece(f, t, low, high), region)
-    return None if value is None else (sign * value, "an antiderivative, differentiated")
+    found = over(Piece(f, t, low, high), region)
+    return None if found is None else (sign * found[0], found[1])
 
 
 def orientation(low, high, region: Region) -> int:
@@ -65,37 +66,45 @@ def orientation(low, high, region: Region) -> int:
     return region.require_sign(high - low)
 
 
-def over(piece: Piece, region: Region) -> sympy.Expr | None:
-    total = S.Zero
+def over(piece: Piece, region: Region) -> tuple[sympy.Expr, str] | None:
+    total, rules = S.Zero, []
     for part in cut(piece, region):
         smooth = without_kinks(part, region)
-        value = None if smooth is None else over_smooth(smooth, region)
-        if value is None:
+        found = None if smooth is None else over_smooth(smooth, region)
+        if found is None:
             return None
-        total += value
-    return total
+        total += found[0]
+        rules.append(found[1])
+    return total, ", ".join(dict.fromkeys(rules))
 
 
-def over_smooth(piece: Piece, region: Region) -> sympy.Expr | None:
-    """By an antiderivative; where F has singularities inside, on both sides of each."""
+def over_smooth(piece: Piece, region: Region) -> tuple[sympy.Expr, str] | None:
+    """By a theorem, or by an antiderivative; where F has singularities inside, on both sides of
+    each."""
     here, inside = piece.inside(region)
     if inside.vanishes(here.f):
-        return S.Zero
+        return S.Zero, "of zero"
+    if (found := known_integral(piece, region)) is not None:
+        return found
     for F in antiderivatives(here.f, here.t, inside):
         value = _by(F, here, inside, region)
         if value is not None:
-            return value
+            return value, "an antiderivative, differentiated"
     return None
 
 
 def _by(F, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
     slope = F.diff(piece.t)
-    if not is_finite(F) or not equal(slope, piece.f, inside):
+    sign = proportion(slope, piece.f, inside) if is_finite(F) else 0
+    if not sign:
+        return None
+    F, slope = sign * F, sign * slope
+    if not defined_almost_everywhere(inside, slope, piece.t):
         return None
     total = S.Zero
     for part in _parts(piece, _singularities(F, piece, inside, region)):
         here, within = part.inside(region)
-        if not all(analytic(within, g.xreplace({piece.t: here.t}), here.t) for g in (F, slope)):
+        if not analytic(within, F.xreplace({piece.t: here.t}), here.t):
             return None
         value = _difference(F, replace(part, t=piece.t), region)
         if value is None:
@@ -104,18 +113,18 @@ def _by(F, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
     return total
 
 
-def equal(first, second, region: Region) -> bool:
-    """Whether two expressions are equal on the region wherever both are defined."""
+def proportion(first, second, region: Region) -> int:
+    """1 or −1 where the second is the first, or less the first, wherever both are defined; else 0,
+    which means: not shown."""
     if first.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta):
-        return False
+        return 0
     if region.vanishes(first - second):
-        return True
-    if not region.samples.may_vanish(first - second):
-        return False
+        return 1
+    if not region.samples.may_vanish(first**2 - second**2):
+        return 0
     if not region.vanishes(first**2 - second**2):
-        return False
-    sign = region.sign(first)
-    return sign is not None and sign == region.sign(second)
+        return 0
+    return (region.sign(first) or 0) * (region.sign(second) or 0)
 
 
 def _difference(F, piece: Piece, region: Region) -> sympy.Expr | None:

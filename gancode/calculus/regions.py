@@ -184,4 +184,5 @@ class Region:
         """A factor of `expr` of which the sign is not shown."""
         _, factors = self.factors(expr)
         open_ones = [base for base, _ in factors if not self.sign(base)]
-        return open_ones[0] if open_ones else expr
+        found = open_ones[0] if open_ones else expr
+        return found.args[0] if isinstance(found, sympy.Abs) else found
