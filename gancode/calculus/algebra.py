@@ -592,9 +592,23 @@ class Field:
             return result
         parts = [self.form(part + 1) for part in (k, n - k)]
         if not all(self._anchored(part) and self.strictly_positive(part.num) for part in parts):
-            return self._opaque((sympy.binomial, self.form(n).key, self.form(k).key), expr)
+            return self._binomial_from_left(self.form(n), self.form(k), expr)
         below = [self.gamma(part, None) for part in parts]
         return self.gamma(self.form(n + 1), None) * (below[0] * below[1]).inverse()
+
+    def _binomial_from_left(self, n: Form, k: Form, expr) -> Form:
+        """C(n, k + 1) = C(n, k)·(n − k)/(k + 1), from the least k that is not negative."""
+        one = self.form(S.One)
+        base, steps = self._anchored(k + one) or (None, 0)
+        if base is None or steps <= 0:
+            return self._opaque((sympy.binomial, n.key, k.key), expr)
+        start = base - one
+        meaning = sympy.binomial(self.expression(n), self.expression(start))
+        result = self._opaque((sympy.binomial, n.key, start.key), meaning)
+        for step in range(steps):
+            shift = Form.of(forms.constant(step))
+            result = result * (n - start - shift) * (base + shift).inverse()
+        return result
 
     def floor(self, form: Form) -> Form:
         """The part that is certainly whole comes out."""

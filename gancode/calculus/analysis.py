@@ -5,10 +5,12 @@ from sympy import Dummy, Integral, Limit, Product, S, Sum
 
 from .cases import by_cases
 from .constancy import is_zero
-from .continuity import is_finite
+from .continuity import defined, is_finite
+from .induction import by_induction
 from .integrals import DivergesError, integral
 from .limits import limit_atom
 from .regions import Region
+from .sums import product, summation
 
 ATOMS = (Integral, Sum, Product, Limit)
 
@@ -20,18 +22,29 @@ def vanishes(gap, region: Region) -> str | None:
 
 
 def _vanishes(gap, region: Region) -> str | None:
-    if gap is S.NaN or gap is S.ComplexInfinity:
-        return "undefined"
+    if _is_undefined(gap):
+        return "where a side is undefined"
     try:
-        found = without_atoms(gap, region)
+        rule = by_values(gap, region)
     except DivergesError:
-        return "it diverges"
-    if found is None:
+        return "where it diverges"
+    return rule or by_induction(gap, region, by_values)
+
+
+def by_values(gap, region: Region) -> str | None:
+    """The rules by which `gap` is zero, with the values of its integrals, sums and limits in their
+    place. Raises `Undecided` and `DivergesError`."""
+    found = without_atoms(gap, region)
+    if found is None or not is_finite(found[0]) or not is_zero(found[0], region):
         return None
-    expr, rules = found
-    if not is_zero(expr, region):
-        return None
-    return ", ".join(dict.fromkeys(rules))
+    return ", ".join(dict.fromkeys(found[1])) or "an identity"
+
+
+def _is_undefined(expr) -> bool:
+    """Whether an expression is no finite number, whatever the values of its symbols are."""
+    if expr.is_Add or expr.is_Mul:
+        return any(map(_is_undefined, expr.args))
+    return expr in (S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity)
 
 
 def without_atoms(expr, region: Region) -> tuple[sympy.Expr, list[str]] | None:
@@ -44,7 +57,7 @@ def without_atoms(expr, region: Region) -> tuple[sympy.Expr, list[str]] | None:
             return expr, rules
         for atom in atoms:
             found = value_of(atom, region)
-            if found is None or not is_finite(found[0]):
+            if found is None:
                 return None
             rules.append(found[1])
             expr = expr.xreplace({atom: found[0]})
@@ -58,33 +71,39 @@ def _outermost(expr) -> set:
 
 
 def value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
-    """An equal expression without that atom. Raises `Undecided` and `DivergesError`."""
+    """An equal expression without that atom, which is defined on the whole region, and the rule.
+    Raises `Undecided` and `DivergesError`."""
+    found = _value_of(atom, region)
+    return found if found is not None and defined(region, found[0]) else None
+
+
+def _value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
     if isinstance(atom, Limit):
         expr, x, end, side = atom.args
         inner = without_atoms(expr, region)
         return None if inner is None else limit_atom(Limit(inner[0], x, end, side), region)
     f, (first, *others) = atom.function, atom.limits
+    whole = not isinstance(atom, Integral)
     if len(first) != 3:
         return None
     if others:
-        inner = _inside(atom.func(f, first), others, region)
-        return None if inner is None else value_of(atom.func(inner, *others), region)
-    f = _inside(f, [first], region)
+        inner = _inside(atom.func(f, first), others, region, whole)
+        return None if inner is None else _value_of(atom.func(inner, *others), region)
+    f = _inside(f, [first], region, whole)
     if f is None:
         return None
-    if isinstance(atom, Integral):
-        return integral(Integral(f, first), region)
-    return None
+    ways = {Integral: integral, Sum: summation, Product: product}
+    return ways[type(atom)](atom.func(f, first), region)
 
 
-def _inside(f, limits, region: Region):
+def _inside(f, limits, region: Region, whole: bool):
     """`f` without integrals and the like, for variables within their limits."""
     if not _outermost(f):
         return f
     back = {}
     for t, low, high in reversed(limits):
-        low, high = low.xreplace({v: k for k, v in back.items()}), high
-        here, region = region.along(t, low, high)
+        low, high = (end.xreplace({v: k for k, v in back.items()}) for end in (low, high))
+        here, region = region.along(t, low, high, integer=whole)
         f, back[here] = f.xreplace({t: here}), t
     found = without_atoms(f, region)
     return None if found is None else found[0].xreplace(back)

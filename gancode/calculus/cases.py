@@ -43,6 +43,8 @@ def cases(question, expr, region: Region) -> list[tuple[sympy.Expr, Region]] | N
     found = []
     if region.real(question):
         for sign in (1, -1):
+            if region.never_negative(-sign * question):
+                continue
             found.append(_of_sign(question, symbol, value, sign, expr, region))
     else:
         found.append((expr, region.where(sympy.Ne(question, 0))))

@@ -7,6 +7,7 @@ nowhere zero; a region (see `regions`) is then asked whether each is met.
 import sympy
 from sympy import S
 
+from .enclosure import Undefined, Unsure, enclose
 from .symbols import softplus
 
 # Functions of one argument that are real and analytic on the whole real line.
@@ -44,6 +45,11 @@ def analytic_at(region, expr, variable, end) -> bool:
     """Whether `expr` is analytic in `variable` at a finite `end`: then its limit there is its
     value. Raises `Undecided`."""
     return _holds(region, expr, variable, lambda part: part.subs(variable, end))
+
+
+def defined(region, expr) -> bool:
+    """Whether `expr` has a finite value on the whole region. Raises `Undecided`."""
+    return analytic(region, expr, sympy.Dummy())
 
 
 def defined_almost_everywhere(region, expr, variable) -> bool:
@@ -96,16 +102,29 @@ def requirements(expr, variable, found: list | None = None) -> list | None:
     real, nonzero, positive, or (sign) positive or negative everywhere; the kind power is of a base
     and an exponent, which is an integer. None where `expr` may have jumps or is not known."""
     found = [] if found is None else found
-    if expr.is_Symbol or expr.is_Number or expr.is_NumberSymbol or expr is S.ImaginaryUnit:
-        return found if expr.is_finite is not False else None
+    if expr.is_Symbol or expr is S.ImaginaryUnit:
+        return found
+    if not expr.free_symbols and _has_value(expr):
+        return found
     own = _own_requirements(expr, variable)
     if own is None:
         return None
     found += own
-    for argument in expr.args:
+    arguments = expr.args
+    if isinstance(expr, sympy.Piecewise):  # what is defined in all cases is so in one
+        arguments = [value for value, _ in expr.args]
+    for argument in arguments:
         if requirements(argument, variable, found) is None:
             return None
     return found
+
+
+def _has_value(number) -> bool:
+    """Whether an expression without symbols is a finite number."""
+    try:
+        return bool(enclose(number, bits=53).is_finite())
+    except (Undefined, Unsure):
+        return False
 
 
 def _own_requirements(expr, variable) -> list | None:
@@ -114,9 +133,10 @@ def _own_requirements(expr, variable) -> list | None:
         return []
     if expr.is_Pow:
         return _power(expr, variable)
+    if isinstance(expr, sympy.Piecewise):
+        return None if expr.has(variable) or expr.args[-1][1] != True else []  # noqa: E712
     if isinstance(expr, STEPS):
-        fixed = not expr.has(variable) and not isinstance(expr, sympy.Piecewise)
-        return [("real", z) for z in expr.args] if fixed else None
+        return None if expr.has(variable) else [("real", z) for z in expr.args]
     if isinstance(expr, (sympy.factorial, sympy.binomial)):
         fixed = not expr.has(variable) or variable.is_integer
         return [("positive", z + 1) for z in expr.args] if fixed else None

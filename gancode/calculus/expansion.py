@@ -128,7 +128,8 @@ class Expander:
         if self.region.vanishes(base**2 - 1):
             return Expansion((), ONE)
         growth = self(exponent)
-        if self.trend(growth) > 0 and self.sign(growth) > 0 and exponent.is_integer:
+        fits = exponent.is_integer or self.region.never_negative(base)
+        if fits and self.trend(growth) > 0 and self.sign(growth) > 0:
             if self.scale.trend(growth.terms[0][0]) > 0 and growth.terms[0][0].power != ZERO:
                 if self.region.require_sign(1 - base**2) > 0:
                     rest = self.scale.power(growth.terms[0][0], number(-_FASTER))

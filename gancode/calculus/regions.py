@@ -12,7 +12,7 @@ from . import forms
 from .algebra import Field
 from .continuity import ENTIRE, MEROMORPHIC, STEPS, Undecided
 from .samples import Samples
-from .signs import find_sign
+from .signs import find_sign, ratio_of_logs
 
 
 @dataclass(frozen=True)
@@ -185,4 +185,6 @@ class Region:
         _, factors = self.factors(expr)
         open_ones = [base for base, _ in factors if not self.sign(base)]
         found = open_ones[0] if open_ones else expr
+        if (ratio := ratio_of_logs(found)) is not None:
+            return ratio if self.sign(ratio) is None else found
         return found.args[0] if isinstance(found, sympy.Abs) else found

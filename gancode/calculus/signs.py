@@ -90,6 +90,9 @@ def _by_parts(region, expr, depth) -> int | None:
 
 def _of_sum(region, expr, depth) -> int | None:
     """Where no two terms pull in different directions, and one is not zero."""
+    if (ratio := ratio_of_logs(expr)) is not None:
+        if all(region.sign(z.args[0], depth) == 1 for z in expr.atoms(sympy.log)):
+            return region.sign(ratio, depth)
     signs, weak = set(), []
     for term in expr.args:
         if (direction := _weak_sign(region, term)) is not None:
@@ -103,6 +106,20 @@ def _of_sum(region, expr, depth) -> int | None:
     if signs or any(region.sign(term, depth) for term, _ in weak):
         return weak[0][1] if weak else signs.pop()
     return None
+
+
+def ratio_of_logs(expr) -> sympy.Expr | None:
+    """p − q with the sign of `expr`, where that is log(p/q) by the laws of logarithms for positive
+    numbers."""
+    above, below = sympy.S.One, sympy.S.One
+    for term in sympy.Add.make_args(expr):
+        number, log = term.as_coeff_Mul()
+        if not (isinstance(log, sympy.log) and number.is_Rational):
+            return None
+        over, under = log.args[0].as_numer_denom()
+        above *= (over if number > 0 else under) ** abs(number)
+        below *= (under if number > 0 else over) ** abs(number)
+    return above - below
 
 
 def _weak_sign(region, expr) -> int | None:
