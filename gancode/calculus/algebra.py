@@ -552,10 +552,11 @@ class Field:
             return None
         number = form.num.get(ONE, fmpq(0))
         shift = int(number.p) // int(number.q)
-        for start in range(-6, 7):
-            base = form + Form.of(forms.constant(start - shift))
-            if self.strictly_positive(base.num):
-                return (base, shift - start) if abs(shift - start) <= 60 else None
+        for is_positive in (lambda base: self.strictly_positive(base.num), self._strict):
+            for start in range(-6, 7):
+                base = form + Form.of(forms.constant(start - shift))
+                if is_positive(base):
+                    return (base, shift - start) if abs(shift - start) <= 60 else None
         return None
 
     def gamma(self, form: Form, expr) -> Form:
@@ -591,7 +592,7 @@ class Field:
                 result = result * self.form(n - step)
             return result
         parts = [self.form(part + 1) for part in (k, n - k)]
-        if not all(self._anchored(part) and self.strictly_positive(part.num) for part in parts):
+        if not all(self._anchored(part) and self._strict(part) for part in parts):
             return self._binomial_from_left(self.form(n), self.form(k), expr)
         below = [self.gamma(part, None) for part in parts]
         return self.gamma(self.form(n + 1), None) * (below[0] * below[1]).inverse()

@@ -5,7 +5,7 @@ from sympy import Dummy, Integral, Limit, Product, S, Sum
 
 from .cases import by_cases
 from .constancy import is_zero
-from .continuity import defined, is_finite
+from .continuity import Undecided, defined, is_finite
 from .induction import by_induction
 from .integrals import DivergesError, integral
 from .limits import limit_atom
@@ -24,11 +24,17 @@ def vanishes(gap, region: Region) -> str | None:
 def _vanishes(gap, region: Region) -> str | None:
     if _is_undefined(gap):
         return "where a side is undefined"
+    undecided = None
     try:
-        rule = by_values(gap, region)
+        if (rule := by_values(gap, region)) is not None:
+            return rule
     except DivergesError:
         return "where it diverges"
-    return rule or by_induction(gap, region, by_values)
+    except Undecided as question:
+        undecided = question
+    if (rule := by_induction(gap, region, by_values)) is None and undecided:
+        raise undecided
+    return rule
 
 
 def by_values(gap, region: Region) -> str | None:

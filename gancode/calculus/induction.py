@@ -1,5 +1,6 @@
 """Induction over a whole number n, for statements about sums and integrals that depend on it."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import sympy
@@ -11,7 +12,7 @@ from .deadline import attempt
 from .regions import Region
 
 _SECONDS = 2  # for one adviser
-_STARTS = range(6, -1, -1)  # from which n on, at most
+_LATEST = 8  # n with which an induction begins
 
 
 def by_induction(gap, region: Region, is_zero: Callable) -> str | None:
@@ -24,7 +25,7 @@ def by_induction(gap, region: Region, is_zero: Callable) -> str | None:
         start = _start(n, region)
         if start is None:
             continue
-        for prove in (_by_next_term, _by_recurrence, _by_next_integral):
+        for prove in (_by_next_term, _by_next_factor, _by_recurrence, _by_next_integral):
             try:
                 if prove(gap, n, start, region, is_zero):
                     return f"induction over {n}"
@@ -37,7 +38,7 @@ def _start(n, region: Region) -> int | None:
     """A whole number that n reaches at least."""
     if not n.is_integer or any(n in known.variable.free_symbols for known in region.ranges):
         return None
-    return next((k for k in _STARTS if region.never_negative(n - k)), None)
+    return next((k for k in range(_LATEST, -1, -1) if region.never_negative(n - k)), None)
 
 
 def _from(n, start: int, region: Region) -> tuple[sympy.Expr, Region]:
@@ -71,18 +72,49 @@ def _by_next_term(gap, n, start, region: Region, is_zero) -> bool:
     if found is None:
         return False
     factors, rest = found
-    here, inside = _from(n, start, region)
+    first = max(start, *(_first(atom, n) for atom in factors))
+    if first > _LATEST:
+        return False
+    here, inside = _from(n, first, region)
     growth = rest.subs(n, here + 1) - rest.subs(n, here)
     for atom, factor in factors.items():
-        f, ((k, low, high),) = atom.function, atom.limits
-        if len(atom.limits) != 1 or (f.has(n) or low.has(n)) or not (high - n).is_Integer:
-            return False
-        if not (low.is_integer and region.never_negative(high.subs(n, start) - low + 1)):
+        f, ((k, _, high),) = atom.function, atom.limits
+        if f.has(n):
             return False
         growth += factor * f.subs(k, high.subs(n, here) + 1)
     if not is_finite(growth) or not defined(inside, rest.subs(n, here)):
         return False
-    return is_zero(gap.subs(n, start), region) and is_zero(growth, inside)
+    return _at_first(gap, n, start, first, region, is_zero) and is_zero(growth, inside)
+
+
+def _first(atom, n) -> float:
+    """From which n on a sum or product over k ≥ number, up to n + number, is not below empty."""
+    if len(atom.limits) != 1:
+        return math.inf
+    _, low, high = atom.limits[0]
+    whole = low.is_Integer and (high - n).is_Integer
+    return int(low - 1 - (high - n)) if whole else math.inf
+
+
+def _at_first(gap, n, start, first, region: Region, is_zero) -> bool:
+    return all(is_zero(gap.subs(n, value), region) for value in range(start, first + 1))
+
+
+def _by_next_factor(gap, n, start, region: Region, is_zero) -> bool:
+    """c·P(n) = claim(n) for a product with factors that are free of n."""
+    found = _linear(gap, Product, n)
+    if found is None or len(found[0]) != 1:
+        return False
+    (atom,), rest = found
+    f, first = atom.function, max(start, _first(atom, n))
+    if f.has(n) or first > _LATEST:
+        return False
+    k, _, high = atom.limits[0]
+    here, inside = _from(n, first, region)
+    growth = rest.subs(n, here + 1) - rest.subs(n, here) * f.subs(k, high.subs(n, here) + 1)
+    if not is_finite(growth) or not defined(inside, rest.subs(n, here)):
+        return False
+    return _at_first(gap, n, start, first, region, is_zero) and is_zero(growth, inside)
 
 
 def _by_next_integral(gap, n, start, region: Region, is_zero) -> bool:
@@ -123,21 +155,19 @@ def _by_recurrence(gap, n, start, region: Region, is_zero) -> bool:
         return False
     ((atom, factor),), rest = found[0].items(), found[1]
     f, ((k, low, high),) = atom.function, atom.limits
-    if len(atom.limits) != 1 or not low.is_Integer or not (high - n).is_Integer or not f.has(n):
+    claim, first = -rest / factor, max(start, _first(atom, n) + 1)  # at least one term
+    if not f.has(n) or first > _LATEST:
         return False
-    claim = -rest / factor
-    start = max(start, int(low - (high - n)))  # at least one term
-    cases = [gap.subs(n, value) for value in range(_start(n, region), start + 1)]
-    here, inside = _from(n, start, region)
+    here, inside = _from(n, first, region)
     if not defined(region, 1 / factor) or not defined(inside, claim.subs(n, here)):
         return False
-    if not all(is_zero(case, region) for case in cases):
+    if not _at_first(gap, n, start, first, region, is_zero):
         return False
-    for ratio in _ratios(claim, n):
-        for G in _certificates(f, k, n, ratio):
-            if _recurs(f, k, n, low, high, claim, ratio, G, start, region):
-                return True
-    return False
+    return any(
+        _recurs(f, k, n, low, high, claim, ratio, G, first, region)
+        for ratio in _ratios(claim, n)
+        for G in _certificates(f, k, n, ratio)
+    )
 
 
 def _ratios(claim, n) -> Iterator[sympy.Expr]:

@@ -8,20 +8,19 @@ nothing is proved, since conventions differ.
 from collections.abc import Iterator
 
 import sympy
-from sympy import Dummy, Product, S, Sum, binomial, cos, exp, sin
+from sympy import Dummy, Product, S, Sum, cos, exp, sin
 from sympy.concrete.gosper import gosper_term
 
 from .continuity import analytic, is_finite
 from .deadline import attempt
-from .hypergeometric import geometric_factor
 from .integrals import DivergesError
 from .limits import limit_of
+from .pascal import binomial_theorem, vandermonde
 from .regions import Region
 from .series import known_series
 
 _SECONDS = 1.5  # for one adviser
 _MOST_TERMS = 40  # that are written out
-_HIGHEST = 6  # power of k beside a binomial coefficient
 
 
 def summation(atom: Sum, region: Region) -> tuple[sympy.Expr, str] | None:
@@ -33,9 +32,9 @@ def summation(atom: Sum, region: Region) -> tuple[sympy.Expr, str] | None:
     if (terms := written_out(f, k, low, high)) is not None:
         return sympy.Add(*terms), "term by term"
     if not high.is_infinite and not region.never_negative(high - low + 1):
-        return None
-    ways = (known_series, _telescoped) if high.is_infinite else (_binomial_theorem, _telescoped)
-    for way in ways:
+        return _below(f, k, low, high, region)
+    ways = (binomial_theorem, vandermonde, known_series if high.is_infinite else None, _telescoped)
+    for way in filter(None, ways):
         if (found := way(f, k, low, high, region)) is not None:
             return found
     return None
@@ -51,6 +50,15 @@ def written_out(f, k, low, high) -> list | None:
     if not count.is_Integer or not -1 <= count < _MOST_TERMS:
         return None
     return [f.subs(k, low + step) for step in range(int(count) + 1)]
+
+
+def _below(f, k, low, high, region: Region):
+    """Where high < low − 1: some take that for zero, others for less the terms between. It is zero
+    in either case where these terms are zero."""
+    between = written_out(f, k, high + 1, low - 1)
+    if between is None or not all(map(region.vanishes, between)):
+        return None
+    return S.Zero, "no terms"
 
 
 # Telescoping -----------------------------------------------------------------------------------
@@ -111,42 +119,6 @@ def _telescoped_wave(wave, k):
     return other / (2 * sin(rate / 2))
 
 
-# Rows of Pascal's triangle ---------------------------------------------------------------------
-
-
-def _binomial_theorem(f, k, low, high, region: Region):
-    """Σ C(n, k)·k(k−1)…(k−j+1)·xᵏ = n(n−1)…(n−j+1)·xʲ·(1 + x)ⁿ⁻ʲ, over 0 ≤ k ≤ n."""
-    rows = [z for z in f.atoms(binomial) if z.args[1] == k and not z.args[0].has(k)]
-    if len(rows) != 1 or not low.is_Integer or not 0 <= low <= _HIGHEST:
-        return None
-    n = rows[0].args[0]
-    if not n.is_integer or not region.never_negative(n) or not region.never_negative(high - n):
-        return None
-    here, inside = region.along(k, S.Zero, n, integer=True)
-    found = geometric_factor((f / rows[0]).xreplace({k: here}), here, inside)
-    if found is None:
-        return None
-    x, p = found
-    total, rest = S.Zero, sympy.Poly(p, here)
-    for j in range(rest.degree(), -1, -1):  # p in falling powers of k
-        c, falling = rest.coeff_monomial(here**j), sympy.ff(here, j)
-        rest = rest - sympy.Poly(sympy.expand_func(falling), here) * c
-        if c != 0:
-            total += c * _falling_row(n, j, x, region)
-    term = rows[0].xreplace({k: here}) * p * x**here
-    first = [term.subs(here, step) for step in range(int(low))]
-    return total - sympy.Add(*first), "the binomial theorem"
-
-
-def _falling_row(n, j: int, x, region: Region):
-    head = sympy.Mul(*(n - step for step in range(j))) * x**j
-    if region.sign(1 + x) == 0:
-        return head * sympy.Piecewise((S.One, sympy.Eq(n, j)), (S.Zero, True))
-    if not region.never_negative(n - j):
-        region.require_nonzero(1 + x)
-    return head * (1 + x) ** (n - j)
-
-
 # Products --------------------------------------------------------------------------------------
 
 
@@ -160,7 +132,9 @@ def product(atom: Product, region: Region) -> tuple[sympy.Expr, str] | None:
     if high.is_infinite or not region.never_negative(high - low + 1):
         return None
     last, inside = region.along(k, low - 1, high, integer=True)
-    value = attempt(lambda: Product(f, (k, low, last)).doit(), seconds=_SECONDS)
+    value = attempt(
+        lambda: Product(f, (k, low, last)).doit().rewrite(sympy.gamma), seconds=_SECONDS
+    )
     if value is None or value.has(Product) or not is_finite(value):
         return None
     step = value.subs(last, last + 1) - value * f.subs(k, last + 1)
