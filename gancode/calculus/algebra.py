@@ -300,16 +300,36 @@ class Field:
         return self._formal_power(expr, base, power)
 
     def _formal_power(self, expr, base: Form, exponent: Form) -> Form:
-        """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent."""
+        """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent; and
+        whole powers of a product are products of powers."""
         result = Form.of(forms.constant(1))
         whole, rest = exponent.division()
-        if rest:
+        if rest or not base.num or not all(self._is_whole_term(*term) for term in whole.items()):
             return self._opaque((sympy.Pow, base.key, exponent.key), expr)
+        number, powers = self._factors(base)
+        if all(e.denominator == 1 for _, e in powers) and (number, len(powers)) != (1, 1):
+            for poly, e in powers:
+                times = Form.of(forms.constant(fmpq(e.numerator)))
+                result = result * self._whole_power(Form.of(poly), exponent * times)
+            return result * self._power_of_number(number, exponent)
+        return self._whole_power(base, exponent)
+
+    def _is_whole_term(self, monomial: Monomial, coefficient: fmpq) -> bool:
+        return coefficient.q == 1 and all(self.generators[i].integer and e > 0 for i, e in monomial)
+
+    def _power_of_number(self, number: fmpq, exponent: Form) -> Form:
+        size = self.exponential(exponent * self.logarithm(Form.of(forms.constant(abs(number)))))
+        if number > 0:
+            return size
+        return size * self._whole_power(Form.of(forms.constant(-1)), exponent)
+
+    def _whole_power(self, base: Form, exponent: Form) -> Form:
+        """A power of what is no product, to a polynomial in whole numbers."""
+        if (logarithm := self._certain_logarithm(base)) is not None:
+            return self.exponential(exponent * logarithm)
+        result = Form.of(forms.constant(1))
         minus_one = base.as_number() == -1
-        for monomial, coefficient in whole.items():
-            integer = all(self.generators[i].integer and e > 0 for i, e in monomial)
-            if coefficient.q != 1 or not integer:
-                return self._opaque((sympy.Pow, base.key, exponent.key), expr)
+        for monomial, coefficient in exponent.division()[0].items():
             count = int(coefficient.p)
             if monomial == ONE:
                 result = result * base**count

@@ -5,12 +5,18 @@ from sympy import Dummy, Integral, Limit, Product, S, Sum
 
 from .cases import by_cases
 from .constancy import is_zero
-from .continuity import Undecided, defined, is_finite
+from .continuity import Undecided, analytic, analytic_at, defined, is_finite
 from .induction import by_induction
 from .integrals import DivergesError, integral
 from .limits import limit_atom
+from .linearity import under_one_sign
 from .regions import Region
 from .sums import product, summation
+
+
+class NotZeroError(ArithmeticError):
+    """At some point of the region the gap is not zero, so that no proof is to be looked for."""
+
 
 ATOMS = (Integral, Sum, Product, Limit)
 
@@ -18,18 +24,26 @@ ATOMS = (Integral, Sum, Product, Limit)
 def vanishes(gap, region: Region) -> str | None:
     """The rule by which `gap`, in which there are integrals, sums or limits, is zero at every point
     of the region at which it is defined; None where that is not shown."""
-    return by_cases(_vanishes, _renamed(sympy.sympify(gap)), region)
+    gap = _renamed(sympy.sympify(gap))
+    return by_cases(
+        lambda gap, region: _vanishes(_differentiated(gap, region), region), gap, region
+    )
 
 
 def _vanishes(gap, region: Region) -> str | None:
+    gap = _differentiated(gap, region)
     if _is_undefined(gap):
         return "where a side is undefined"
+    if (rule := under_one_sign(gap, region)) is not None:
+        return rule
     undecided = None
     try:
-        if (rule := by_values(gap, region)) is not None:
+        if (rule := by_values(gap, region) or under_one_sign(gap, region, by_values)) is not None:
             return rule
     except DivergesError:
         return "where it diverges"
+    except NotZeroError:
+        return None
     except Undecided as question:
         undecided = question
     if (rule := by_induction(gap, region, by_values)) is None and undecided:
@@ -39,11 +53,15 @@ def _vanishes(gap, region: Region) -> str | None:
 
 def by_values(gap, region: Region) -> str | None:
     """The rules by which `gap` is zero, with the values of its integrals, sums and limits in their
-    place. Raises `Undecided` and `DivergesError`."""
+    place. Raises `Undecided`, `DivergesError` and `NotZeroError`."""
     found = without_atoms(gap, region)
-    if found is None or not is_finite(found[0]) or not is_zero(found[0], region):
+    if found is None or not is_finite(found[0]):
         return None
-    return ", ".join(dict.fromkeys(found[1])) or "an identity"
+    if is_zero(found[0], region):
+        return ", ".join(dict.fromkeys(found[1])) or "an identity"
+    if not region.samples.may_vanish(found[0]):
+        raise NotZeroError
+    return None
 
 
 def _is_undefined(expr) -> bool:
@@ -51,6 +69,34 @@ def _is_undefined(expr) -> bool:
     if expr.is_Add or expr.is_Mul:
         return any(map(_is_undefined, expr.args))
     return expr in (S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity)
+
+
+def _differentiated(expr, region: Region):
+    """Without slopes of integrals with finite ends, by Leibniz's rule: where the integrand and the
+    ends are smooth in a parameter, for t between the ends and at them."""
+    for slope in expr.atoms(sympy.Derivative):
+        inner = slope.expr
+        if not isinstance(inner, Integral) or len(inner.limits) != 1 or len(slope.variables) != 1:
+            continue
+        if _is_smooth(inner, slope.variables[0], region):
+            expr = expr.xreplace({slope: slope.doit(integrals=False)})
+    return expr
+
+
+def _is_smooth(atom: Integral, x, region: Region) -> bool:
+    """Whether integrand and ends are smooth in `x`, for t from one end to the other."""
+    t, low, high = atom.limits[0]
+    if not all(analytic(region, end, x) for end in (low, high)):
+        return False
+    sign = region.sign(high - low)
+    for first, last in ((low, high), (high, low))[sign == -1 : 1 if sign == 1 else 2]:
+        here, inside = region.along(t, first, last)
+        f = atom.function.xreplace({t: here})
+        if not all(analytic(inside, f, z) for z in (here, x)):
+            return False
+        if not all(analytic_at(inside, f, here, end) for end in (low, high)):
+            return False
+    return True
 
 
 def without_atoms(expr, region: Region) -> tuple[sympy.Expr, list[str]] | None:

@@ -28,7 +28,7 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
     f = f.rewrite(log) if f.has(softplus) else f
     f = _half_angles(f, t)
     undecided = None
-    for adviser in (_gaussian, _by_terms, _rational, _of_exponential, _of_half_angle):
+    for adviser in (_by_parts, _gaussian, _by_terms, _rational, _of_exponential, _of_half_angle):
         try:
             found = adviser(f, t, region)
         except Undecided as question:
@@ -44,6 +44,23 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
         found = attempt(adviser, f, t, seconds=_SECONDS)
         if found is not None and not found.has(sympy.Integral, S.NaN, S.ComplexInfinity):
             yield from _branches(found)
+
+
+def _by_parts(f, t, region) -> sympy.Expr | None:
+    """A sum of terms c·g′ with unknown functions g, and what is left of f less (c·g)′."""
+    slopes = [z for z in f.atoms(sympy.Derivative) if z.variables == (t,)]
+    if not slopes:
+        return None
+    found = S.Zero
+    for slope in slopes:
+        stand_in = sympy.Dummy()
+        found += (
+            f.xreplace({slope: stand_in}).diff(stand_in).xreplace({stand_in: slope}) * slope.expr
+        )
+        rest = sympy.expand(f - found.diff(t).doit())
+        if not rest.has(sympy.Derivative):
+            return found + sympy.integrate(rest, t)
+    return None
 
 
 def _branches(found) -> Iterator[sympy.Expr]:

@@ -6,6 +6,7 @@ nowhere zero; a region (see `regions`) is then asked whether each is met.
 
 import sympy
 from sympy import S
+from sympy.core.function import AppliedUndef
 
 from .enclosure import Undefined, Unsure, enclose
 from .symbols import softplus
@@ -110,7 +111,7 @@ def requirements(expr, variable, found: list | None = None) -> list | None:
     if own is None:
         return None
     found += own
-    arguments = expr.args
+    arguments = () if isinstance(expr, sympy.Derivative) else expr.args
     if isinstance(expr, sympy.Piecewise):  # what is defined in all cases is so in one
         arguments = [value for value, _ in expr.args]
     for argument in arguments:
@@ -140,6 +141,10 @@ def _own_requirements(expr, variable) -> list | None:
     if isinstance(expr, (sympy.factorial, sympy.binomial)):
         fixed = not expr.has(variable) or variable.is_integer
         return [("positive", z + 1) for z in expr.args] if fixed else None
+    if isinstance(expr, AppliedUndef):  # an unknown function is smooth
+        return [("real", z) for z in expr.args]
+    if isinstance(expr, sympy.Derivative) and isinstance(expr.expr, AppliedUndef):
+        return [("real", z) for z in expr.expr.args]
     rule = _RULES.get(type(expr))
     return None if rule is None else rule(variable, *expr.args)
 

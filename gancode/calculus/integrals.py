@@ -10,9 +10,10 @@ from functools import cmp_to_key
 
 import sympy
 from sympy import Abs, Integral, Max, Min, Piecewise, S
+from sympy.core.function import AppliedUndef
 
 from .antiderivatives import antiderivatives
-from .continuity import analytic, defined_almost_everywhere, is_finite, requirements
+from .continuity import Undecided, analytic, defined_almost_everywhere, is_finite, requirements
 from .deadline import attempt
 from .definite import known_integral
 from .limits import limit_of
@@ -116,7 +117,8 @@ def _by(F, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
 def proportion(first, second, region: Region) -> int:
     """1 or −1 where the second is the first, or less the first, wherever both are defined; else 0,
     which means: not shown."""
-    if first.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta):
+    unknown = any(not isinstance(z.expr, AppliedUndef) for z in first.atoms(sympy.Derivative))
+    if unknown or first.has(sympy.Subs, sympy.DiracDelta):
         return 0
     if region.vanishes(first - second):
         return 1
@@ -242,9 +244,17 @@ def without_kinks(piece: Piece, region: Region) -> Piece | None:
         for part in inner:
             smooth = _resolved(part, inside)
             if smooth is None:
+                _ask(part, inside)
                 return None
             f = f.xreplace({part: smooth})
     return None
+
+
+def _ask(part, region: Region) -> None:
+    """Raise `Undecided` of a parameter whose sign may tell more."""
+    for symbol in sorted(part.free_symbols, key=str):
+        if symbol.is_real and region.is_parameter(symbol) and region.sign(symbol) is None:
+            raise Undecided(symbol)
 
 
 def _resolved(part, region: Region) -> sympy.Expr | None:

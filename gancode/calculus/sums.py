@@ -37,7 +37,18 @@ def summation(atom: Sum, region: Region) -> tuple[sympy.Expr, str] | None:
     for way in filter(None, ways):
         if (found := way(f, k, low, high, region)) is not None:
             return found
+    if high.is_infinite:
+        _require_vanishing_terms(f, k, low, region)
     return None
+
+
+def _require_vanishing_terms(f, k, low, region: Region) -> None:
+    """Raise `DivergesError` where the squares of real terms have a limit that is not zero."""
+    here, inside = region.along(k, low, S.Infinity, integer=True)
+    square = sympy.expand_power_base(sympy.expand(f.xreplace({k: here}) ** 2))
+    found = limit_of(square, here, S.Infinity, region) if inside.real(square) else None
+    if found is not None and region.sign(found[0]) == 1:
+        raise DivergesError
 
 
 def _are_whole(low, high) -> bool:
