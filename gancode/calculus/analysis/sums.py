@@ -11,8 +11,8 @@ import sympy
 from sympy import Dummy, Product, S, Sum, cos, exp, sin
 from sympy.concrete.gosper import gosper_term
 
+from ..deadline import attempt
 from .continuity import analytic, is_finite
-from .deadline import attempt
 from .integrals import DivergesError
 from .limits import limit_of
 from .pascal import binomial_theorem, vandermonde

@@ -11,11 +11,11 @@ import sympy
 from flint import acb, arb, ctx
 from sympy import Dummy, Ge, Gt, Lt, pi
 
-from . import forms
+from .. import forms
+from ..enclosure import Undefined, Unsure, compiled, enclose, real_if_exact
+from ..enclosure import sign as ball_sign
+from ..symbols import softplus
 from .continuity import Undecided, analytic, analytic_at
-from .enclosure import Undefined, Unsure, compiled, enclose, real_if_exact
-from .enclosure import sign as ball_sign
-from .symbols import softplus
 
 _BITS = (64, 256)
 _BOXES = 150  # into which a range is cut at most
@@ -116,9 +116,10 @@ def ratio_of_logs(expr) -> sympy.Expr | None:
         number, log = term.as_coeff_Mul()
         if not (isinstance(log, sympy.log) and number.is_Rational):
             return None
-        over, under = log.args[0].as_numer_denom()
-        above *= (over if number > 0 else under) ** abs(number)
-        below *= (under if number > 0 else over) ** abs(number)
+        if number > 0:
+            above *= log.args[0] ** number
+        else:
+            below *= log.args[0] ** -number
     return above - below
 
 

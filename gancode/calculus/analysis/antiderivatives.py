@@ -12,10 +12,10 @@ from sympy.integrals.heurisch import heurisch
 from sympy.integrals.manualintegrate import manualintegrate
 from sympy.simplify.fu import TR8
 
+from ..deadline import attempt
+from ..symbols import softplus
 from .continuity import Undecided
-from .deadline import attempt
 from .regions import Region
-from .symbols import softplus
 
 _SECONDS = 2  # for one adviser
 _CIRCULAR = (sin, cos, tan, sympy.cot, sympy.sec, sympy.csc)

@@ -11,7 +11,7 @@ import sympy
 from flint import arb, ctx
 from sympy import Rational
 
-from .enclosure import (
+from ..enclosure import (
     Undefined,
     Unsure,
     ball,
@@ -106,7 +106,7 @@ def _between(known, point, random):
             low = Rational(str(compiled(known.low, symbols)(values).mid().str(15, radius=False)))
         if known.high.is_infinite is not True:
             high = Rational(str(compiled(known.high, symbols)(values).mid().str(15, radius=False)))
-    except (Undefined, Unsure, ValueError, AttributeError):
+    except (Undefined, Unsure, ValueError, TypeError, AttributeError):
         return None
     if low is not None and high is not None:
         value = low + (high - low) * Rational(random.randint(1, 99), 100)

@@ -12,8 +12,8 @@ from functools import cached_property, cmp_to_key
 import sympy
 from flint import fmpq
 
-from . import forms
-from .forms import Form
+from .. import forms
+from ..forms import Form
 from .regions import Region
 
 ZERO, UNIT = Form.of({}), Form.of(forms.constant(1))

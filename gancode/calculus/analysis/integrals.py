@@ -12,9 +12,9 @@ import sympy
 from sympy import Abs, Integral, Max, Min, Piecewise, S
 from sympy.core.function import AppliedUndef
 
+from ..deadline import attempt
 from .antiderivatives import antiderivatives
 from .continuity import Undecided, analytic, defined_almost_everywhere, is_finite, requirements
-from .deadline import attempt
 from .definite import known_integral
 from .limits import limit_of
 from .regions import Region
@@ -53,8 +53,22 @@ def integral(atom: Integral, region: Region) -> tuple[sympy.Expr, str] | None:
     if sign == 0:
         return S.Zero, "over no length"
     low, high = (low, high) if sign > 0 else (high, low)
-    found = over(Piece(f, t, low, high), region)
+    found = over(_without_phase(Piece(f, t, low, high), region), region)
     return None if found is None else (sign * found[0], found[1])
+
+
+def _without_phase(piece: Piece, region: Region) -> Piece:
+    """Over a whole period of a function that is smooth everywhere, t may be moved."""
+    t, period = piece.t, piece.high - piece.low
+    for angle in {z.args[0] for z in piece.f.atoms(sympy.sin, sympy.cos)}:
+        slope = angle.diff(t)
+        if slope == 0 or slope.has(t) or not angle.subs(t, 0).free_symbols or period.is_infinite:
+            continue
+        here, line = region.along(t, -S.Infinity, S.Infinity)
+        f = piece.f.xreplace({t: here})
+        if analytic(line, f, here) and line.vanishes(f.subs(here, here + period) - f):
+            return replace(piece, f=sympy.expand_mul(piece.f.subs(t, t - angle.subs(t, 0) / slope)))
+    return piece
 
 
 def orientation(low, high, region: Region) -> int:

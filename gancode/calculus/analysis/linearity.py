@@ -12,20 +12,21 @@ import sympy
 from sympy import Dummy, Integral, S
 from sympy.core.function import AppliedUndef
 
+from ..deadline import attempt
 from .continuity import analytic
-from .deadline import attempt
 from .integrals import orientation
 from .limits import limit_of
 from .regions import Region
 
+_RULE = "under one integral, where they converge"
 _MOST = 5  # integrals that are brought together
 _SECONDS = 1  # to invert a function
 
 Term = tuple[sympy.Expr, sympy.Expr, sympy.Expr]  # integrand in the common variable, and the ends
 
 
-def under_one_sign(gap, region: Region, by_values: Callable | None = None) -> str | None:
-    """The rule by which a gap that is linear in its integrals is zero, because the integrands are;
+def under_one_sign(gap, region: Region, by_values: Callable | None = None) -> list[str] | None:
+    """The rules by which a gap that is linear in its integrals is zero, because the integrands are;
     or because `by_values(expr, region)` proves what is left when they are brought together."""
     found = _terms(gap, region)
     if found is None:
@@ -35,12 +36,12 @@ def under_one_sign(gap, region: Region, by_values: Callable | None = None) -> st
         try:
             merged = _merged(arrangement, t, region)
             if not merged and region.vanishes(rest):
-                return "under one integral, where they converge"
+                return [_RULE]
             if by_values is None or len(merged) >= len(arrangement):
                 continue
             total = sympy.Add(*(Integral(f, (t, low, high)) for f, low, high in merged), rest)
-            if (rule := by_values(total, region)) is not None:
-                return f"{rule}; under one integral, where they converge"
+            if (rules := by_values(total, region)) is not None:
+                return [_RULE, *rules]
         except ArithmeticError:  # undecided, divergent, or not zero
             continue
     return None

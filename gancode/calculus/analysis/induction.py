@@ -7,15 +7,15 @@ import sympy
 from sympy import Dummy, Integral, Product, S, Sum
 from sympy.concrete.gosper import gosper_term
 
+from ..deadline import attempt
 from .continuity import analytic, defined, is_finite
-from .deadline import attempt
 from .regions import Region
 
 _SECONDS = 2  # for one adviser
 _LATEST = 8  # n with which an induction begins
 
 
-def by_induction(gap, region: Region, is_zero: Callable) -> str | None:
+def by_induction(gap, region: Region, is_zero: Callable) -> list[str] | None:
     """The rule by which `gap` is zero for all values of one of its whole numbers.
 
     `is_zero(expr, region)` shows that an expression, which has no variable of induction, is defined
@@ -28,9 +28,24 @@ def by_induction(gap, region: Region, is_zero: Callable) -> str | None:
         for prove in (_by_next_term, _by_next_factor, _by_recurrence, _by_next_integral):
             try:
                 if prove(gap, n, start, region, is_zero):
-                    return f"induction over {n}"
+                    return [f"induction over {n}"]
             except ArithmeticError:  # undecided, divergent, or not zero
                 continue
+    return None
+
+
+def by_enumeration(gap, region: Region, is_zero: Callable) -> list[str] | None:
+    """The rule by which `gap` is zero for each of the few values of one of its whole numbers."""
+    for n in sorted(gap.free_symbols, key=str):
+        start = _start(n, region)
+        last = next((k for k in range(_LATEST + 1) if region.never_negative(k - n)), None)
+        if start is None or last is None:
+            continue
+        try:
+            if all(is_zero(gap.subs(n, value), region) for value in range(start, last + 1)):
+                return [f"each value of {n}"]
+        except ArithmeticError:  # undecided, divergent, or not zero
+            continue
     return None
 
 

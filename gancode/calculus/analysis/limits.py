@@ -3,11 +3,12 @@
 import sympy
 from sympy import Dummy, S
 
-from . import forms
+from .. import forms
 from .continuity import Undecided, analytic_at, is_finite
 from .expansion import Expander
 from .growth import BeyondError, LostError
 from .regions import Region
+from .special import RULES
 
 _ORDERS = (4, 9)  # terms of an expansion
 
@@ -47,7 +48,7 @@ def _at_infinity(expr, x, end, far, side):
 
 
 def _expanded(expr, far, region, order):
-    expander = Expander(region, far, order)
+    expander = Expander(region, far, order, RULES)
     one = expander(expr)
     if where := expander.toward(one):
         return (S.Infinity if where > 0 else S.NegativeInfinity), "by its growth"

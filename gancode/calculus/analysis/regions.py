@@ -8,8 +8,8 @@ import sympy
 from flint import fmpq
 from sympy import Dummy, Ge, Gt, Le, Lt, Ne, S
 
-from . import forms
-from .algebra import Field
+from .. import forms
+from ..algebra import Field
 from .continuity import ENTIRE, MEROMORPHIC, STEPS, Undecided
 from .samples import Samples
 from .signs import find_sign, ratio_of_logs
