@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy
-from flint import fmpq, fmpz
+from flint import arb, ctx, fmpq, fmpz
 from sympy import Dummy, S
 from sympy.core.function import AppliedUndef
 
 from . import forms
+from .enclosure import enclose
 from .forms import ONE, Form, Monomial, Poly
 from .symbols import softplus
 
@@ -110,10 +111,25 @@ class Field:
         """
         key = forms.frozen(poly)
         if key not in self._signs:
-            self._signs[key] = self._coefficient_sign(poly)
-            if self._signs[key] is None:
-                self._signs[key] = self._decided_sign(poly)
+            self._signs[key] = None  # for a question that leads back to itself
+            self._signs[key] = (
+                self._coefficient_sign(poly) or self._factor_sign(poly) or self._decided_sign(poly)
+            )
         return self._signs[key]
+
+    def _factor_sign(self, poly: Poly) -> int | None:
+        """The sign of a product, from those of its factors; even powers have none."""
+        number, monomial, factors = forms.factored(poly)
+        if not self.is_real_poly(poly) or not factors:
+            return None
+        sign = self._term_sign(monomial, number)
+        if len(factors) == 1 and not monomial and factors[0][1] == 1:
+            return None  # it is its only factor
+        for factor, multiplicity in factors:
+            if multiplicity % 2 and sign is not None:
+                known = self.sign(factor)
+                sign = None if known is None else sign * known
+        return sign
 
     def _coefficient_sign(self, poly: Poly) -> int | None:
         signs = {self._term_sign(monomial, c) for monomial, c in poly.items()}
@@ -300,8 +316,10 @@ class Field:
         return self._formal_power(expr, base, power)
 
     def _formal_power(self, expr, base: Form, exponent: Form) -> Form:
-        """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent; and
-        whole powers of a product are products of powers."""
+        """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent.
+
+        Whole powers of a product are products of powers.
+        """
         result = Form.of(forms.constant(1))
         whole, rest = exponent.division()
         if rest or not base.num or not all(self._is_whole_term(*term) for term in whole.items()):
@@ -467,8 +485,15 @@ class Field:
             known = self.generators[monomial[0][0]]
             if known.log is not None:
                 return times * known.log
-        expr = sympy.log(self.expression(Form.of(base)), evaluate=False)
-        return times * self._opaque(("log", forms.frozen(base)), expr, real=True)
+        above = self.sign(forms.add(base, forms.constant(-1)))
+        if above == -1:  # the logarithm of the inverse, which is not negative
+            times, base_form = -times, Form.of(base).inverse()
+        else:
+            base_form = Form.of(base)
+        expr = sympy.log(self.expression(base_form), evaluate=False)
+        return times * self._opaque(
+            ("log", forms.frozen(base)), expr, real=True, nonnegative=above is not None
+        )
 
     def exponential(self, form: Form) -> Form:
         """exp of a sum is the product of the exponentials of its terms."""
@@ -572,7 +597,7 @@ class Field:
             return None
         number = form.num.get(ONE, fmpq(0))
         shift = int(number.p) // int(number.q)
-        for is_positive in (lambda base: self.strictly_positive(base.num), self._strict):
+        for is_positive in (lambda base: self.strictly_positive(base.num), self.strict):
             for start in range(-6, 7):
                 base = form + Form.of(forms.constant(start - shift))
                 if is_positive(base):
@@ -612,7 +637,7 @@ class Field:
                 result = result * self.form(n - step)
             return result
         parts = [self.form(part + 1) for part in (k, n - k)]
-        if not all(self._anchored(part) and self._strict(part) for part in parts):
+        if not all(self._anchored(part) and self.strict(part) for part in parts):
             return self._binomial_from_left(self.form(n), self.form(k), expr)
         below = [self.gamma(part, None) for part in parts]
         return self.gamma(self.form(n + 1), None) * (below[0] * below[1]).inverse()
@@ -667,9 +692,9 @@ class Field:
 
     def _odd_part(self, kind, form: Form) -> Form:
         expr = self.expression(form)
-        if kind is sympy.asin and self._strict(self.form(S.One) - form * form):
+        if kind is sympy.asin and self.strict(self.form(S.One) - form * form):
             return self.form(sympy.atan(expr / sympy.sqrt(1 - expr**2)))
-        if kind is sympy.atan and self._strict(form):  # of z and 1/z, one is enough
+        if kind is sympy.atan and self.strict(form):  # of z and 1/z, one is enough
             inverse = self.expression(form.inverse())
             if sympy.default_sort_key(inverse) < sympy.default_sort_key(expr):
                 half = Form.of(forms.constant(fmpq(1, 2))) * self.form(S.Pi)
@@ -722,23 +747,55 @@ class Field:
         if condition.rel_op in ("==", "!="):
             if self.is_zero(gap):
                 return condition.rel_op == "=="
-            strict = self._strict(gap) or self._strict(-gap)
-            return condition.rel_op == "!=" if strict else None
+            apart = self.strict(gap) or self.strict(-gap)
+            return condition.rel_op == "!=" if apart else None
         if condition.rel_op in ("<", "<="):
             gap = -gap
         if condition.rel_op in (">=", "<="):
-            return True if self.form_sign(gap) == 1 else False if self._strict(-gap) else None
-        return True if self._strict(gap) else False if self.form_sign(gap) == -1 else None
+            return True if self.form_sign(gap) == 1 else False if self.strict(-gap) else None
+        return True if self.strict(gap) else False if self.form_sign(gap) == -1 else None
 
-    def _strict(self, form: Form) -> bool:
+    def certain(self, condition) -> bool:
+        """Whether a condition is shown to hold on the whole domain."""
+        try:
+            return self.truth(condition) is True
+        except (forms.TooLargeError, ZeroDivisionError):
+            return False
+
+    def positive(self, form: Form) -> bool:
+        """Whether the terms of a quotient show that it is positive wherever it is defined."""
+        for sign in (1, -1):
+            num, den = (forms.scale(poly, fmpq(sign)) for poly in (form.num, form.den))
+            if self.strictly_positive(num) and self._coefficient_sign(den) == 1:
+                return True
+        return False
+
+    def constants(self) -> list:
+        """Bounds of the stand-ins for numbers, such as π."""
+        found = []
+        for known in self.generators:
+            if known.symbol is not None and known.expr.is_number:
+                with ctx.workprec(64):
+                    value = enclose(known.expr)
+                if isinstance(value, arb):
+                    found += [known.symbol > _rational(value.lower())]
+                    found += [known.symbol < _rational(value.upper())]
+        return found
+
+    def strict(self, form: Form) -> bool:
         """Whether a quotient is shown to be positive wherever it is defined."""
         if not self.is_real(form):
             return False
-        if self.strictly_positive(form.num) and self.sign(form.den) == 1:
+        if self.positive(form):
             return True
         if self._decide is None or self.generators and len(form.num) + len(form.den) > 30:
             return False
         return bool(self._decide(self.independent(form), self.relations(), ">"))
+
+
+def _rational(value: arb) -> sympy.Rational:
+    mantissa, exponent = value.man_exp()
+    return sympy.Rational(int(mantissa)) * sympy.Rational(2) ** int(exponent)
 
 
 def _argument(function):

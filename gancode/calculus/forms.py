@@ -17,6 +17,7 @@ Monomial = tuple[tuple[int, Fraction], ...]
 Poly = dict[Monomial, fmpq]
 ONE: Monomial = ()
 MAX_TERMS = 4000
+MAX_DEGREE = 200
 
 
 class TooLargeError(ArithmeticError):
@@ -108,6 +109,12 @@ class Bridge:
                 for index, exponent in monomial:
                     denominators[index] = math.lcm(denominators.get(index, 1), exponent.denominator)
         indices = tuple(sorted(denominators))
+        reach = max(
+            (abs(e) * denominators[i] for poly in polys for monomial in poly for i, e in monomial),
+            default=0,
+        )
+        if reach > MAX_DEGREE:  # FLINT would work on it for hours, and cannot be interrupted
+            raise TooLargeError
         return cls(indices, tuple(Fraction(1, denominators[i]) for i in indices))
 
     @cached_property

@@ -62,12 +62,14 @@ def _without_phase(piece: Piece, region: Region) -> Piece:
     t, period = piece.t, piece.high - piece.low
     for angle in {z.args[0] for z in piece.f.atoms(sympy.sin, sympy.cos)}:
         slope = angle.diff(t)
-        if slope == 0 or slope.has(t) or not angle.subs(t, 0).free_symbols or period.is_infinite:
+        if slope.has(t) or not angle.subs(t, 0).free_symbols or period.is_infinite:
             continue
         here, line = region.along(t, -S.Infinity, S.Infinity)
-        f = piece.f.xreplace({t: here})
+        f, phase = piece.f.xreplace({t: here}), angle.subs(t, 0)
+        if not (region.nonzero(slope) and region.real(phase / slope)):
+            continue
         if analytic(line, f, here) and line.vanishes(f.subs(here, here + period) - f):
-            return replace(piece, f=sympy.expand_mul(piece.f.subs(t, t - angle.subs(t, 0) / slope)))
+            return replace(piece, f=sympy.expand_mul(piece.f.subs(t, t - phase / slope)))
     return piece
 
 

@@ -117,12 +117,7 @@ class Region:
         return bool(factors) and all(base != expr and self.nonzero(base) for base, _ in factors)
 
     def never_negative(self, expr) -> bool:
-        if self.sign(expr) in (0, 1):
-            return True
-        try:
-            return bool(self.field.truth(Ge(expr, 0, evaluate=False)))
-        except (forms.TooLargeError, ZeroDivisionError):
-            return False
+        return self.sign(expr) in (0, 1) or self.field.certain(Ge(expr, 0, evaluate=False))
 
     def real(self, expr) -> bool:
         """Whether `expr` is shown to be real wherever it is defined."""

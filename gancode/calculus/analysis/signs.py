@@ -11,7 +11,6 @@ import sympy
 from flint import acb, arb, ctx
 from sympy import Dummy, Ge, Gt, Lt, pi
 
-from .. import forms
 from ..enclosure import Undefined, Unsure, compiled, enclose, real_if_exact
 from ..enclosure import sign as ball_sign
 from ..symbols import softplus
@@ -161,13 +160,9 @@ def _of_sine(region, angle, depth) -> int | None:
 def _by_field(region, expr, depth) -> int | None:
     if region.vanishes(expr):
         return 0
-    try:
-        if region.field.truth(Gt(expr, 0, evaluate=False)):
-            return 1
-        if region.field.truth(Lt(expr, 0, evaluate=False)):
-            return -1
-    except (forms.TooLargeError, ZeroDivisionError):
-        return None
+    for order, sign in ((Gt, 1), (Lt, -1)):
+        if region.field.certain(order(expr, 0, evaluate=False)):
+            return sign
     return _by_factors(region, expr, depth) if depth < 3 else None
 
 
