@@ -316,16 +316,38 @@ class Field:
         return self._formal_power(expr, base, power)
 
     def _formal_power(self, expr, base: Form, exponent: Form) -> Form:
-        """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent."""
+        """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent.
+
+        Whole powers of a product are products of powers.
+        """
         result = Form.of(forms.constant(1))
         whole, rest = exponent.division()
-        if rest:
+        if rest or not base.num or not all(self._is_whole_term(*term) for term in whole.items()):
             return self._opaque((sympy.Pow, base.key, exponent.key), expr)
+        number, powers = self._factors(base)
+        if all(e.denominator == 1 for _, e in powers) and (number, len(powers)) != (1, 1):
+            for poly, e in powers:
+                times = Form.of(forms.constant(fmpq(e.numerator)))
+                result = result * self._whole_power(Form.of(poly), exponent * times)
+            return result * self._power_of_number(number, exponent)
+        return self._whole_power(base, exponent)
+
+    def _is_whole_term(self, monomial: Monomial, coefficient: fmpq) -> bool:
+        return coefficient.q == 1 and all(self.generators[i].integer and e > 0 for i, e in monomial)
+
+    def _power_of_number(self, number: fmpq, exponent: Form) -> Form:
+        size = self.exponential(exponent * self.logarithm(Form.of(forms.constant(abs(number)))))
+        if number > 0:
+            return size
+        return size * self._whole_power(Form.of(forms.constant(-1)), exponent)
+
+    def _whole_power(self, base: Form, exponent: Form) -> Form:
+        """A power of what is no product, to a polynomial in whole numbers."""
+        if (logarithm := self._certain_logarithm(base)) is not None:
+            return self.exponential(exponent * logarithm)
+        result = Form.of(forms.constant(1))
         minus_one = base.as_number() == -1
-        for monomial, coefficient in whole.items():
-            integer = all(self.generators[i].integer and e > 0 for i, e in monomial)
-            if coefficient.q != 1 or not integer:
-                return self._opaque((sympy.Pow, base.key, exponent.key), expr)
+        for monomial, coefficient in exponent.division()[0].items():
             count = int(coefficient.p)
             if monomial == ONE:
                 result = result * base**count
@@ -444,7 +466,9 @@ class Field:
             total = total + self._log_of(forms.generator(self._prime(prime)), Fraction(power))
         for base, power in bases:
             total = total + self._log_of(base, power)
-        if rest is not None:
+        if rest is not None and rest.as_number() == -1:
+            total = total + self.form(S.ImaginaryUnit * S.Pi)
+        elif rest is not None:
             expr = sympy.log(self.expression(rest), evaluate=False)
             total = total + self._opaque(("log", rest.key), expr)
         return total
@@ -492,6 +516,8 @@ class Field:
         if (angle := self._angle(term)) is not None and angle.as_number() == 1:
             # exp(I·π·c) is a power of −1
             return Form.of(forms.generator(self._minus_one(), exponent))
+        if angle is not None and exponent.denominator == 1 and self._is_whole(angle):
+            return self._formal_power(None, self.form(S.NegativeOne), angle) ** int(exponent)
         real = self.is_real(term)
 
         def make():
@@ -509,6 +535,16 @@ class Field:
             return None
         expr = self.generators[monomial[0][0]].expr
         return self.form(expr.args[0]) if isinstance(expr, sympy.log) else None
+
+    def _is_whole(self, form: Form) -> bool:
+        """Whether a quotient is a product of generators that are whole numbers."""
+        (monomial, coefficient), *more = form.num.items()
+        return (
+            not more
+            and form.is_polynomial
+            and coefficient == 1
+            and all(self.generators[i].integer and e > 0 for i, e in monomial)
+        )
 
     def _angle(self, term: Form) -> Form | None:
         """c where a term is I·π·c."""
@@ -563,10 +599,11 @@ class Field:
             return None
         number = form.num.get(ONE, fmpq(0))
         shift = int(number.p) // int(number.q)
-        for start in range(-6, 7):
-            base = form + Form.of(forms.constant(start - shift))
-            if self.strictly_positive(base.num):
-                return (base, shift - start) if abs(shift - start) <= 60 else None
+        for is_positive in (lambda base: self.strictly_positive(base.num), self.strict):
+            for start in range(-6, 7):
+                base = form + Form.of(forms.constant(start - shift))
+                if is_positive(base):
+                    return (base, shift - start) if abs(shift - start) <= 60 else None
         return None
 
     def gamma(self, form: Form, expr) -> Form:
@@ -602,10 +639,24 @@ class Field:
                 result = result * self.form(n - step)
             return result
         parts = [self.form(part + 1) for part in (k, n - k)]
-        if not all(self._anchored(part) and self.strictly_positive(part.num) for part in parts):
-            return self._opaque((sympy.binomial, self.form(n).key, self.form(k).key), expr)
+        if not all(self._anchored(part) and self.strict(part) for part in parts):
+            return self._binomial_from_left(self.form(n), self.form(k), expr)
         below = [self.gamma(part, None) for part in parts]
         return self.gamma(self.form(n + 1), None) * (below[0] * below[1]).inverse()
+
+    def _binomial_from_left(self, n: Form, k: Form, expr) -> Form:
+        """C(n, k + 1) = C(n, k)·(n − k)/(k + 1), from the least k that is not negative."""
+        one = self.form(S.One)
+        base, steps = self._anchored(k + one) or (None, 0)
+        if base is None or steps <= 0:
+            return self._opaque((sympy.binomial, n.key, k.key), expr)
+        start = base - one
+        meaning = sympy.binomial(self.expression(n), self.expression(start))
+        result = self._opaque((sympy.binomial, n.key, start.key), meaning)
+        for step in range(steps):
+            shift = Form.of(forms.constant(step))
+            result = result * (n - start - shift) * (base + shift).inverse()
+        return result
 
     def floor(self, form: Form) -> Form:
         """The part that is certainly whole comes out."""
@@ -638,9 +689,22 @@ class Field:
         """An odd function: one sign of the argument is enough."""
         flip = self.expression(form).could_extract_minus_sign()
         form = -form if flip else form
-        value = kind(self.expression(form))
-        result = self._opaque((kind, form.key), value, real=self.is_real(form))
+        result = self._odd_part(kind, form)
         return -result if flip else result
+
+    def _odd_part(self, kind, form: Form) -> Form:
+        expr = self.expression(form)
+        if kind is sympy.asin and self.strict(self.form(S.One) - form * form):
+            return self.form(sympy.atan(expr / sympy.sqrt(1 - expr**2)))
+        if kind is sympy.atan and self.strict(form):  # of z and 1/z, one is enough
+            inverse = self.expression(form.inverse())
+            if sympy.default_sort_key(inverse) < sympy.default_sort_key(expr):
+                half = Form.of(forms.constant(fmpq(1, 2))) * self.form(S.Pi)
+                return half - self.form(sympy.atan(inverse))
+        value = kind(expr)
+        if not isinstance(value, kind):  # a number that SymPy knows
+            return self.form(value)
+        return self._opaque((kind, form.key), value, real=self.is_real(form))
 
     def lambert(self, form: Form, expr) -> Form:
         """W(x·exp(x)) = x for x ≥ −1: W inverts just that."""
