@@ -560,12 +560,47 @@ class Field:
         if not form.num:
             return form
         if not self.is_real(form):
-            return self._opaque((sympy.Abs, form.key), sympy.Abs(self.expression(form)))
+            parts = self.complex_parts(form)
+            if parts is None:
+                return self._opaque((sympy.Abs, form.key), sympy.Abs(self.expression(form)))
+            return self.root(parts[0] * parts[0] + parts[1] * parts[1], HALF)
         number, powers = self._factors(form)
         result = Form.of(forms.constant(abs(number)))
         for base, exponent in powers:
             result = result * self.root(self._absolute_base(base), exponent)
         return result
+
+    def complex_parts(self, form: Form) -> tuple[Form, Form] | None:
+        """Real and imaginary part of a quotient of real generators and I; None for others."""
+        form = self.normal(form)
+        sides = [self._complex_parts(poly) for poly in (form.num, form.den)]
+        if None in sides:
+            return None
+        (a, b), (c, d) = sides  # (a + bI)/(c + dI)
+        below = (c * c + d * d).inverse()
+        return (a * c + b * d) * below, (b * c - a * d) * below
+
+    def _complex_parts(self, poly: Poly) -> tuple[Form, Form] | None:
+        minus_one = self._index.get("minus one")
+        real, imaginary = {}, {}
+        for monomial, coefficient in poly.items():
+            powers = dict(monomial)
+            turn = powers.pop(minus_one, Fraction(0))
+            rest = tuple(sorted(powers.items()))
+            if turn not in (0, HALF) or not self.is_real_poly({rest: coefficient}):
+                return None
+            (imaginary if turn else real)[rest] = coefficient
+        return Form.of(real), Form.of(imaginary)
+
+    def _part(self, expr, which: int) -> Form:
+        parts = self.complex_parts(self.form(expr.args[0]))
+        return self._function(expr) if parts is None else parts[which]
+
+    def _conjugate(self, expr) -> Form:
+        parts = self.complex_parts(self.form(expr.args[0]))
+        if parts is None:
+            return self._function(expr)
+        return parts[0] - parts[1] * self.form(S.ImaginaryUnit)
 
     def _absolute_base(self, base: Poly) -> Form:
         sign = self.sign(base)
@@ -883,6 +918,9 @@ _TRANSLATIONS = {
         kind: _argument(lambda field, form, expr, kind=kind: field.odd(kind, form))
         for kind in (sympy.atan, sympy.asin, sympy.erf, sympy.erfi, sympy.Si, sympy.Shi)
     },
+    sympy.re: lambda field, expr: field._part(expr, 0),
+    sympy.im: lambda field, expr: field._part(expr, 1),
+    sympy.conjugate: lambda field, expr: field._conjugate(expr),
     sympy.Abs: _argument(lambda field, form, expr: field.absolute(form)),
     sympy.Max: _maximum(1),
     sympy.Min: _maximum(-1),

@@ -4,6 +4,8 @@ import sympy
 from sympy import Dummy, Eq, S
 
 from .algebra import Field
+from .analysis import Region, vanishes
+from .analysis.evaluation import ATOMS
 from .domain import Domain, EmptyDomainError
 from .inequalities import Goal, decide_cells, interval_in, prove_goal, prove_quickly, smooth
 from .kinks import KINKED
@@ -202,6 +204,26 @@ def _inner_places(bounds) -> list:
     return [place for place in found if bounds.contains(place) == True]  # noqa: E712
 
 
+def _by_analysis(left, right, domain: Domain, depth: int) -> str:
+    """Integrals, sums and limits: under one sign, by closed forms that are proved, by induction."""
+    gap = left - right
+    if not gap.has(*ATOMS):
+        return ""
+    return vanishes(gap, Region(tuple(domain.relations), decide_cells)) or ""
+
+
+def _by_complex_parts(left, right, domain: Domain, depth: int) -> str:
+    """Complex numbers by their real and imaginary parts."""
+    gap = left - right
+    complex_ = [s for s in domain.symbols if not s.is_extended_real and not s.is_imaginary]
+    if not complex_ or not gap.has(sympy.re, sympy.im, sympy.conjugate, sympy.Abs, sympy.arg):
+        return ""
+    parts = {
+        s: Dummy(f"re {s}", real=True) + sympy.I * Dummy(f"im {s}", real=True) for s in complex_
+    }
+    return _without_cells(left.xreplace(parts), right.xreplace(parts), domain)
+
+
 def _by_parity(left, right, domain: Domain, depth: int) -> str:
     """A whole number is even or odd."""
     gap = left - right
@@ -234,4 +256,12 @@ def _plain(gap) -> set:
     return gap.free_symbols - {s for part in parts for s in part.free_symbols}
 
 
-_EQUALITY = (_by_algebra, _by_cases, _by_derivative, _by_parity, _by_squares)
+_EQUALITY = (
+    _by_algebra,
+    _by_analysis,
+    _by_complex_parts,
+    _by_cases,
+    _by_derivative,
+    _by_parity,
+    _by_squares,
+)
