@@ -238,6 +238,8 @@ def test_what_has_no_finite_value_is_known_to(expr):
         Integral(sin(t) / t, (t, 0, oo)),  # it converges, but not absolutely
         Integral(sin(t), (t, 0, oo)),
         Integral(DiracDelta(t), (t, -1, 1)),
+        Integral(DiracDelta(t), (t, 0, 1)),
+        Integral(DiracDelta(t - 5), (t, 0, oo)),
         Integral(DiracDelta(t) * t, (t, -oo, oo)),
         Integral(tan(t), (t, 0, 2)),
         Integral(exp(I * t - t), (t, 0, oo)),
@@ -260,17 +262,36 @@ def test_what_is_not_known_is_said(expr):
 
 
 def test_functions_that_are_not_holomorphic_are_not_taken_for_such():
-    for expr, truth in ((re(t) * t, third), (re(t) * re(t + I * t), third), (im(t) + t, S.Half)):
-        found = enclose(Integral(expr, (t, 0, 1)))
-        assert found.real.overlaps(value_of(truth))
-    crossing = enclose(Integral(besselj(S.Half, t + 2), (t, -1, 1)))
-    with mpmath.workdps(30):
-        assert crossing.overlaps(value_of(mpmath.quad(lambda s: mpmath.besselj(0.5, s), [1, 3])))
+    for expr, truth in (
+        (re(t) * t, Rational(2, 3)),
+        (1 / (1 + 100 * re(t) ** 2), atan(10) / 5),
+        (1 / (1 + 100 * t * sympy.conjugate(t)), atan(10) / 5),
+        (exp(-20 * t**2 + im(t)), sqrt(pi / 20) * erf(sqrt(20))),
+    ):
+        assert enclose(Integral(expr, (t, -1, 1))).real.overlaps(value_of(truth))
+    for expr, truth in (
+        (exp(-Abs(x)) * t, 1 - 1 / E),
+        (Abs(x - t), S(4) / 3),
+        (floor(x) * t, -S.Half),
+    ):
+        try:
+            assert enclose(Integral(expr, (t, 0, 1), (x, -1, 1))).overlaps(value_of(truth))
+        except Unsure:
+            assert expr == Abs(x - t)
+    for order, function in ((S.Half, besselj), (third, lowergamma), (third, uppergamma)):
+        near_the_cut = Integral(function(order, t), (t, Rational(1, 100), 3))
+        with mpmath.workdps(40):
+            other = sympy.lambdify(t, near_the_cut.function, "mpmath")
+            truth = mpmath.quad(other, [mpmath.mpf(1) / 100, 0.1, 1, 3])
+        check(near_the_cut, truth)
 
 
 def test_complex_integrals_are_complex():
     assert enclose(Integral(exp(I * t), (t, 0, pi))).overlaps(acb(0, 2))
     assert enclose(Integral(sqrt(t - 1), (t, 0, 1))).imag.overlaps(arb(2) / 3)
+    turns = Integral(log(exp(t)), (t, 0, 4 * I))  # the logarithm jumps on the way
+    assert enclose(turns).real.overlaps(value_of(-8 + 2 * pi * (4 - pi)))
+    assert enclose(Integral(turns, (x, 0, 1))).real.overlaps(value_of(-8 + 2 * pi * (4 - pi)))
 
 
 def test_a_tail_that_swings_is_bounded():

@@ -267,8 +267,7 @@ def _floor(f):
 
 
 def _point_mass(f):
-    limit = f.limit() if not _grows(f) else ONE
-    if not limit or not limit.sign():
+    if not f.sign():
         raise Unsure("a point mass")
     return f * 0
 

@@ -15,6 +15,7 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
+from . import summation  # noqa: F401  (registers enclosures of integrals, sums and limits)
 from .domain import Domain
 from .enclosure import Ball, Undefined, Unsure, ball, compiled, holds, real_if_exact, real_part
 from .points import points_for
@@ -25,6 +26,7 @@ _BITS = 192  # of the first evaluation: 50 digits and some
 _MORE_BITS = ((768, 60), (3072, 24), (12_288, 8))  # and for how many points that do not tell
 _CONSTANT_BITS = (768, 3072, 12_288, 50_000, 200_000)  # for a statement without symbols
 _COSTLY_BITS = 3072  # at most, of functions such as gamma
+_SHORT_SUM = 12  # terms
 _SLOW_POINTS = 12  # where an evaluation is an integral or an infinite sum
 _BINDERS = (Integral, Sum, Limit, Product)
 _STEPS = (
@@ -175,10 +177,25 @@ def ordered(value: Ball) -> arb:
 
 
 def derived(expr):
-    """`expr` with its derivatives carried out; integrals and sums stay as they are."""
-    return expr.replace(
+    """`expr` with its derivatives carried out, and sums of a few terms written out; integrals and
+    other sums stay as they are."""
+    expr = expr.replace(
         lambda e: isinstance(e, (Derivative, Subs)), lambda e: e.doit(integrals=False)
     )
+    return expr.replace(_is_short, _written_out)
+
+
+def _is_short(expr) -> bool:
+    if not isinstance(expr, (Sum, Product)) or len(expr.limits) != 1:
+        return False
+    _, low, high = expr.limits[0]
+    return low.is_Integer and high.is_Integer and 0 <= high - low <= _SHORT_SUM
+
+
+def _written_out(expr):
+    index, low, high = expr.limits[0]
+    terms = [expr.function.subs(index, k) for k in range(int(low), int(high) + 1)]
+    return sympy.Add(*terms) if isinstance(expr, Sum) else sympy.Mul(*terms)
 
 
 def instances(left, right) -> Iterator[dict]:

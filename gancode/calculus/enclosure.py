@@ -80,7 +80,8 @@ def contains_zero(value: Ball) -> bool:
 
 
 # Expressions become closures `f(values, analytic)`. `analytic` is set inside of quadrature only,
-# where the values are complex balls: a function then refuses balls on which it is not holomorphic.
+# where the variable's values are complex balls: then a function must refuse complex balls on which
+# it is not holomorphic. A real ball does not depend on the variable.
 
 Evaluator = Callable[[list, bool], Ball]
 BUILDERS: dict[type, Callable] = {}  # SymPy class → builder(expr, symbols) of an evaluator
@@ -326,8 +327,8 @@ def _of_complex(function):
 
 
 def _absolute(x, analytic):
-    if analytic:
-        return acb(x).real_abs(analytic=True)
+    if analytic and isinstance(x, acb):
+        return x.real_abs(analytic=True)
     return abs(real_if_exact(x))
 
 
@@ -342,8 +343,8 @@ def _step(x, at_zero, below, above):
 
 
 def _sign(x, analytic):
-    if analytic:
-        return acb(x).real_sgn(analytic=True)
+    if analytic and isinstance(x, acb):
+        return x.real_sgn(analytic=True)
     x = real_if_exact(x)
     return x * reciprocal(abs(x)) if isinstance(x, acb) else _step(x, arb(0), arb(-1), arb(1))
 
@@ -367,8 +368,8 @@ def _heaviside(expr, symbols):
 
     def evaluate(values, analytic):
         x = argument(values, analytic)
-        if analytic:
-            return acb(x).real_heaviside(analytic=True)
+        if analytic and isinstance(x, acb):
+            return x.real_heaviside(analytic=True)
         return _step(x, at_zero(values, analytic), arb(0), arb(1))
 
     return evaluate
@@ -482,6 +483,7 @@ def _several(function):
 
 def _extreme(pick):
     def fold(*arguments, analytic):
+        analytic = analytic and any(isinstance(argument, acb) for argument in arguments)
         if analytic:
             arguments = [acb(argument) for argument in arguments]
         else:

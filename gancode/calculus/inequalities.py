@@ -19,7 +19,7 @@ from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .kinks import KINKED
 from .line import positive_on_line
-from .points import crossings
+from .points import crossings, is_free
 from .symbols import softplus
 
 
@@ -547,7 +547,11 @@ def _by_cases(goal: Goal, depth: int) -> str:
     """On either side of a kink the function is another one, without that kink."""
     if depth == 0 or not goal.gap.has(sympy.Abs, sympy.Max, sympy.Min):
         return ""
-    part = next(iter(sorted(goal.gap.atoms(sympy.Abs, sympy.Max, sympy.Min), key=sympy.count_ops)))
+    parts = goal.gap.atoms(sympy.Abs, sympy.Max, sympy.Min)
+    parts = sorted((p for p in parts if is_free(p, goal.gap)), key=sympy.count_ops)
+    if not parts:
+        return ""
+    part = parts[0]
     crossing = crossings(part)[0]
     methods = []
     for sign in (1, -1):

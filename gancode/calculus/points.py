@@ -44,6 +44,8 @@ def landmarks(left, right, domain: Domain) -> list:
     kink or where what is squared in it vanishes, and those half-way between."""
     numbers = (left.atoms(Rational) | right.atoms(Rational)) - {S.Half, S.NegativeOne}
     for crossing in _turns(left - right):
+        if not is_free(crossing, left - right):
+            continue
         for symbol in crossing.free_symbols & set(domain.symbols):
             zero = _zero(crossing, symbol)
             if zero is not None:
@@ -86,6 +88,14 @@ def _meetings(left, right, domain: Domain) -> Iterator[dict]:
         for values in solution if isinstance(solution, sympy.FiniteSet) else ():
             if all(value.is_number for value in values):
                 yield dict(zip(domain.symbols, values, strict=True))
+
+
+def is_free(part, whole) -> bool:
+    """Whether no symbol of a part is bound by an integral, a sum or a limit in the whole."""
+    binders = whole.atoms(sympy.Integral, sympy.Sum, sympy.Product)
+    bound = {variable for binder in binders for variable in binder.variables}
+    bound |= {limit.args[1] for limit in whole.atoms(sympy.Limit)}
+    return not part.free_symbols & bound
 
 
 def points_for(left, right, domain: Domain, count: int) -> Iterator[dict]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sympy
 from flint import acb, arb, ctx
 from sympy import S
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from .enclosure import Ball, Undefined, Unsure, build, builder, real_if_exact, require_finite
 from .ends import Germ, germ
@@ -20,7 +21,7 @@ from .scale import VARIABLE, Beyond, Nearer, exactly
 _WORK = 100_000  # evaluations of integrands and terms in one call, at 64 bits
 _EXPANSION = 100  # as many evaluations take about as long as an expansion at an end
 _EVALUATIONS = 15_000  # of them, in one piece
-_EVALUATIONS_INSIDE = 500  # or in an integral inside of another
+_EVALUATIONS_INSIDE = 250  # or in an integral inside of another
 _GUARD_BITS = 16  # beyond the precision that is asked for
 _BISECTIONS = 300  # to see that an integrand is real
 _BESIDE = 2.0**-20  # how far about a point an integrand is to be bounded there
@@ -94,21 +95,25 @@ def known_values(symbols: tuple, values: list) -> dict:
 @builder(sympy.Integral)
 def _integral(expr, symbols):
     integrand, t, low, high = outermost(expr)
-    if integrand.has(sympy.DiracDelta):
+    if integrand.has(sympy.DiracDelta):  # which is no function of its values
         raise Unsure("a point mass")
-    real_form = integrand.replace(sympy.log, _real_logarithm)
+    real_form = integrand
+    if all(end in _INFINITE or _is_real(end) for end in (low, high)):
+        if not integrand.has(ExprWithLimits):  # what is inside of those is their own matter
+            real_form = integrand.replace(sympy.log, _real_logarithm)
     function, plain = (counted(build(form, inside(symbols, t))) for form in (real_form, integrand))
     ends = [None if end in _INFINITE else build(end, symbols) for end in (low, high)]
     suspects = _suspects(integrand, t)
 
     def evaluate(values, analytic):
         places = [end and real_if_exact(end(values, analytic)) for end in ends]
+        values = values if analytic else [real_if_exact(value) for value in values]
         with careful():
             if analytic or any(isinstance(value, acb) for value in [*places, *values]):
                 if None in places:
                     raise Unsure("an improper integral with complex values")
                 form = function if analytic else plain
-                return require_finite(_panel(form, values, *places, inner=True))
+                return require_finite(_panel(form, values, *places, inner=analytic))
             known = known_values(symbols, values)
             f = _Integrand(integrand, t, known, function, values)
             a, b = (_End(*end) for end in zip((low, high), places, strict=True))
@@ -118,7 +123,7 @@ def _integral(expr, symbols):
 
 
 def _real_logarithm(argument):
-    """log(exp(f)·A) as f + log A, for an f that is evidently real where the symbols are. So its
+    """log(exp(f)·A) as f + log A for an f that is real where the symbols are, so that its
     continuation to complex numbers has no cuts of the exponential's making."""
     exponents, others = [], []
     for factor in sympy.Mul.make_args(argument):
@@ -130,6 +135,7 @@ def _real_logarithm(argument):
 
 
 def _is_real(expr) -> bool:
+    """Whether it is evidently real where the symbols are."""
     if expr.is_Symbol or expr.is_Rational or expr.is_NumberSymbol:
         return True
     whole = isinstance(expr, sympy.Pow) and expr.exp.is_Integer
@@ -141,7 +147,6 @@ def _is_real(expr) -> bool:
 def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
     """The integral from a to b by quadrature, not finite where the integrand is not bounded. Inside
     of another one, it is to be holomorphic in the outer variable."""
-
     stopped = []  # Arb cannot pass on what interrupts it
 
     def at(z, analytic):
@@ -154,6 +159,8 @@ def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
             return acb("nan")
 
     limit = (_EVALUATIONS_INSIDE if inner else _EVALUATIONS) * max(ctx.prec, 64) // 64
+    if inner and not at(acb(a + b) / 2, True).is_finite():
+        return acb("nan")
     found = acb.integral(
         at, acb(a), acb(b), abs_tol=tolerance, eval_limit=limit, use_heap=True, depth_limit=3000
     )

@@ -9,7 +9,7 @@ from .analysis.evaluation import ATOMS
 from .domain import Domain, EmptyDomainError
 from .inequalities import Goal, decide_cells, interval_in, prove_goal, prove_quickly, smooth
 from .kinks import KINKED
-from .points import crossings
+from .points import crossings, is_free
 
 _DEPTH = 4
 _KINKS = (*KINKED, sympy.sign, sympy.Heaviside)
@@ -129,7 +129,8 @@ def _by_cases(left, right, domain: Domain, depth: int) -> str:
 
 def _crossings(gap) -> list:
     parts = sorted(gap.atoms(*_KINKS), key=lambda part: (sympy.count_ops(part), str(part)))
-    return list(dict.fromkeys(c for part in parts for c in crossings(part)))
+    found = dict.fromkeys(c for part in parts for c in crossings(part))
+    return [crossing for crossing in found if is_free(crossing, gap)]
 
 
 def _continuous(gap) -> bool:
