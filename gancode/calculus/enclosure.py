@@ -1,15 +1,15 @@
 """Values with guaranteed bounds: SymPy expressions evaluated in ball arithmetic.
 
-A ball is a number and a radius, and every operation of Arb (Johansson 2017, by python-flint) returns
-one that holds the true result. So two sides whose balls are disjoint *are* different, and no
-cancellation, underflow or lost digit can make it seem so.
+A ball is a number and a radius, and every operation of Arb (Johansson 2017, by python-flint)
+returns one that holds the true result. So two sides whose balls are disjoint *are* different, and
+no cancellation, underflow or lost digit can make it seem so.
 """
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import sympy
-from flint import acb, arb, ctx, fmpq
+from flint import acb, arb, ctx, fmpq, fmpq_poly
 from sympy import S
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
@@ -33,7 +33,7 @@ def enclose(expr, point: Mapping | None = None, bits: int = 64) -> Ball:
     The values are SymPy rationals, or balls; then the result holds all values over them. Raises
     `Undefined` and `Unsure`.
     """
-    symbols = tuple(point or ())
+    expr, symbols = sympy.sympify(expr), tuple(point or ())
     with ctx.workprec(bits):
         return compiled(expr, symbols)([ball(value) for value in (point or {}).values()])
 
@@ -79,8 +79,8 @@ def contains_zero(value: Ball) -> bool:
     return value.contains(0)
 
 
-# Expressions become closures `f(values, analytic)`. `analytic` is set inside of quadrature only, where
-# the values are complex balls: then a function must refuse balls on which it is not holomorphic.
+# Expressions become closures `f(values, analytic)`. `analytic` is set inside of quadrature only,
+# where the values are complex balls: a function then refuses balls on which it is not holomorphic.
 
 Evaluator = Callable[[list, bool], Ball]
 BUILDERS: dict[type, Callable] = {}  # SymPy class → builder(expr, symbols) of an evaluator
@@ -174,7 +174,7 @@ def _pow(expr, symbols):
     base, exponent = (build(part, symbols) for part in expr.args)
     if expr.exp.is_Integer and abs(expr.exp) <= _MAX_EXPONENT:
         n = int(expr.exp)
-        return lambda values, analytic: _whole_power(base(values, analytic), n)
+        return lambda values, analytic: whole_power(base(values, analytic), n)
     if expr.exp.is_Rational:
         p, q = int(expr.exp.p), int(expr.exp.q)
         return lambda values, analytic: _root_power(base(values, analytic), p, q, analytic)
@@ -183,10 +183,17 @@ def _pow(expr, symbols):
     )
 
 
-def _whole_power(base, n):
+def whole_power(base: Ball, n: int) -> Ball:
     if n < 0:
         base, n = reciprocal(base), -n
-    return base**n
+    if n == 0:
+        return arb(1)
+    if isinstance(base, acb) or not contains_zero(base):
+        return base**n
+    # Arb's powers of a ball around zero are not finite; those of its ends bound them
+    ends = [arb(0) if end == 0 else end**n for end in (base.lower(), base.upper())]
+    power = ends[0].union(ends[1])
+    return power.union(arb(0)) if n % 2 == 0 else power
 
 
 def reciprocal(value):
@@ -205,18 +212,22 @@ def _root_power(base, p, q, analytic):
                 return arb(0)
             raise Undefined("zero to a negative power")
         if where is None and base.lower() >= 0 and p > 0:  # touches zero
-            return base.root(q) ** p
+            return whole_power(base.root(q), p)
         if where == 1:
-            return _whole_power(base.root(q), p)
+            return whole_power(base.root(q), p)
         base = acb(base)
     root = base.sqrt(analytic=analytic) if q == 2 else base.pow(arb(fmpq(1, q)), analytic)
-    return _whole_power(root, p)
+    return whole_power(root, p)
 
 
 def _power(base, exponent, analytic):
     exponent = real_if_exact(exponent)
-    if isinstance(exponent, arb) and exponent.is_integer() and abs(exponent) <= _MAX_EXPONENT:
-        return _whole_power(base, int(exponent.unique_fmpz()))
+    if isinstance(exponent, arb) and exponent.is_integer():
+        n = int(exponent.unique_fmpz())
+        if abs(n) <= _MAX_EXPONENT:
+            return whole_power(base, n)
+        if isinstance(base, arb) and base < 0:
+            return (exponent * (-base).log()).exp() * (-1) ** (n % 2)
     if base.is_zero() and isinstance(exponent, arb):
         where = sign(exponent)
         if where == 1:
@@ -302,9 +313,21 @@ def _unit(x):
     return bool(x >= -1) and bool(x <= 1)
 
 
+def _of_complex(function):
+    """The real part, or another function of complex numbers that is nowhere holomorphic."""
+
+    def evaluate(x, analytic):
+        x = real_if_exact(x)
+        if analytic and isinstance(x, acb):
+            raise Unsure("not holomorphic")
+        return function(x)
+
+    return evaluate
+
+
 def _absolute(x, analytic):
     if analytic:
-        return x.real_abs(analytic=True)
+        return acb(x).real_abs(analytic=True)
     return abs(real_if_exact(x))
 
 
@@ -314,13 +337,13 @@ def _step(x, at_zero, below, above):
         raise Unsure("the order of complex numbers")
     where = sign(x)
     if where is None:
-        return below.union(above)
+        return below.union(above).union(at_zero)
     return (below, at_zero, above)[where + 1]
 
 
 def _sign(x, analytic):
     if analytic:
-        return x.real_sgn(analytic=True)
+        return acb(x).real_sgn(analytic=True)
     x = real_if_exact(x)
     return x * reciprocal(abs(x)) if isinstance(x, acb) else _step(x, arb(0), arb(-1), arb(1))
 
@@ -329,9 +352,10 @@ def _whole(name):
     def evaluate(x, analytic):
         x = real_if_exact(x)
         if isinstance(x, acb):
-            if analytic:
-                raise Unsure("a step")
-            raise Unsure("the order of complex numbers")
+            value = getattr(x.real, name)()
+            if not analytic or not value.is_exact():  # constant about the real line, or a step
+                raise Unsure("the order of complex numbers")
+            return value
         return getattr(x, name)()
 
     return evaluate
@@ -344,7 +368,7 @@ def _heaviside(expr, symbols):
     def evaluate(values, analytic):
         x = argument(values, analytic)
         if analytic:
-            return x.real_heaviside(analytic=True)
+            return acb(x).real_heaviside(analytic=True)
         return _step(x, at_zero(values, analytic), arb(0), arb(1))
 
     return evaluate
@@ -361,6 +385,10 @@ def _atan(x, analytic):
     if isinstance(x, acb) and not abs(x.imag) < 1:  # the cuts lie on the imaginary axis
         raise Unsure("near a branch cut")
     return x.atan()
+
+
+def _acot(x, analytic):
+    return arb.pi() / 2 if x.is_zero() else _atan(reciprocal(x), analytic)
 
 
 def _asinh(x, analytic):
@@ -382,9 +410,9 @@ FUNCTIONS = {
     sympy.floor: _whole("floor"),
     sympy.ceiling: _whole("ceil"),
     sympy.DiracDelta: _delta,
-    sympy.re: lambda x, analytic: x.real,
-    sympy.im: lambda x, analytic: x.imag,
-    sympy.conjugate: lambda x, analytic: x.conjugate() if isinstance(x, acb) else x,
+    sympy.re: _of_complex(lambda x: x.real),
+    sympy.im: _of_complex(lambda x: x.imag),
+    sympy.conjugate: _of_complex(lambda x: x.conjugate() if isinstance(x, acb) else x),
     sympy.sin: _entire("sin"),
     sympy.cos: _entire("cos"),
     sympy.tan: _pole(lambda x: x.tan()),
@@ -400,7 +428,7 @@ FUNCTIONS = {
     sympy.asin: _within("asin", _unit),
     sympy.acos: _within("acos", _unit),
     sympy.atan: _atan,
-    sympy.acot: lambda x, analytic: _atan(reciprocal(x), analytic),
+    sympy.acot: _acot,
     sympy.asinh: _asinh,
     sympy.acosh: _above("acosh", lambda: arb(1)),
     sympy.atanh: _within("atanh", lambda x: bool(x > -1) and bool(x < 1)),
@@ -498,8 +526,21 @@ def _lambertw(x, branch=None, *, analytic):
     return x.lambertw(number)
 
 
+def _with_order(name, entire=lambda order: False):
+    """A function of an order and an argument, for most orders with a cut on the negative axis."""
+
+    def evaluate(order, x, analytic):
+        if isinstance(order, acb) or isinstance(x, acb):
+            order, x = acb(order), acb(x)
+            if analytic and not entire(order) and not x.real > 0:
+                raise Unsure("near a branch cut")
+        return getattr(x, name)(order)
+
+    return evaluate
+
+
 def _bessel(name):
-    return lambda order, x, analytic: getattr(x, name)(order)
+    return _with_order(name, lambda order: _whole_number(order) is not None)
 
 
 BUILDERS |= {
@@ -511,9 +552,24 @@ BUILDERS |= {
     sympy.beta: _several(lambda x, y, analytic: x.gamma() * y.gamma() * (x + y).rgamma()),
     sympy.besselj: _several(_bessel("bessel_j")),
     sympy.besseli: _several(_bessel("bessel_i")),
-    sympy.lowergamma: _several(lambda s, x, analytic: x.gamma_lower(s)),
-    sympy.uppergamma: _several(lambda s, x, analytic: x.gamma_upper(s)),
+    sympy.lowergamma: _several(_with_order("gamma_lower")),
+    sympy.uppergamma: _several(_with_order("gamma_upper")),
 }
+
+
+@builder(sympy.CRootOf)
+def _root_of(expr, symbols):
+    """A real root of a polynomial with rational coefficients; SymPy counts them from the left."""
+    if not expr.is_real:
+        raise Unsure("a complex root")
+    coefficients = [fmpq(int(c.p), int(c.q)) for c in reversed(expr.poly.all_coeffs())]
+
+    def evaluate(values, analytic):
+        roots = fmpq_poly(coefficients).numer().complex_roots()
+        real = [root.real for root, _ in roots if root.imag.is_zero()]
+        return sorted(real, key=lambda root: float(root.mid()))[expr.index]
+
+    return evaluate
 
 
 @builder(sympy.Piecewise)
@@ -543,6 +599,9 @@ def _piecewise(expr, symbols):
     return evaluate
 
 
+_INFINITE = (S.Infinity, S.NegativeInfinity)
+
+
 def condition(relation, symbols) -> Callable[[list], bool | None]:
     """A relation, or a combination of some, as a function of a list of balls: None where they do
     not tell."""
@@ -565,6 +624,9 @@ def condition(relation, symbols) -> Callable[[list], bool | None]:
         if isinstance(relation, Boolean):
             raise Unsure(f"the condition {relation}")
         raise TypeError(f"{relation!r} is not a condition")
+    if set(_INFINITE) & set(relation.args):  # a finite side stands where 0 does
+        sides = (side if side in _INFINITE else S.Zero for side in relation.args)
+        return condition(relation.func(*sides), ())
     gap = build(relation.lhs, symbols), build(relation.rhs, symbols)
     operator = relation.rel_op
 
