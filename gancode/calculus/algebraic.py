@@ -288,6 +288,7 @@ def powers(expr) -> list[Pow]:
     return [part for part in parts(expr) if isinstance(part, Pow)]
 
 
+@lru_cache(maxsize=4096)
 def radicands(expr) -> list[sympy.Expr]:
     """What stands under the roots in an expression; numbers left out."""
     bases = (power.base for power in powers(expr) if not power.exp.is_Integer)
@@ -331,6 +332,8 @@ class Polynomials:
         orders = {}
         for power in (power for expr in expressions for power in powers(expr)):
             if power.exp.is_Rational and not power.exp.is_Integer:
+                if not (power.base.free_symbols or power.base.is_nonnegative):
+                    raise Undecided("a root of a negative number")
                 orders[power.base] = int(sympy.ilcm(orders.get(power.base, 1), power.exp.q))
         inner_first = sorted(orders, key=lambda base: sum(1 for _ in parts(base)))
         self.orders = {base: orders[base] for base in inner_first}
@@ -393,25 +396,20 @@ class Polynomials:
     def walls(self, expr) -> tuple[list, bool]:
         """Irreducible polynomials in the free symbols: where none of them is zero, the expression
         has no values near 0 but 0, and not even 0 unless it is `degenerate`."""
-        found, degenerate = [], False
+        found, degenerate, z = [], False, len(self.gens) - 1
         for case in self.cases(expr):
             try:
-                more, flat = self.walls_of(self.fraction(expr, case)[0], case)
+                numerator, _ = self.fraction(expr, case)
+                degenerate |= numerator == 0
+                for factor, _ in factors(numerator):
+                    norm = self._norm(factor, case)
+                    if norm == 0:  # as for sqrt(x**2) - x
+                        degenerate = True
+                        norm = self.coefficient(self._norm(self.gens[z] - factor, case), z, min)
+                    found += [wall for wall, _ in factors(norm)]
             except ZeroDivisionError:
                 continue
-            found, degenerate = found + more, degenerate or flat
         return distinct(found), degenerate
-
-    def walls_of(self, polynomial, case) -> tuple[list, bool]:
-        """The same of a polynomial in all generators."""
-        found, degenerate = [], polynomial == 0
-        for factor, _ in factors(polynomial):
-            norm = self._norm(factor, case)
-            if norm == 0:  # as for sqrt(x**2) - x
-                degenerate, z = True, len(self.gens) - 1
-                norm = self.coefficient(self._norm(self.gens[z] - factor, case), z, min)
-            found += [wall for wall, _ in factors(norm)]
-        return found, degenerate
 
     def least_value(self, expr) -> fmpq:
         """Less than every absolute value, 0 left out, that an expression without free symbols has
@@ -479,7 +477,8 @@ class Polynomials:
 
     def double(self, h, others, place) -> list:
         """Irreducible polynomials in the other symbols, one of which is zero wherever h is and its
-        derivative, or another one of the polynomials."""
+        derivative, or another one of the polynomials; and where the leading coefficient of h is,
+        which divides the resultant of h and its derivative."""
         found = []
         for other in (h.derivative(place), *(other for other in others if other != h)):
             resultant = self.resultant(h, other, place)
@@ -504,7 +503,6 @@ class Polynomials:
         above = [wall for wall in walls if wall.degrees()[place]]
         below = [wall for wall in walls if not wall.degrees()[place]]
         for i, wall in enumerate(above if others else []):
-            below += [factor for factor, _ in factors(self.coefficient(wall, place))]
             below += self.double(wall, above[i:], place)
         for point in self.cells(distinct(below), others):
             values = {self.names[self.place[symbol]]: value for symbol, value in point.items()}
@@ -517,10 +515,16 @@ class Polynomials:
 def _between(polynomials: list[tuple]) -> list[fmpq]:
     """Rational numbers, as simple as may be, one in each gap between the real roots of polynomials
     (no two of which share a root), one before and one after them."""
-    roots = [root for polynomial in polynomials for root in real_roots(polynomial)]
+    roots = [
+        root.narrow(fmpq(1, 8)) for polynomial in polynomials for root in real_roots(polynomial)
+    ]
     for _ in range(_MAX_BITS):
         roots.sort(key=lambda root: (root.low, root.high))
-        close = {i for i, (a, b) in enumerate(pairwise(roots)) if a.high >= b.low}
+        close = {
+            i
+            for i, (a, b) in enumerate(pairwise(roots))
+            if b.low - a.high <= 4 * (a.high - a.low + b.high - b.low)
+        }
         if not close:
             break
         for i in close | {i + 1 for i in close}:

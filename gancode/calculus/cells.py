@@ -13,10 +13,11 @@ not vanish, e has no small values but 0 nearby. So on a connected open set that 
 induction over the parts of f, each part is either undefined throughout, or continuous and then of
 one sign, which may be 0.
 
-*Cells.* Leading coefficients, discriminants and resultants of pairs project walls, irreducible and
-distinct, to walls in one symbol less. Above a connected open set that meets none of these, the real
-roots move continuously and never meet. So rational points, one between each two neighbouring roots,
-reach every connected set without walls. There all signs are certain, by balls or exactly.
+*Cells.* Irreducible and distinct walls are projected to walls in one symbol less: the resultants of
+each with its derivative (its discriminant times its leading coefficient) and with the others. Above
+a connected open set that meets none of these, the real roots move continuously and never meet. So
+rational points, one between each two neighbouring roots, reach every connected set without walls.
+There all signs are certain, by balls or exactly.
 
 *All other points.* Let x be a point of the domain at which f is defined. What is > 0 or != 0 at x
 is so in a neighbourhood. Where concave polynomials must be >= 0, they describe a convex set, which
@@ -40,11 +41,12 @@ What none of this settles, or only with too much work, is not decided.
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import combinations
+from itertools import product
+from math import prod
 
 import sympy
 from flint import fmpq, fmpq_mat
-from sympy import Abs, Add, Dummy, Heaviside, Max, Min, Mul, Piecewise, Rational, S, sign
+from sympy import Abs, Add, Dummy, Heaviside, Max, Min, Mul, Piecewise, Rational, S, sign, sqrt
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, BooleanAtom
 
@@ -100,7 +102,7 @@ def decide(gap: sympy.Expr, relations, relation: str) -> Decision | None:
         raise ValueError(f"unknown relation {relation!r}; it must be >=, > or ==")
     work = Work()
     try:
-        _Proof(_posed(gap, relations, relation, work)).run()
+        _prove(_posed(gap, relations, relation, work))
     except (Undecided, RecursionError):
         return None
     except _Refuted as refutation:
@@ -244,9 +246,14 @@ def _plain(expr, names, constants):
 # The proof -------------------------------------------------------------------------------------
 
 
-class _Proof:
-    """The proof of a problem. `run` returns if it holds; it raises `_Refuted` or `Undecided`."""
+def _prove(problem):
+    """Returns if the statement holds. Raises `_Refuted`, or `Undecided`."""
+    numbers = [(g, relation) for g, relation in problem.constraints if g.is_Rational]
+    if all_hold(numbers, {}):
+        _Proof(problem).run()
 
+
+class _Proof:
     def __init__(self, problem):
         problem.work.spend(10_000)
         self.problem, self.domain = problem, [g for g, _ in problem.constraints]
@@ -262,7 +269,8 @@ class _Proof:
             for g, relation in problem.constraints
             if (g in self.concave if relation == ">=" else not radicands(g))
         ]
-        self.active = None  # one point of each cell where the firm constraints hold
+        self.points = None  # one of each cell
+        self.active = None  # those at which the firm constraints hold
 
     def walls(self, *expressions) -> list:
         return distinct(wall for expr in expressions for wall in self._walls(expr)[0])
@@ -294,16 +302,18 @@ class _Proof:
         problem = self.problem
         if any(relation == "==" for _, relation in problem.constraints):
             return self.run_on_equation()
-        if problem.relation == ">" and len(problem.free) > 2 and self.has_margin():
+        if problem.relation == ">" and len(problem.free) > 1 and self.has_margin():
             return None
         expressions = (part for expr in (problem.gap, *self.domain) for part in breaks(expr))
         walls = self.walls(*expressions)
-        self.active, unmet, interior, is_complex, failed = [], {}, False, False, False
+        self.points, self.active = [], []
+        unmet, interior, is_complex, failed = {}, False, False, False
         for cell in self.ring.cells(walls, problem.free):
             problem.work.spend(200)
             problem.work.cells += 1
             cell = {symbol: rational(value) for symbol, value in cell.items()}
             point = cell | problem.fixed
+            self.points.append(point)
             interior |= all_hold([(g, ">") for g in self.concave], point)
             if not all_hold(self.firm, point):
                 continue
@@ -330,7 +340,7 @@ class _Proof:
         """Whether the gap is positive because it is greater than some positive number."""
         for margin in _MARGINS:
             try:
-                _Proof(self.problem.auxiliary(self.problem.gap - margin, ">=")).run()
+                _prove(self.problem.auxiliary(self.problem.gap - margin, ">="))
                 return True
             except Undecided:
                 pass
@@ -377,7 +387,7 @@ class _Proof:
                 zeros += [] if degenerate else [found]
         if not zeros:
             rest = tuple(c for c in problem.constraints if c[1] != "==")
-            return _Proof(replace(problem, constraints=rest)).run()
+            return _prove(replace(problem, constraints=rest))
         for h in min(zeros, key=lambda hs: max(map(self.complexity, hs), default=(0, 0))):
             self.run_on(h)
 
@@ -396,21 +406,24 @@ class _Proof:
             slope = ring.expression(slopes[y])
             rest = ring.expression(h - slopes[y] * ring.gens[ring.place[y]])
             if slope.free_symbols:
-                _Proof(problem.under((ring.expression(h), "=="), (slope, "=="))).run()
+                _prove(problem.under((ring.expression(h), "=="), (slope, "==")))
                 problem = problem.under((slope, "!="))
-            return _Proof(problem.solve(y, -rest / slope)).run()
+            return _prove(problem.solve(y, -rest / slope))
         if len(symbols) == 1:
             coefficients = ring.coefficients(h, ring.place[symbols[0]])
             for root in real_roots(coefficients):
-                _Proof(problem.fix(symbols[0], root)).run()
+                _prove(problem.fix(symbols[0], root))
             return None
-        edges = self.walls(*self.concave)
-        if self.active is None or h in edges:
-            raise Undecided(f"what holds where {h} is zero")
-        if len({sign_at(ring.expression(h), point) for point in self.active}) > 1:
+        edges, value = self.walls(*self.concave), ring.expression(h)
+        if self.has_one_sign(value, self.points):
+            edges = []
+        elif h in edges or not self.has_one_sign(value, self.active):
             raise Undecided(f"what holds where {h} is zero")
         for k in self.double(h, edges):
             self.run_on(k)
+
+    def has_one_sign(self, expr, points) -> bool:
+        return points is not None and len({sign_at(expr, point) for point in points}) <= 1
 
     def run_apart_from_complex(self):
         """Proves the statement where all radicands are nonnegative, and that elsewhere the gap is
@@ -423,26 +436,33 @@ class _Proof:
             raise Undecided("a root of a negative number")
         if len(bases) > _MAX_RADICANDS:
             raise Undecided("too many radicands")
-        _Proof(problem.under(*real)).run()
-        for count in range(1, len(bases) + 1):
-            for negative in combinations(bases, count):
-                below = problem.under(*((-base, ">") for base in negative))
-                for value in self.imaginary(negative):
-                    _Proof(below.auxiliary(value**2, ">")).run()
+        _prove(problem.under(*real))
+        for signs in product((1, -1), repeat=len(bases)):
+            if -1 in signs:
+                here = dict(zip(bases, signs, strict=True))
+                bounds = ((b, ">=") if side > 0 else (-b, ">") for b, side in here.items())
+                below = problem.under(*bounds)
+                for part in self.imaginary_parts([base for base in bases if here[base] < 0]):
+                    _prove(below.auxiliary(part**2, ">"))
 
-    def imaginary(self, negative):
-        """Polynomials, one of which is zero wherever the imaginary part of the gap is, for negative
-        values of these radicands; without those that are zero nowhere then."""
-        ring, never = self.ring, self.walls(*filter(self.is_rational, negative))
+    def imaginary_parts(self, negative):
+        """For each case of the gap, an expression that is zero only where its imaginary part is,
+        for negative values of these radicands: its difference from its conjugate, which is itself
+        with the signs of their roots reversed."""
+        ring, gap = self.ring, self.problem.gap
         places = [ring.root[base] for base in negative]
         conjugate = [-x if i in places else x for i, x in enumerate(ring.gens)]
-        for case in ring.cases(self.problem.gap):
+        roots = (sqrt(-b) if b in negative else b ** Rational(1, ring.orders[b]) for b in ring.root)
+        values = [*ring.place, *roots]  # without the imaginary unit
+
+        def term(powers, coefficient):
+            unit = (-1) ** (sum(powers[i] for i in places) // 2)
+            return rational(coefficient) * unit * prod(map(pow, values, powers))
+
+        for case in ring.cases(gap):
             try:
-                n, d = ring.fraction(self.problem.gap, case)
-                difference = n * d.compose(*conjugate) - d * n.compose(*conjugate)
-                found, degenerate = ring.walls_of(difference, case)
+                n, d = ring.fraction(gap, case)
             except ZeroDivisionError:
                 continue
-            yield from (
-                [S.Zero] if degenerate else (ring.expression(h) for h in found if h not in never)
-            )
+            difference = n * d.compose(*conjugate) - d * n.compose(*conjugate)
+            yield Add(*(term(*pair) for pair in difference.to_dict().items()))
