@@ -94,9 +94,11 @@ class Domain:
         for relation in self.relations:
             if relation.free_symbols == {symbol}:
                 try:
-                    interval = interval & relation.as_set()
+                    known = interval & relation.as_set()
                 except NotImplementedError:
                     continue  # points are still filtered by the relation itself
+                if isinstance(known, (Interval, sympy.Union, FiniteSet, type(S.EmptySet))):
+                    interval = known
         low, high, strict_low, strict_high = self.range_of(symbol, {})
         interval = interval & Interval(low, high, strict_low, strict_high)
         if interval is S.EmptySet:

@@ -123,7 +123,15 @@ class _Case:
             jets = free_jets([left, right], self.domain.relations)
         whole = Domain([*self.domain.symbols, *jets.names], jets.relations)
         count = _POINTS_OF_PROVED if method else POINTS
-        tried = attack(*jets.sides, self.relation, whole, self.late, count, jets.distinct)
+        share = time.monotonic() + (self.end - time.monotonic()) / 3
+        tried = attack(
+            *jets.sides,
+            self.relation,
+            whole,
+            lambda: time.monotonic() > share,
+            count,
+            jets.distinct,
+        )
         if isinstance(tried, Refutation):
             return self._refuted(tried, jets)
         if tried.agreed == tried.unsure == 0:
