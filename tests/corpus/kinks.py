@@ -66,8 +66,8 @@ STATEMENTS = [
         "==",
         u,
         "exp(−10⁴) < 1e-4342",
-        u >= ten(-4300),
-        at={u: ten(-4300)},
+        u >= ten(-4000),
+        at={u: ten(-4000)},
     ),
     true("root-of-a-binomial-square", sqrt(x**2 + 2 * x + 1), "==", Abs(x + 1), "√s² = |s|"),
     true(
