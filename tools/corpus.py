@@ -11,13 +11,16 @@ true one refuted.
 import argparse
 import json
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from gancode.calculus import prove
 from tests.corpus import KINDS, Ending, Statement, endings, statements
@@ -90,7 +93,13 @@ def prover() -> Callable[[str], tuple[str, str]]:
 # Worker processes --------------------------------------------------------------------------------
 
 
+def _leave_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def _serve(connection, prepare) -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     answer = prepare()
     connection.send("ready")
     while True:
@@ -233,6 +242,11 @@ def _short(text, width=150) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def _json(outcomes) -> str:
+    rows = [asdict(o) | {"truth": getattr(o.entry, "truth", None)} for o in outcomes]
+    return json.dumps(rows, indent=1, ensure_ascii=False)
+
+
 def main(arguments=None) -> int:
     """Run what the arguments select; 1 where the engine said the opposite of the truth."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -253,11 +267,9 @@ def main(arguments=None) -> int:
         outcomes.append(outcome)
         if outcome.fault:
             print(f"{outcome.fault}: {outcome.label}", file=sys.stderr, flush=True)
+        if given.json:  # after each one, so that nothing is lost
+            Path(given.json).write_text(_json(outcomes), encoding="utf-8")
     print(report(outcomes))
-    if given.json:
-        rows = [asdict(o) | {"truth": getattr(o.entry, "truth", None)} for o in outcomes]
-        with open(given.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1, ensure_ascii=False)
     return int(any((getattr(o.entry, "truth", None), o.answer) in GRAVE for o in outcomes))
 
 
