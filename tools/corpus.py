@@ -2,21 +2,25 @@
 
     python -m tools.corpus [--kind KIND] [--name NAME] [--every N] [--jobs N] [--json FILE]
 
-The statements run in worker processes. One that has not ended after a minute is killed, and counts
-as hung. Printed are: outcomes by kind and truth, the shares that matter, the slowest statements,
-and every fault. The exit status is 1 where a false statement was proved or a true one refuted.
+The statements run in worker processes. One that has not ended within a minute (`--limit`) is
+killed, and counts as hung. Printed are: outcomes by kind and truth, the shares that matter, the
+slowest statements, and every fault. The exit status is 1 where a false statement was proved or a
+true one refuted.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from gancode.calculus import prove
 from tests.corpus import KINDS, Ending, Statement, endings, statements
@@ -71,21 +75,32 @@ def entries() -> dict[str, Statement | Ending]:
     return {f"{one.kind}/{one.name}": one for one in statements()} | ended
 
 
-def ask(label: str) -> tuple[str, str]:
-    """The answer of `prove` to one statement, and what it said."""
-    entry = entries()[label]
-    try:
-        proof = prove(entry.lhs, entry.rhs, entry.relation, entry.assumptions)
-        return proof.status, proof.evidence
-    except Exception as error:  # whatever it raises is an outcome
-        return type(error).__name__, str(error)
+def prover() -> Callable[[str], tuple[str, str]]:
+    """A function that puts the statement of a label to `prove`: the answer, and what it said."""
+    known = entries()
+
+    def ask(label):
+        entry = known[label]
+        try:
+            proof = prove(entry.lhs, entry.rhs, entry.relation, entry.assumptions)
+            return proof.status, proof.evidence
+        except Exception as error:  # whatever it raises is an outcome
+            return type(error).__name__, str(error)
+
+    return ask
 
 
 # Worker processes --------------------------------------------------------------------------------
 
 
-def _serve(connection, answer) -> None:
-    entries()  # read before the clock runs
+def _leave_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _serve(connection, prepare) -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    answer = prepare()
     connection.send("ready")
     while True:
         try:
@@ -99,10 +114,10 @@ def _serve(connection, answer) -> None:
 class _Worker:
     """A process that answers one label at a time, and may be killed over it."""
 
-    def __init__(self, answer):
+    def __init__(self, prepare):
         context = multiprocessing.get_context("spawn")
         self.connection, far_end = context.Pipe()
-        self.process = context.Process(target=_serve, args=(far_end, answer), daemon=True)
+        self.process = context.Process(target=_serve, args=(far_end, prepare), daemon=True)
         self.process.start()
         far_end.close()
         self.connection.recv()
@@ -129,17 +144,20 @@ class _Worker:
 
 def run(
     labels: Iterable[str],
-    answer: Callable[[str], tuple[str, str]] = ask,
+    prepare: Callable[[], Callable[[str], tuple[str, str]]] = prover,
     jobs: int = 2,
     limit: float = LIMIT,
 ) -> Iterator[Outcome]:
-    """Put each label to `answer` in a process, and yield what came of it, in the order of ends."""
+    """What came of each label, in the order of ends.
+
+    `prepare` is called once in each process, and returns the function that answers labels.
+    """
     waiting = list(labels)[::-1]
     workers: list[_Worker] = []
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                workers.append(_Worker(answer))
+                workers.append(_Worker(prepare))
                 workers[-1].give(waiting.pop())
             wait([worker.connection for worker in workers], timeout=0.5)
             for worker in list(workers):
@@ -224,6 +242,11 @@ def _short(text, width=150) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def _json(outcomes) -> str:
+    rows = [asdict(o) | {"truth": getattr(o.entry, "truth", None)} for o in outcomes]
+    return json.dumps(rows, indent=1, ensure_ascii=False)
+
+
 def main(arguments=None) -> int:
     """Run what the arguments select; 1 where the engine said the opposite of the truth."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -231,6 +254,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--name", help="statements with this in their names only")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth statement only")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for one statement")
     parser.add_argument("--json", metavar="FILE", help="write all outcomes to this file")
     given = parser.parse_args(arguments)
     labels = [
@@ -239,15 +263,13 @@ def main(arguments=None) -> int:
         if given.kind in (None, label.split("/")[0]) and (given.name or "") in label.split("/")[1]
     ]
     outcomes = []
-    for outcome in run(labels[:: given.every], jobs=given.jobs):
+    for outcome in run(labels[:: given.every], jobs=given.jobs, limit=given.limit):
         outcomes.append(outcome)
         if outcome.fault:
             print(f"{outcome.fault}: {outcome.label}", file=sys.stderr, flush=True)
+        if given.json:  # after each one, so that nothing is lost
+            Path(given.json).write_text(_json(outcomes), encoding="utf-8")
     print(report(outcomes))
-    if given.json:
-        rows = [asdict(o) | {"truth": getattr(o.entry, "truth", None)} for o in outcomes]
-        with open(given.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1, ensure_ascii=False)
     return int(any((getattr(o.entry, "truth", None), o.answer) in GRAVE for o in outcomes))
 
 

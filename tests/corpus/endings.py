@@ -28,6 +28,7 @@ FALSE = frozenset({"refuted", "UndecidableError"})
 WRONG = frozenset({"ValueError"})
 NO_STATEMENT = frozenset({"TypeError"})
 
+pr = Symbol("pr", prime=True)
 two = Symbol("two", prime=True, even=True)
 ir = Symbol("ir", irrational=True)
 line = (x, -oo, oo)
@@ -108,4 +109,16 @@ ENDINGS = (
     ),
     ending("nested-root-power", u ** (u**u), ">", 0, TRUE, "positive"),
     ending("factorial-parity", (-1) ** factorial(n + 2), "==", 1, TRUE, "even"),
+    ending("principal-value", Integral(1 / t, (t, -1, 1)), "==", 0, DIVERGES, "no integral"),
+    ending("odd-tails", Integral(t / (1 + t**2), (t, -oo, oo)), "==", 0, DIVERGES, "no integral"),
+    ending(
+        "infinite-difference",
+        Integral(1 / t, (t, 0, 1)) - Integral(1 / t, (t, 0, u)),
+        "==",
+        -log(u),
+        DIVERGES,
+        "both are infinite",
+    ),
+    ending("no-prime", pr, "==", 97, EMPTY, "no prime from 90 to 96", [pr >= 90, pr <= 96]),
+    ending("no-root", k, "==", 1, EMPTY, "√2 is no integer", [k**2 >= 2, k**2 <= 3]),
 )

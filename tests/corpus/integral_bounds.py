@@ -226,4 +226,19 @@ STATEMENTS = [
         e <= ten(-2),
         at={e: ten(-3)},
     ),
+    true(
+        "exponential-integral-bounds",
+        Integral(exp(-t) / (t + u), ray),
+        "<=",
+        1 / u,
+        "1/(t + u) ≤ 1/u",
+    ),
+    false(
+        "exponential-integral-bounds-low",
+        Integral(exp(-t) / (t + u), ray),
+        ">=",
+        1 / (u + Rational(9, 10)),
+        "1/(u + 1) is best for large u",
+        at={u: 20},
+    ),
 ]

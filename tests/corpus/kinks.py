@@ -3,6 +3,7 @@
 from sympy import (
     Abs,
     And,
+    Eq,
     Heaviside,
     Max,
     Min,
@@ -13,6 +14,8 @@ from sympy import (
     ceiling,
     exp,
     floor,
+    log,
+    lucas,
     pi,
     sign,
     sin,
@@ -20,7 +23,7 @@ from sympy import (
 )
 
 from . import of_kind
-from .names import e, t, ten, u, v, x, y, z
+from .names import e, n, t, ten, u, v, x, y, z
 
 true, false = of_kind("kinks")
 
@@ -63,8 +66,8 @@ STATEMENTS = [
         "==",
         u,
         "exp(−10⁴) < 1e-4342",
-        u >= ten(-4300),
-        at={u: ten(-4300)},
+        u >= ten(-4000),
+        at={u: ten(-4000)},
     ),
     true("root-of-a-binomial-square", sqrt(x**2 + 2 * x + 1), "==", Abs(x + 1), "√s² = |s|"),
     true(
@@ -362,5 +365,67 @@ STATEMENTS = [
         "==",
         0,
         "no number is above √2 with its square below 2",
+    ),
+    true(
+        "log-of-a-positive-product",
+        log(x * y),
+        "==",
+        log(Abs(x)) + log(Abs(y)),
+        "the product is positive",
+        x * y > 0,
+        at={x: -2, y: -3},
+    ),
+    false(
+        "log-of-any-product",
+        log(x * y),
+        "==",
+        log(Abs(x)) + log(Abs(y)),
+        "iπ for opposite signs",
+        at={x: -1, y: 1},
+    ),
+    false("root-by-equation", sqrt(x), "==", y, "the other root", Eq(x, y**2), at={x: 1, y: -1}),
+    true(
+        "root-by-equation-signed",
+        sqrt(x),
+        "==",
+        y,
+        "y is the root that is not negative",
+        [Eq(x, y**2), y >= 0],
+        at={x: 4, y: 2},
+    ),
+    true(
+        "half-defined-pieces",
+        Piecewise((x, x > 0)),
+        "==",
+        Abs(x),
+        "elsewhere the left side is undefined",
+        at={x: 1},
+    ),
+    true(
+        "even-power-of-golden",
+        floor(((1 + sqrt(5)) / 2) ** (2 * n)),
+        "==",
+        lucas(2 * n) - 1,
+        "Lucas numbers less φ⁻²ⁿ",
+        n >= 1,
+        at={n: 60},
+    ),
+    false(
+        "any-power-of-golden",
+        floor(((1 + sqrt(5)) / 2) ** n),
+        "==",
+        lucas(n) - 1,
+        "for odd n the power lies above",
+        n >= 1,
+        at={n: 1},
+    ),
+    false(
+        "sum-of-reciprocal",
+        x + 1 / x,
+        ">=",
+        2,
+        "negative numbers",
+        Ne(x, 0),
+        at={x: -1},
     ),
 ]

@@ -34,18 +34,6 @@ def _softplus(x):
     return mp.log1p(mp.exp(x)) if mp.re(x) < 0 else x + mp.log1p(mp.exp(-x))
 
 
-def _polygamma(order, x):
-    return mp.polygamma(int(order), x)
-
-
-def _lambert(x, branch=0):
-    return mp.lambertw(x, int(branch))
-
-
-def _falling(x, order):
-    return mp.ff(x, order)
-
-
 def _binomial(n, k):
     if k == mp.floor(k) and k < 0:
         return mp.mpf(0)
@@ -60,23 +48,18 @@ FUNCTIONS = {
     "tan": mp.tan,
     "cot": mp.cot,
     "sec": mp.sec,
-    "csc": mp.csc,
     "asin": mp.asin,
     "acos": mp.acos,
     "atan": mp.atan,
-    "acot": mp.acot,
     "atan2": mp.atan2,
     "sinh": mp.sinh,
     "cosh": mp.cosh,
     "tanh": mp.tanh,
     "coth": mp.coth,
-    "sech": mp.sech,
-    "csch": mp.csch,
     "asinh": mp.asinh,
     "acosh": mp.acosh,
     "atanh": mp.atanh,
     "acoth": mp.acoth,
-    "sinc": mp.sinc,
     "Abs": abs,
     "re": mp.re,
     "im": mp.im,
@@ -85,7 +68,6 @@ FUNCTIONS = {
     "sign": mp.sign,
     "floor": mp.floor,
     "ceiling": mp.ceil,
-    "frac": lambda x: x - mp.floor(x),
     "Max": max,
     "Min": min,
     "Heaviside": _heaviside,
@@ -93,12 +75,9 @@ FUNCTIONS = {
     "softplus": _softplus,
     "gamma": mp.gamma,
     "loggamma": mp.loggamma,
-    "polygamma": _polygamma,
-    "digamma": mp.digamma,
+    "polygamma": lambda order, x: mp.polygamma(int(order), x),
     "zeta": mp.zeta,
-    "dirichlet_eta": mp.altzeta,
     "factorial": mp.factorial,
-    "FallingFactorial": _falling,
     "binomial": _binomial,
     "harmonic": mp.harmonic,
     "fibonacci": mp.fibonacci,
@@ -111,8 +90,7 @@ FUNCTIONS = {
     "erf": mp.erf,
     "erfc": mp.erfc,
     "erfi": mp.erfi,
-    "erfinv": mp.erfinv,
-    "LambertW": _lambert,
+    "LambertW": mp.lambertw,
     "besselj": mp.besselj,
     "besseli": mp.besseli,
     "besselk": mp.besselk,
@@ -121,9 +99,7 @@ FUNCTIONS = {
     "Ei": mp.ei,
     "li": mp.li,
     "elliptic_k": mp.ellipk,
-    "elliptic_e": mp.ellipe,
     "airyai": mp.airyai,
-    "legendre": mp.legendre,
     "totient": lambda n: mp.mpf(int(sympy.totient(int(n)))),
     "Mod": lambda a, b: a - b * mp.floor(a / b),
 }
@@ -132,7 +108,6 @@ CONSTANTS = {
     S.Exp1: lambda: +mp.e,
     S.EulerGamma: lambda: +mp.euler,
     S.Catalan: lambda: +mp.catalan,
-    S.GoldenRatio: lambda: +mp.phi,
     S.ImaginaryUnit: lambda: mp.mpc(0, 1),
     S.Infinity: lambda: mp.inf,
     S.NegativeInfinity: lambda: -mp.inf,

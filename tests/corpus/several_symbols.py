@@ -493,4 +493,22 @@ STATEMENTS = [
         "equal to the fourth order for x = y, with 3",
         at={x: ten(-2), y: ten(-2)},
     ),
+    true(
+        "exponential-slope",
+        exp(y) - exp(x),
+        ">=",
+        y - x,
+        "slope ≥ 1 for x ≥ 0",
+        [x >= 0, y >= x],
+        at={x: 0, y: 0},
+    ),
+    false(
+        "exponential-slope-on-the-line",
+        exp(y) - exp(x),
+        ">=",
+        y - x,
+        "slope below 1 for negative x",
+        y >= x,
+        at={x: -1, y: 0},
+    ),
 ]
