@@ -16,9 +16,10 @@ from sympy.core.evalf import PrecisionExhausted
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
+from ..notebook import Shown
 from .domain import Domain, EmptyDomainError
 from .kinks import KINKED, pieces
-from .latex import words
+from .latex import MARKS, words
 from .symbols import softplus
 
 DIGITS = 50
@@ -34,12 +35,13 @@ class UndecidableError(ValueError):
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Shown):
     """The outcome of `prove`. True unless refuted.
 
     `status` is "proved" (symbolically, by `method`), "checked" (numerically, at `points` points)
     or "refuted"; then `counterexample` maps each symbol to a value, and `lhs_value` and `rhs_value`
-    are the two sides there.
+    are the two sides there. `assumes` says what is taken for granted beside the assumptions of the
+    symbols, such as "the integrals converge".
     """
 
     lhs: sympy.Expr
@@ -51,6 +53,7 @@ class Proof:
     counterexample: dict | None = field(default=None)
     lhs_value: sympy.Expr | None = None
     rhs_value: sympy.Expr | None = None
+    assumes: str = ""
 
     def __bool__(self) -> bool:
         return self.status != "refuted"
@@ -65,8 +68,13 @@ class Proof:
             left, right = _shortest_apart(self.lhs_value, self.rhs_value)
             return f"refuted at {where or 'every point'}: left side {left}, right side {right}"
         if self.status == "proved":
-            return f"proved ({self.method})"
-        return f"checked to {DIGITS} digits at {self.points} points"
+            return f"proved ({self.method}){self.where}"
+        return f"checked to {DIGITS} digits at {self.points} points{self.where}"
+
+    @property
+    def where(self) -> str:
+        """What the statement takes for granted, to be added to its evidence."""
+        return f", where {self.assumes}" if self.assumes else ""
 
     def __str__(self) -> str:
         return f"{self.lhs} {self.relation} {self.rhs}: {self.evidence}"
@@ -78,9 +86,21 @@ class Proof:
         return (
             "$$\n\\begin{aligned}\n"
             rf"{left} &{RELATIONS[self.relation]} {right} \\[-2pt]"
-            rf" &\quad{{\small {words(self.evidence)}}}"
+            rf" &\quad{{\small {MARKS[self.status]}\ {words(self.evidence)}}}"
             "\n\\end{aligned}\n$$"
         )
+
+    def _data(self) -> dict:
+        sides, at = (sympy.latex(self.lhs), sympy.latex(self.rhs)), self.counterexample or {}
+        return {
+            "kind": "proof",
+            "statement": f"{self.lhs} {self.relation} {self.rhs}",
+            "latex": f" {RELATIONS[self.relation]} ".join(sides),
+            "status": self.status,
+            "rule": self.method,
+            "assumes": self.assumes,
+            "counterexample": {str(symbol): str(value) for symbol, value in at.items()},
+        }
 
 
 def prove(lhs, rhs, relation: str = "==", assumptions=()) -> Proof:
