@@ -48,16 +48,17 @@ class Verdict(Shown):
     tolerance. More may follow a colon: `because="rounding: seven operations in bfloat16"`.
 
     - "theorem": both follow from a derivation or a definition.
-    - "standard error", or "4 standard errors": the prediction does; the tolerance is so many times
-      the error of an estimate from random samples.
-    - "rounding": the prediction does; the tolerance bounds what arithmetic, a quadrature or a
-      solver may add.
+    - "standard error", or "4 standard errors": the prediction follows from a derivation, or is that
+      there is no effect; how far the run may be from it, or must be, is so many times the error of
+      an estimate from random samples.
+    - "rounding": the prediction follows from a derivation; the tolerance bounds what arithmetic, a
+      quadrature or a solver may add.
     - "observed before": the prediction, the bound or the tolerance was taken from earlier runs, or
       chosen in their light.
 
     What is known is judged to twelve digits, and what is measured as it is. Both are shown to two
-    digits of the tolerance, and what is measured to as many more as it takes to see that the mark
-    is right.
+    digits of the tolerance; beside a bound, what is measured to two digits of the distance from it,
+    and always to as many as it takes to see that the mark is right.
 
     Each method adds a row and returns the verdict, which draws itself in a notebook and prints as
     text. They raise ValueError for an empty quantity, for a reason that does not begin with its
@@ -89,18 +90,21 @@ class Verdict(Shown):
     def _compare(self, relation, quantity, predicted, measured, tolerance, because):
         holds = _HOLDS[relation]
         bound, room = _value("prediction", predicted), _value("tolerance", tolerance)
+        value = float(measured)
         if room < 0:
             raise ValueError(f"the tolerance must not be negative, not {room}")
-        passed = holds(float(measured), bound, room)
-        last = _place(room) - 1 if room else None
-        # What is known is shown in a way that hangs on nothing measured.
-        last_known = None if isinstance(tolerance, Measured) else last
+        passed = holds(value, bound, room)
+        # The last decimal place that matters: two digits of the tolerance, or of the distance from
+        # a bound. What is known is shown in a way that hangs on nothing measured.
+        matters = room if relation == "near" else abs(value - bound)
+        last = _place(matters) - 1 if 0 < matters < math.inf else None
+        known = last if relation == "near" and not isinstance(tolerance, Measured) else None
 
         def row(more):  # with so many digits more of what was measured
             return (
-                _number(predicted, bound, last_known, last, more),
-                _number(Measured(measured), float(measured), None, last, more),
-                _number(tolerance, room, last_known and last - 1, last, more),
+                _number(predicted, bound, _digits(bound, known, 5), _digits(bound, last, 3) + more),
+                _measured(_written(value, _digits(value, last, 3) + more)),
+                _number(tolerance, room, 3, 2 + more),
             )
 
         for predicted_cell, measured_cell, tolerance_cell in map(row, range(18)):
@@ -267,20 +271,16 @@ def _value(name, number):
     return value if isinstance(number, Measured) else float(f"{value:.12g}")
 
 
-def _number(number, value, last_known, last, more):
-    """The cell of a number.
-
-    What is known is shown down to the decimal place `last_known`, what was measured down to `last`
-    and `more` digits; without a place, to a few digits.
-    """
+def _number(number, value, digits, digits_measured):
+    """The cell of a number with so many digits where it is known, so many where it was measured."""
     if isinstance(number, Measured):
-        return _measured(_written(value, _digits(value, last, 3) + more))
-    shown = _trimmed(_written(value, min(12, _digits(value, last_known, 5))))
+        return _measured(_written(value, digits_measured))
+    shown = _trimmed(_written(value, min(12, digits)))
     if not hasattr(number, "free_symbols") or str(number) == shown:
         return _Cell(shown, shown, value)
     from sympy import latex  # already imported by whoever made the expression
 
-    shown = f"{'=' if _read(shown) == value else '≈'} {shown}"
+    shown = f"{'=' if _read(shown) == float(number) else '≈'} {shown}"
     return _Cell(f"{number} {shown}", f"{formula(latex(number))} {shown}", value)
 
 

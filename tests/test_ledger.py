@@ -135,12 +135,13 @@ def test_a_proof_is_named_by_its_words_or_by_what_it_states():
     assert entries(drawn(REFUTED)) == [("proof", "$x + y = x - y$", "refuted")]
     wide = entries(drawn(prove((x + y + 1) ** 2, sum((x + y + k) ** 2 for k in range(9)))))[0][1]
     assert re.fullmatch(r"`.{40} … .{40}`", wide)
-    together = Statements({"one *side*, $x^2$": proof, "the other": REFUTED, "atan": CHECKED}, "N")
+    together = Statements({"one *side*, $x^2$": proof, "the other": REFUTED, "atan": CHECKED})
     assert entries(drawn(together)) == [
         ("proof", r"one \*side\*, $x^2$", f"proved {rules(proof)}"),
         ("proof", "the other", "refuted"),
         ("proof", "atan", "checked"),
     ]
+    assert entries(drawn(Statements({"a": REFUTED}, "of b:"))) == [("proof", "of b: a", "refuted")]
 
 
 def test_nothing_is_read_from_prose():

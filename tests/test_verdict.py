@@ -71,37 +71,54 @@ def test_the_last_line_counts_what_holds():
 @pytest.mark.parametrize(
     ("predicted", "measured", "tolerance", "shown"),
     [
-        # Two digits of the tolerance say where the numbers end, its own go one further.
+        # Two digits of the tolerance say where the numbers end.
         (2 / sympy.sqrt(3), 1.15470999, 0.0115, ("2*sqrt(3)/3 ≈ 1.155", "1.155", "0.0115")),
         (1.15470053838, 1.149, 0.01, ("1.155", "1.149", "0.01")),
         (0.25, 0.25000000013, 1e-9, ("0.25", "0.2500000001", "10⁻⁹")),
         (sympy.Rational(1, 2), 0.49987, 0.001, ("1/2 = 0.5", "0.4999", "0.001")),
         (123.456789, 124.6, 2, ("123.5", "124.6", "2")),
-        (
-            sympy.pi / 10**7,
-            3.1416e-7,
-            2e-9,
-            ("pi/10000000 ≈ 3.142·10⁻⁷", "3.142·10⁻⁷", "2·10⁻⁹"),
-        ),
+        (sympy.pi / 10**7, 3.1416e-7, 2e-9, ("pi/10000000 ≈ 3.142·10⁻⁷", "3.142·10⁻⁷", "2·10⁻⁹")),
+        (sympy.pi, math.pi, 1e-12, ("pi ≈ 3.14159265359", "3.1415926535898", "10⁻¹²")),
         # What is far below the tolerance keeps two digits.
         (0, 3.21e-16, 1e-12, ("0", "3.2·10⁻¹⁶", "10⁻¹²")),
         (0, -0.0, 1e-12, ("0", "0", "10⁻¹²")),
         # An integer is whole, and where nothing says how much matters a few digits do.
         (302_000, 302_000, 0, ("302000", "302000", "0")),
-        (5.12, 19.4982, 0, ("5.12", "19.5", "0")),
-        (10, 2685.33, 0, ("10", "2685", "0")),
-        (-sympy.log(4), 2.0, 0, ("-log(4) ≈ -1.3863", "2", "0")),
+        (sympy.Rational(21, 8), 2.625, 0, ("21/8 = 2.625", "2.625", "0")),
+        (0.1, math.nan, 0.01, ("0.1", "nan", "0.01")),
         # What was measured shows as many digits as its mark needs.
-        (1, 1 - 1e-12, 0, ("1", "0.999999999999", "0")),
-        (sympy.log(4), 1.386294361, 1e-9, ("log(4) ≈ 1.3862943611", "1.3862943610", "10⁻⁹")),
+        (1, 1.25000001, 0.25, ("1", "1.25000001", "0.25")),
+        (1, 0.75000001, 0.25, ("1", "0.75", "0.25")),
     ],
 )
 def test_numbers_are_rounded_to_the_tolerance(predicted, measured, tolerance, shown):
-    verdict = Verdict().at_least("x", predicted, measured, tolerance, because="theorem")
+    verdict = Verdict().near("x", predicted, measured, tolerance, because="theorem")
     row = repr(verdict).splitlines()[1]
-    assert row[2:] == "x: predicted ≥ {}, measured ⟨{}⟩, tolerance {} (theorem)".format(*shown)
+    assert row[2:] == "x: predicted {}, measured ⟨{}⟩, tolerance {} (theorem)".format(*shown)
     page = verdict._repr_html_()
     assert f'<span class="measured">{shown[1]}</span>' in page and check_html(page) == []
+
+
+@pytest.mark.parametrize(
+    ("bound", "measured", "tolerance", "shown"),
+    [
+        (5.12, 19.4982, 0, ("5.12", "19")),
+        (10, 2685.33, 0, ("10", "2685")),
+        (-sympy.log(4), 2.0, 0, ("-log(4) ≈ -1.3863", "2")),
+        (sympy.log(2), 0.67718, 0, ("log(2) ≈ 0.69315", "0.677")),
+        (1.001, 1.000312, 0, ("1.001", "1.00031")),
+        (1, 0.9448172681, 1e-9, ("1", "0.945")),
+        (1, 1 - 1e-12, 0, ("1", "0.9999999999990")),
+        (0, -4.249e-4, 1e-12, ("0", "-4.2·10⁻⁴")),
+        (sympy.log(4), math.log(4), 0, ("log(4) ≈ 1.3863", "1.3862943611")),
+    ],
+)
+def test_beside_a_bound_numbers_show_the_distance_from_it(bound, measured, tolerance, shown):
+    for method, sign in ("at_least", "≥"), ("at_most", "≤"):
+        verdict = getattr(Verdict(), method)("x", bound, measured, tolerance, because="theorem")
+        start = f"x: predicted {sign} {shown[0]}, measured ⟨{shown[1]}"
+        assert repr(verdict).splitlines()[1][2:].startswith(start)
+        assert check_html(verdict._repr_html_()) == []
 
 
 def test_the_prediction_does_not_hang_on_a_measured_tolerance():
@@ -190,7 +207,7 @@ def resealed(page):
         ('data-value="-1.38629436112"', 'data-value="-1.48629436112"', "V(D^*, G)"),
         ('data-value="0.01"', 'data-value="1e-06"', "V(D^*, G)"),
         ('measured">0.0040<', 'measured">1.0·10⁻⁵<', "V by sampling"),
-        ('measured">-2.39<', 'measured">2.39<', "bound <"),
+        ('measured">-2.4<', 'measured">2.4<', "bound <"),
         ('measured">0.950<', 'measured">0.850<', "share"),
         ('measured">8<', 'measured">9<', "modes"),
     ],

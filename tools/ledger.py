@@ -146,7 +146,9 @@ def named(data: dict, text: str, latex: str) -> str:
 def entries(data: dict, place: str) -> list[Entry]:
     """What one output shows, by its data."""
     if data["kind"] == "statements":
-        return [entry for proof in data["statements"] for entry in entries(proof, place)]
+        title = f"{data['name'].removesuffix(':')}: " if data["name"] else ""
+        proofs = ({**proof, "name": title + proof["name"]} for proof in data["statements"])
+        return [entry for proof in proofs for entry in entries(proof, place)]
     if data["kind"] == "proof":
         return [Entry("proof", named(data, data["statement"], data["latex"]), place, [data])]
     lines = data["steps" if data["kind"] == "derivation" else "rows"]
