@@ -114,7 +114,7 @@ class Verdict(Shown):
         return self._add(relation, quantity, *cells, because, passed)
 
     def _add(self, relation, quantity, predicted, measured, tolerance, because, passed):
-        reason = _REASON.fullmatch(because)
+        reason = _REASON.fullmatch(str(because))
         if not quantity:
             raise ValueError("a row needs a quantity, not ''")
         if not reason:

@@ -269,7 +269,7 @@ def test_the_kind_of_a_row_is_read_from_its_reason(because, kind):
 @pytest.mark.parametrize(
     "because",
     ["", "it is", "a theorem", "theorems", "theorem, of course", "theorem:", "rounding: ",
-     "four standard errors", "4 roundings", "observed", "Theorem"],
+     "four standard errors", "4 roundings", "observed", "Theorem", None, 4],
 )  # fmt: skip
 def test_a_reason_without_a_kind_is_refused(because):
     verdict = Verdict()
