@@ -214,6 +214,12 @@ def test_the_page_adds_up():
     assert page.count("  - 1\n  - 1/2\n  - 1/1\n  - 1\n  - 1\n  - 0\n  - 1\n  - 0\n") == 2
 
 
+def test_rules_are_counted_by_their_first_words():
+    least = [Proof(x, x, "==", "proved", f"least value, at x = {k}") for k in range(3)]
+    found = [ledger.Entry("proof", "", "", [proof._data()]) for proof in [*least, REFUTED]]
+    assert ledger.rules(found) == [["least value", "0", "3"]]
+
+
 def test_what_a_proof_takes_for_granted_is_named():
     taken = Proof(x, x, "==", "proved", "identical", assumes="the integrals converge")
     derivation = chain(1).step(x**2 - x, because="back")

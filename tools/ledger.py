@@ -239,11 +239,15 @@ def row(chapter: Chapter) -> list[str]:
 
 
 def rules(entries: list[Entry]) -> list[list[str]]:
-    """Each rule that proves something, with how many steps and single statements, as a table."""
+    """Each rule that proves something, with how many steps and single statements, as a table.
+
+    What a rule says further, as in "least value, at x = 1", is left out.
+    """
     used = {"derivation": Counter(), "proof": Counter()}
     for entry in entries:
         if entry.kind in used:
-            used[entry.kind].update(line["rule"] for line in entry.lines if line["rule"])
+            named = (re.split("[,:]", line["rule"])[0] for line in entry.lines)
+            used[entry.kind].update(filter(None, named))
     steps, statements = used.values()
     names = sorted(steps | statements, key=lambda rule: (-steps[rule] - statements[rule], rule))
     return [[prose(rule), str(steps[rule]), str(statements[rule])] for rule in names]
