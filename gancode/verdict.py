@@ -275,7 +275,8 @@ def _number(number, value, digits, digits_measured):
     """The cell of a number with so many digits where it is known, so many where it was measured."""
     if isinstance(number, Measured):
         return _measured(_written(value, digits_measured))
-    shown = _trimmed(_written(value, min(12, digits)))
+    shown = _written(value, min(12, digits))
+    shown = _trimmed(shown) if _read(shown) == value else shown  # a rounded number keeps its zeros
     if not hasattr(number, "free_symbols") or str(number) == shown:
         return _Cell(shown, shown, value)
     from sympy import latex  # already imported by whoever made the expression

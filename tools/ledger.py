@@ -221,21 +221,26 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
 
 
 def row(chapter: Chapter) -> list[str]:
-    """The row of a chapter in the table of all."""
+    """The row of a chapter in the table of proofs."""
 
     def of(kind):
         proved, checked = (chapter.count(status, kind) for status in ("proved", "checked"))
         return f"{proved}/{proved + checked}"
 
-    cells = [
-        sum(entry.kind == "derivation" for entry in chapter.entries),
-        of("derivation"),
-        of("proof"),
-        chapter.count("refuted", "proof"),
-        *(chapter.rows(kind) for kind in KINDS),
-    ]
-    title = f"[{chapter.title}]({chapter.link})" if chapter.link else f"**{chapter.title}**"
-    return [title, *map(str, cells)]
+    derivations = sum(entry.kind == "derivation" for entry in chapter.entries)
+    refuted = chapter.count("refuted", "proof")
+    return [title(chapter), str(derivations), of("derivation"), of("proof"), str(refuted)]
+
+
+def kinds(chapter: Chapter) -> list[str]:
+    """The row of a chapter in the table of the verdicts' rows."""
+    counts = [chapter.rows(kind) for kind in KINDS]
+    return [title(chapter), *map(str, [*counts, sum(counts)])]
+
+
+def title(chapter: Chapter) -> str:
+    """A link to a chapter."""
+    return f"[{chapter.title}]({chapter.link})" if chapter.link else f"**{chapter.title}**"
 
 
 def rules(entries: list[Entry]) -> list[list[str]]:
@@ -289,12 +294,18 @@ def page(book: list[Chapter]) -> str:
     held, failed = (whole.count(mark, "verdict") for mark in "✓✗")
     theorem, error, rounding, before = (whole.rows(kind) for kind in KINDS)
     boxes = sum((chapter.boxes for chapter in book), Counter())
-    heads = ["Chapter", "Derivations", "Steps", "Statements", "Refuted"]
-    heads += [f"Rows: {kind}" for kind in KINDS]
-    table = list_table(
-        "What each chapter proves, checks, refutes and measures",
+    proofs = list_table(
+        "What each chapter proves, checks and refutes",
         "tab-ledger",
-        [heads, *map(row, book), row(whole)],
+        [
+            ["Chapter", "Derivations", "Steps", "Statements", "Refuted"],
+            *map(row, [*book, whole]),
+        ],
+    )
+    measured = list_table(
+        "What stands behind the rows of each chapter's verdicts",
+        "tab-rows",
+        [["Chapter", *KINDS, "all"], *map(kinds, [*book, whole])],
     )
     used = list_table(
         "How often each rule was used",
@@ -309,15 +320,16 @@ def page(book: list[Chapter]) -> str:
 Of the {proved + checked} steps and single statements that stand in the {len(book)} chapters, \
 {proved} are proved (**{share:g}\xa0%**) and {checked} only checked. {refuted} more are refuted.
 
+In the table, 9/10 says that nine steps, or single statements, are proved and the tenth is checked.
+
+{proofs}
 The verdicts have {held + failed} rows. In {theorem} of them prediction and tolerance follow from \
 a **theorem**, in {error} the tolerance is a **standard error**, in {rounding} it bounds \
 **rounding**, and {before} were **observed before**: a number in them comes from earlier runs \
 ({{ref}}`what the kinds mean <verdict-tables>`). \
 {f"{failed} of them fail." if failed else "No row fails; the tests see to that."}
 
-In the table, 9/10 says that nine steps, or single statements, are proved and the tenth is checked.
-
-{table}
+{measured}
 ## What is proved in prose
 
 The chapters state {boxes.total() - boxes["proof"]} theorems and corollaries in boxes of their \
