@@ -218,7 +218,7 @@ def test_the_page_adds_up():
 def test_rules_are_counted_by_their_first_words():
     least = [Proof(x, x, "==", "proved", f"least value, at x = {k}") for k in range(3)]
     found = [ledger.Entry("proof", "", "", [proof._data()]) for proof in [*least, REFUTED]]
-    assert ledger.rules(found) == [["least value", "0", "3"]]
+    assert ledger.rule_rows(found) == [["least value", "0", "3"]]
 
 
 def test_what_a_proof_takes_for_granted_is_named():

@@ -30,6 +30,7 @@ from gancode.verdict import KINDS
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "chapters" / "appendix" / "ledger.md"
 
+BOX = re.compile(r"^[:`]{3,}\{prf:(theorem|corollary|lemma|proposition|proof)\}", re.MULTILINE)
 REASON_MISSING = 'a line is only checked; say why in the metadata of the cell, under "checked"'
 REASON_IDLE = 'no line is only checked; take "checked" out of the metadata of the cell'
 WIDE = 80  # characters: a longer expression is not drawn, and its middle is left out
@@ -56,8 +57,6 @@ on purpose: they are wrong guesses, answered. They are no failures, and are coun
 Only what a reader sees is counted. A derivation that a cell makes but does not show is left out; \
 a derivation or a verdict that is shown again, with more lines, counts once.
 """
-
-BOX = re.compile(r"^[:`]{3,}\{prf:(theorem|corollary|lemma|proposition|proof)\}", re.MULTILINE)
 
 
 @dataclass
@@ -86,11 +85,10 @@ class Entry:
             rows = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind])
             failed = self.statuses.count("✗")
             return rows + (f"; {failed} of {len(self.lines)} fail" if failed else "")
-        rules = "; ".join(dict.fromkeys(line["rule"] for line in self.lines if line["rule"]))
+        used = "; ".join(dict.fromkeys(line["rule"] for line in self.lines if line["rule"]))
         taken = "; ".join(self.assumptions)
-        said = (f" ({prose(rules)})" if rules else "") + (
-            f", where {prose(taken)}" if taken else ""
-        )
+        said = f" ({prose(used)})" if used else ""
+        said += f", where {prose(taken)}" if taken else ""
         if self.kind == "proof":
             return self.statuses[0] + said
         count = self.statuses.count
@@ -146,8 +144,8 @@ def named(data: dict, text: str, latex: str) -> str:
 def entries(data: dict, place: str) -> list[Entry]:
     """What one output shows, by its data."""
     if data["kind"] == "statements":
-        title = f"{data['name'].removesuffix(':')}: " if data["name"] else ""
-        proofs = ({**proof, "name": title + proof["name"]} for proof in data["statements"])
+        group = f"{data['name'].removesuffix(':')}: " if data["name"] else ""
+        proofs = ({**proof, "name": group + proof["name"]} for proof in data["statements"])
         return [entry for proof in proofs for entry in entries(proof, place)]
     if data["kind"] == "proof":
         return [Entry("proof", named(data, data["statement"], data["latex"]), place, [data])]
@@ -220,7 +218,7 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     ]
 
 
-def row(chapter: Chapter) -> list[str]:
+def proof_row(chapter: Chapter) -> list[str]:
     """The row of a chapter in the table of proofs."""
 
     def of(kind):
@@ -232,7 +230,7 @@ def row(chapter: Chapter) -> list[str]:
     return [title(chapter), str(derivations), of("derivation"), of("proof"), str(refuted)]
 
 
-def kinds(chapter: Chapter) -> list[str]:
+def verdict_row(chapter: Chapter) -> list[str]:
     """The row of a chapter in the table of the verdicts' rows."""
     counts = [chapter.rows(kind) for kind in KINDS]
     return [title(chapter), *map(str, [*counts, sum(counts)])]
@@ -243,7 +241,7 @@ def title(chapter: Chapter) -> str:
     return f"[{chapter.title}]({chapter.link})" if chapter.link else f"**{chapter.title}**"
 
 
-def rules(entries: list[Entry]) -> list[list[str]]:
+def rule_rows(entries: list[Entry]) -> list[list[str]]:
     """Each rule that proves something, with how many steps and single statements, as a table.
 
     What a rule says further, as in "least value, at x = 1", is left out.
@@ -299,18 +297,18 @@ def page(book: list[Chapter]) -> str:
         "tab-ledger",
         [
             ["Chapter", "Derivations", "Steps", "Statements", "Refuted"],
-            *map(row, [*book, whole]),
+            *map(proof_row, [*book, whole]),
         ],
     )
     measured = list_table(
         "What stands behind the rows of each chapter's verdicts",
         "tab-rows",
-        [["Chapter", *KINDS, "all"], *map(kinds, [*book, whole])],
+        [["Chapter", *KINDS, "all"], *map(verdict_row, [*book, whole])],
     )
     used = list_table(
         "How often each rule was used",
         "tab-rules",
-        [["Rule", "Steps", "Statements"], *rules(whole.entries)],
+        [["Rule", "Steps", "Statements"], *rule_rows(whole.entries)],
     )
     taken = listed(book, lambda entry: entry.assumptions)
     unproved = listed(book, lambda entry: "checked" in entry.statuses)
