@@ -14,6 +14,21 @@ ENGINE = {"update", "simulate", "iterate", "spectral_radius", "jacobian", "eigen
 PASSED_ON = {"float", "int", "bool", "round", "str", "Measured"}  # f(x) is x
 PASSED_ON_BY = {"item", "detach", "evalf"}  # x.f() is x
 PURE = {"math", "itertools", "functools", "types", "urllib", "copy", "collections"}
+CONSTANTS = {
+    "pi",
+    "e",
+    "E",
+    "inf",
+    "oo",
+    "nan",
+    "log",
+    "exp",
+    "sqrt",
+    "sin",
+    "cos",
+    "tanh",
+    "Rational",
+}
 LOOP = "a loop"
 
 
@@ -46,7 +61,7 @@ class Source:
 
     Two expressions of the same form are the same, and `parts` are the forms that occur in one.
     `attributes` are the names after a dot, and `work` is what computes: modules, but for a few of
-    Python's own, and loops that run something up.
+    Python's own and for what is a constant of constants, and loops that run something up.
     """
 
     form: str
@@ -227,6 +242,12 @@ class Notebook:
                     sources.append(self._source(part, now, own))
                 else:  # an operator
                     words.append(type(part).__name__)
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in CONSTANTS
+            and self._is_module(node.value)
+        ):
+            return Source.made(node.attr)
         return Source.made(
             f"({' '.join([*words, *(source.form for source in sources)])})",
             *sources,
@@ -240,7 +261,9 @@ class Notebook:
             return Source.made(name)
         match value:
             case None | str():  # from a module
-                return Source.made(name, work={value or "somewhere"})
+                return Source.made(
+                    name, work={value or "somewhere"} if name not in CONSTANTS else ()
+                )
             case tuple():
                 before, more = (self._source(part, at) for part in value)
                 return Source.made(f"{name}@{at}", before, more, work={LOOP})
@@ -248,6 +271,11 @@ class Notebook:
                 return Source.made(f"{name}@{at}", self._source(value, now))
         source = self._source(value, at)
         return Source.made(f"{name}@{at}", source, work={LOOP}) if name in self._outside else source
+
+    def _is_module(self, node):
+        """Whether it is a name that some import binds, as `np`."""
+        bound = self._bound.get(node.id, ()) if isinstance(node, ast.Name) else ()
+        return any(isinstance(value, str) for _, value in bound)
 
     def _is_outcome(self, node, now):
         """Whether it is the status or the evidence of a proof."""
