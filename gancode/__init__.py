@@ -13,6 +13,7 @@ _MODULES = (
     "losses",
     "metrics",
     "networks",
+    "notebook",
     "penalties",
     "plots",
     "recipes",

@@ -3,7 +3,8 @@
 A verdict keeps apart what was known before the run (names, predictions, tolerances) and what the
 run measured. Measured numbers, and they alone, stand in `<span class="measured">…</span>` in HTML
 and between ⟨ and ⟩ in text, so that a comparison of two runs may overlook their digits and nothing
-else. A checksum binds the digits to their table; `check_html` recomputes it.
+else; its data leave them out. A checksum binds the digits to their table; `check_html` recomputes
+it.
 """
 
 import html
@@ -12,6 +13,9 @@ import re
 import zlib
 from dataclasses import dataclass
 
+from .notebook import Shown, prose
+from .notebook import math as formula
+
 _HOLDS = {
     "near": lambda measured, predicted, tolerance: abs(measured - predicted) <= tolerance,
     "at-most": lambda measured, bound, tolerance: measured <= bound + tolerance,
@@ -19,6 +23,12 @@ _HOLDS = {
 }
 _SIGN = {"near": "", "at-most": "≤ ", "at-least": "≥ ", "equal": ""}
 _MARK = {True: "✓", False: "✗"}
+KINDS = ("theorem", "standard error", "rounding", "observed before")
+_REASON = re.compile(
+    r"(theorem|(?:\d+ )?standard errors?|rounding|observed before)(?:: \S.*)?", re.DOTALL
+)
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LOWERED = {raised: plain for plain, raised in _RAISED.items()}
 
 
 class Measured(float):
@@ -28,18 +38,32 @@ class Measured(float):
     """
 
 
-class Verdict:
+class Verdict(Shown):
     """A table of predictions beside measurements; true when it has rows and all of them pass.
 
     A prediction or a bound is a number, a SymPy expression that has a value, or `Measured` where it
-    comes from the run; a tolerance likewise. What is known is written, and judged, to twelve
-    digits; what is measured gets as many digits as it takes to see that its mark is right.
-    `because` says where the tolerance or the bound comes from ("4 standard errors"). Text may hold
-    LaTeX between dollar signs.
+    comes from the run; a tolerance likewise. Text may hold LaTeX between dollar signs.
+
+    `because` begins with the kind of the row: what stands behind its prediction (or bound) and its
+    tolerance. More may follow a colon: `because="rounding: seven operations in bfloat16"`.
+
+    - "theorem": both follow from a derivation or a definition.
+    - "standard error", or "4 standard errors": the prediction follows from a derivation, or is that
+      there is no effect; how far the run may be from it, or must be, is so many times the error of
+      an estimate from random samples.
+    - "rounding": the prediction follows from a derivation; the tolerance bounds what arithmetic, a
+      quadrature or a solver may add.
+    - "observed before": the prediction, the bound or the tolerance was taken from earlier runs, or
+      chosen in their light.
+
+    What is known is judged to twelve digits, and what is measured as it is. Both are shown to two
+    digits of the tolerance; beside a bound, what is measured to two digits of the distance from it,
+    and always to as many as it takes to see that the mark is right.
 
     Each method adds a row and returns the verdict, which draws itself in a notebook and prints as
-    text. They raise ValueError for an empty quantity or reason, for a prediction or a tolerance
-    without a finite value, and for a negative tolerance. A measured NaN fails its row.
+    text. They raise ValueError for an empty quantity, for a reason that does not begin with its
+    kind, for a prediction or a tolerance without a finite value, and for a negative tolerance. A
+    measured NaN fails its row.
     """
 
     def __init__(self, title=None):
@@ -60,58 +84,94 @@ class Verdict:
 
     def equal(self, quantity, predicted, measured, *, because):
         """Add a row that passes if the two are the same words, counts, or truth values."""
-        cells = _known(str(predicted)), _measured(str(measured)), _known("exact")
+        cells = _words(predicted), _measured(str(measured)), _words("exact")
         return self._add("equal", quantity, *cells, because, str(predicted) == str(measured))
 
     def _compare(self, relation, quantity, predicted, measured, tolerance, because):
-        def row(digits):
-            cells = (
-                _number("prediction", predicted, digits),
-                _measured(f"{float(measured):.{digits}g}"),
-                _number("tolerance", tolerance, digits),
-            )
-            predicted_value, measured_value, tolerance_value = (cell.value for cell in cells)
-            if tolerance_value < 0:
-                raise ValueError(f"the tolerance must not be negative, not {tolerance_value}")
-            return cells, _HOLDS[relation](measured_value, predicted_value, tolerance_value)
+        holds = _HOLDS[relation]
+        bound, room = _value("prediction", predicted), _value("tolerance", tolerance)
+        value = float(measured)
+        if room < 0:
+            raise ValueError(f"the tolerance must not be negative, not {room}")
+        passed = holds(value, bound, room)
+        # The last decimal place that matters: two digits of the tolerance, or of the distance from
+        # a bound. What is known is shown in a way that hangs on nothing measured.
+        matters = room if relation == "near" else abs(value - bound)
+        last = _place(matters) - 1 if 0 < matters < math.inf else None
+        known = last if relation == "near" and not isinstance(tolerance, Measured) else None
 
-        _, passed = row(digits=17)  # all the digits that a float has
-        cells = next(cells for cells, shown in map(row, range(5, 18)) if shown == passed)
+        def row(more):  # with so many digits more of what was measured
+            return (
+                _number(predicted, bound, _digits(bound, known, 5), _digits(bound, last, 3) + more),
+                _measured(_written(value, _digits(value, last, 3) + more)),
+                _number(tolerance, room, 3, 2 + more),
+            )
+
+        for predicted_cell, measured_cell, tolerance_cell in map(row, range(18)):
+            if holds(measured_cell.seen, predicted_cell.seen, tolerance_cell.seen) == passed:
+                break
+        cells = predicted_cell, measured_cell, tolerance_cell
         return self._add(relation, quantity, *cells, because, passed)
 
     def _add(self, relation, quantity, predicted, measured, tolerance, because, passed):
-        if not (quantity and because):
+        reason = _REASON.fullmatch(str(because))
+        if not quantity:
+            raise ValueError("a row needs a quantity, not ''")
+        if not reason:
             raise ValueError(
-                f"a row needs a quantity and a reason, not {quantity!r} and {because!r}"
+                f"{quantity}: because={because!r} does not say what stands behind the prediction "
+                f"and the tolerance; begin it with one of {', '.join(map(repr, KINDS))}, such as "
+                "'4 standard errors' or 'rounding: float32'"
             )
-        self._rows.append(_Row(relation, quantity, predicted, measured, tolerance, because, passed))
+        kind = next(kind for kind in KINDS if kind in reason[1])
+        cells = predicted, measured, tolerance
+        self._rows.append(_Row(relation, quantity, *cells, kind, because, passed))
         return self
 
     def __bool__(self):
         return bool(self._rows) and all(row.passed for row in self._rows)
 
     def __repr__(self):
-        summary = f"{sum(row.passed for row in self._rows)} of {len(self._rows)} hold"
-        return "\n".join([self.title or "Verdict", *(row.text for row in self._rows), summary])
+        lines = [self.title or "Verdict", *(row.text for row in self._rows), self._summary]
+        return "\n".join(lines)
 
     def _repr_html_(self):
         head = ("quantity", "predicted", "measured", "tolerance", "holds")
-        caption = f"<caption>{_prose(self.title)}</caption>" if self.title else ""
+        caption = f"<caption>{prose(self.title)}</caption>" if self.title else ""
         body = "".join(row.html for row in self._rows)
         # The box scrolls by itself where the page is narrower than the table.
         return (
             '<div style="overflow-x: auto" tabindex="0">'
             f'<table class="verdict" data-crc="{_checksum(body)}">{caption}'
             f"<thead><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr></thead>"
-            f"<tbody>{body}</tbody></table></div>"
+            f"<tbody>{body}</tbody>"
+            f'<tfoot><tr><td colspan="{len(head)}">{self._summary}</td></tr></tfoot></table></div>'
         )
+
+    @property
+    def _summary(self):
+        return f"{sum(row.passed for row in self._rows)} of {len(self._rows)} hold"
+
+    def _data(self):
+        rows = [row.data for row in self._rows]
+        return {"kind": "verdict", "name": self.title or "", "rows": rows}
 
 
 @dataclass(frozen=True)
 class _Cell:
     text: str
     html: str
-    value: float | None = None  # of the number as it is shown
+    known: str | float | None  # None where it was measured
+
+    @property
+    def seen(self):
+        """The number that a reader judges by."""
+        return _read(self.text.strip("⟨⟩")) if self.known is None else self.known
+
+    @property
+    def td(self):
+        """The beginning of its cell in HTML."""
+        return f'<td data-value="{self.known:.12g}">' if isinstance(self.known, float) else "<td>"
 
 
 @dataclass(frozen=True)
@@ -121,6 +181,7 @@ class _Row:
     predicted: _Cell
     measured: _Cell
     tolerance: _Cell
+    kind: str
     because: str
     passed: bool
 
@@ -136,18 +197,32 @@ class _Row:
     @property
     def html(self):
         return (
-            f'<tr data-relation="{self.relation}"><td>{_prose(self.quantity)}</td>'
-            f"<td>{_SIGN[self.relation]}{self.predicted.html}</td><td>{self.measured.html}</td>"
-            f"<td>{self.tolerance.html}<br><small>{_prose(self.because)}</small></td>"
+            f'<tr data-relation="{self.relation}"><td>{prose(self.quantity)}</td>'
+            f"{self.predicted.td}{_SIGN[self.relation]}{self.predicted.html}</td>"
+            f"<td>{self.measured.html}</td>"
+            f"{self.tolerance.td}{self.tolerance.html}<br><small>{prose(self.because)}</small></td>"
             f"<td>{_MARK[self.passed]}</td></tr>"
         )
+
+    @property
+    def data(self):
+        """All but what was measured: a prediction or a tolerance from the run is None."""
+        return {
+            "quantity": self.quantity,
+            "relation": self.relation,
+            "predicted": self.predicted.known,
+            "tolerance": self.tolerance.known,
+            "kind": self.kind,
+            "because": self.because,
+            "mark": _MARK[self.passed],
+        }
 
 
 def check_html(document):
     """What is wrong with the verdicts in an HTML text: a list of sentences, empty if all is well.
 
-    For each table the checksum must be that of its rows, and each mark must follow from the numbers
-    that its row shows.
+    For each table the checksum must be that of its rows, and each mark must follow from the
+    measured numbers that its row shows and from the known ones that it carries.
     """
     problems = []
     tables = re.findall(r'<table class="verdict"(.*?)</table>', document, re.DOTALL)
@@ -166,60 +241,97 @@ def check_html(document):
 
 def _row_problem(row):
     relation = re.match(r'<tr data-relation="([a-z-]*)">', row)
-    cells = [_plain(cell) for cell in re.findall(r"<td>(.*?)</td>", row, re.DOTALL)]
+    cells = re.findall(r'<td(?: data-value="([^"]*)")?>(.*?)</td>', row, re.DOTALL)
+    words = [_plain(cell) for _, cell in cells]
     try:
-        quantity, predicted, measured, tolerance, mark = cells
+        quantity, predicted, measured, tolerance, mark = words
         if relation[1] == "equal":
             passed = predicted == measured
         else:
-            # A number may read "log(4) = 1.386"; a tolerance is followed by its reason.
-            predicted = float(predicted.removeprefix(_SIGN[relation[1]]).rpartition("= ")[2])
-            tolerance = float(tolerance.partition("\n")[0].rpartition("= ")[2])
-            passed = _HOLDS[relation[1]](float(measured), predicted, tolerance)
+            # What is known carries its value; what was measured is read as it is shown.
+            numbers = [
+                float(value or _read(re.search(r'<span class="measured">(.*?)</span>', cell)[1]))
+                for value, cell in cells[1:4]
+            ]
+            passed = _HOLDS[relation[1]](numbers[1], numbers[0], numbers[2])
     except (ValueError, KeyError, TypeError) as error:
-        return f"a row cannot be read ({error}): {' | '.join(cells)}"
+        return f"a row cannot be read ({error}): {' | '.join(words)}"
     if mark != _MARK[passed]:
         return f"the mark {mark} of {quantity!r} does not follow from its numbers"
 
 
-def _number(name, number, digits):
-    """The cell of a known or measured number."""
+def _value(name, number):
+    """The value of a number as it is judged: to twelve digits where it is known."""
     try:
         value = float(number)
     except (TypeError, ValueError) as error:  # free symbols, words
         raise ValueError(f"the {name} {number!r} has no numerical value") from error
     if not math.isfinite(value):
         raise ValueError(f"the {name} must be finite, not {value}")
+    return value if isinstance(number, Measured) else float(f"{value:.12g}")
+
+
+def _number(number, value, digits, digits_measured):
+    """The cell of a number with so many digits where it is known, so many where it was measured."""
     if isinstance(number, Measured):
-        return _measured(f"{value:.{digits}g}")
-    shown = f"{value:.12g}"
+        return _measured(_written(value, digits_measured))
+    shown = _written(value, min(12, digits))
+    shown = _trimmed(shown) if _read(shown) == value else shown  # a rounded number keeps its zeros
     if not hasattr(number, "free_symbols") or str(number) == shown:
-        return _Cell(shown, shown, float(shown))
+        return _Cell(shown, shown, value)
     from sympy import latex  # already imported by whoever made the expression
 
-    return _Cell(f"{number} = {shown}", f"{_math(latex(number))} = {shown}", float(shown))
+    shown = f"{'=' if _read(shown) == float(number) else '≈'} {shown}"
+    return _Cell(f"{number} {shown}", f"{formula(latex(number))} {shown}", value)
 
 
 def _measured(shown):
-    try:
-        value = float(shown)
-    except ValueError:  # words
-        value = None
-    return _Cell(f"⟨{shown}⟩", f'<span class="measured">{html.escape(shown)}</span>', value)
+    return _Cell(f"⟨{shown}⟩", f'<span class="measured">{html.escape(shown)}</span>', None)
 
 
-def _known(words):
-    return _Cell(words, html.escape(words))
+def _words(words):
+    return _Cell(str(words), html.escape(str(words)), str(words))
 
 
-def _prose(text):
-    """Escape text for HTML, with what stands between dollar signs as LaTeX."""
-    pieces = html.escape(text).split("$")
-    return "".join(_math(piece) if i % 2 else piece for i, piece in enumerate(pieces))
+def _place(value):
+    """The decimal place of the first digit of a number: −2 for 0.05."""
+    return int(f"{value:e}".partition("e")[2])
 
 
-def _math(latex):
-    return rf'<span class="math notranslate nohighlight">\({latex}\)</span>'
+def _digits(value, last, few):
+    """How many significant digits reach the decimal place `last`, two at least."""
+    if last is None or value == 0 or not math.isfinite(value):
+        return few
+    return max(2, _place(value) - last + 1)
+
+
+def _written(value, digits):
+    """A number with so many significant digits: 0.0250, 1230.4, 2.5·10⁻⁷; integers whole."""
+    if value == 0 or not math.isfinite(value):
+        return f"{abs(value) if value == 0 else value:g}"
+    if value == round(value) and abs(value) < 1e15:
+        return f"{value:.0f}"
+    digits = min(digits, 17)  # all that a float has
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    if -4 < int(power) < 6:
+        return f"{value:.{max(0, digits - 1 - int(power))}f}"
+    return f"{mantissa}·10{str(int(power)).translate(_RAISED)}"
+
+
+def _trimmed(shown):
+    """Without what says no more: 0.5 for 0.500, 10⁻⁶ for 1.0·10⁻⁶."""
+    mantissa, times, power = shown.partition("·")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return power if times and mantissa == "1" else mantissa + times + power
+
+
+def _read(shown):
+    """The number that is written so."""
+    plain = shown.rstrip("".join(map(chr, _LOWERED)))
+    if plain == shown:
+        return float(shown)
+    mantissa = plain.removesuffix("10").rstrip("·") or "1"
+    return float(f"{mantissa}e{shown[len(plain) :].translate(_LOWERED)}")
 
 
 def _plain(cell):

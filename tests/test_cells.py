@@ -1,19 +1,12 @@
 """`cells`: the sign of algebraic functions, decided on all cells, and on all points between them."""
 
-import itertools
-import time
 
 import pytest
 import sympy
-from flint import ctx, fmpq, fmpz_poly
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from sympy import (
     Abs,
-    And,
     Eq,
     Heaviside,
-    Integer,
     Max,
     Min,
     Ne,
@@ -29,7 +22,6 @@ from sympy import (
     sqrt,
 )
 
-from gancode.calculus.algebraic import Work, real_roots
 from gancode.calculus.cells import decide
 
 x, y, z, w = sympy.symbols("x y z w", real=True)

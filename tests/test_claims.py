@@ -32,8 +32,7 @@ $$ (eq-y)
 
 
 def shows(source, thing):
-    html = getattr(thing, "_repr_html_", lambda: None)()
-    data = {"text/plain": repr(thing)} | ({"text/html": html} if html else {})
+    data = thing._repr_mimebundle_() | {"text/plain": repr(thing)}
     return new_code_cell(source, outputs=[new_output("execute_result", data)])
 
 
@@ -59,7 +58,7 @@ def test_all_five_texts_are_there_and_nothing_is_wrong_with_their_claims():
 
 
 @pytest.mark.parametrize(
-    "evidence", [refutation(), Verdict().equal("a", "b", "b", because="they are")]
+    "evidence", [refutation(), Verdict().equal("a", "b", "b", because="theorem")]
 )
 def test_a_claim_is_read_with_its_evidence(evidence):
     found = text(TIP, DANGER, shows("# evidence: 007.2\nprove(...)", evidence))
@@ -89,7 +88,11 @@ WRONG = shows("# evidence: 007.2\nprove(...)", refutation())
         ([TIP, DANGER, WRONG, shows("# evidence: 007.3", refutation())], "007.3, which is no"),
         ([TIP, DANGER, WRONG, new_code_cell("# evidence: 007.1")], "007.1 shows nothing"),
         (
-            [TIP, DANGER, shows("# evidence: 007.2", Verdict().equal("a", 1, 2, because="no"))],
+            [
+                TIP,
+                DANGER,
+                shows("# evidence: 007.2", Verdict().equal("a", 1, 2, because="theorem")),
+            ],
             "does not hold",
         ),
         ([DANGER, WRONG], "numbered"),

@@ -29,7 +29,8 @@ def test_importing_gancode_loads_no_large_library_and_takes_milliseconds():
 def test_a_verdict_needs_no_torch():
     loaded = run_python(
         "import sys, gancode\n"
-        "v = gancode.Verdict().near('x', 1, 1, 0, because='exact'); v._repr_html_()\n"
+        "v = gancode.Verdict().near('x', 1, 1, 0, because='theorem')\n"
+        "v._repr_html_(), v._repr_mimebundle_()\n"
         "print(*{'torch', 'sympy', 'matplotlib'} & set(sys.modules))"
     )
     assert loaded.strip() == ""

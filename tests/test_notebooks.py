@@ -7,6 +7,7 @@ overlook (the measured ones) agree with their checksum and with the mark beside 
 
 import ast
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from gancode.notebook import MIME
 from gancode.verdict import check_html
 from tools import configure, notebooks
 
@@ -64,7 +66,7 @@ def texts(cell):
             yield output.name, output.text
         for mime, text in output.get("data", {}).items():
             if not mime.startswith("image/"):
-                yield mime, text
+                yield mime, str(text)
 
 
 def outputs_of(notebook, mime):
@@ -110,6 +112,15 @@ def test_only_progress_bars_escape_the_comparison(notebook):
             assert kinds == ["stderr"] and PROGRESS_BAR.search(cell.outputs[0].text), (
                 "only a cell that shows a progress bar, and nothing else, may be exempt"
             )
+
+
+def test_every_output_has_a_form_that_a_page_can_draw(notebook):
+    """Of an unknown type the book draws nothing, and does not say so."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if found := set(output.get("data", {})):
+                assert found <= {"text/plain", "text/html", "text/latex", "image/png", MIME}
+                assert "text/plain" in found
 
 
 def test_nothing_names_a_place_on_the_machine_that_ran_it(notebook):
@@ -193,16 +204,34 @@ def test_measured_numbers_stand_in_verdicts_only(notebook):
 # in one place, and the comparison must notice it, but for a measured digit, which the checksum
 # must notice.
 
-VERDICT = "Verdict().near('V', 0.5, 0.4987, 0.01, because='rounding')"
+VERDICT = "Verdict().near('V', 0.5, 0.4991, 0.01, because='rounding')"
+PROOF = "Statements({'a square': prove(x**2 + 1, 0, '>')})"
 CHANGES = {
-    "nothing": ("from gancode import Verdict\n\n6 * 7", "", ""),
+    "nothing": (
+        "import sympy\nfrom gancode import Verdict\n"
+        "from gancode.calculus import Derivation, Statements, prove\n"
+        "x = sympy.Symbol('x', real=True)\n6 * 7",
+        "",
+        "",
+    ),
     "number": ("6 * 7", "42", "43"),
-    "formula": ("import sympy\n\nsympy.log(sympy.Symbol('x')) ** 2 + 3", "{2} + 3", "{2} - 3"),
-    "prediction": (VERDICT, "<td>0.5</td>", "<td>0.6</td>"),
+    "formula": ("sympy.log(x) ** 2 + 3", "{2} + 3", "{2} - 3"),
+    "prediction": (VERDICT, ">0.5<", ">0.6<"),
+    "value of the prediction": (VERDICT, "data-value=\\\"0.5", "data-value=\\\"0.6"),
     "mark": (VERDICT, "✓", "✗"),
     "row": (VERDICT, "rounding", "guessing"),
-    "measured": (VERDICT, "0.4987", "0.4986"),
-}
+    "measured": (VERDICT, "0.499", "0.498"),
+    "prediction in the data": (VERDICT, '"predicted": 0.5', '"predicted": 0.6'),
+    "tolerance in the data": (VERDICT, '"tolerance": 0.01', '"tolerance": 0.02'),
+    "kind in the data": (VERDICT, '"kind": "rounding"', '"kind": "theorem"'),
+    "mark in the data": (VERDICT, '"mark": "✓"', '"mark": "✗"'),
+    "status": (PROOF, "proved", "checked"),
+    "status in the data": (PROOF, '"status": "proved"', '"status": "checked"'),
+    "rule in the data": ("prove(x, x)", '"rule": "identical"', '"rule": "sign"'),
+    "reason in the data": (
+        "Derivation(x).step(x, because='clear')", '"because": "clear"', '"because": "obvious"'
+    ),
+}  # fmt: skip
 OVERLOOKED = {"nothing", "measured"}
 
 
@@ -216,9 +245,9 @@ def changed(tmp_path_factory):
     stored = copy.deepcopy(original)
     for cell, (_, before, after) in zip(stored.cells, CHANGES.values(), strict=True):
         for output in cell.outputs:
-            assert before in "".join(output.data.values())
-            for mime, text in output.data.items():
-                output.data[mime] = text.replace(before, after)
+            text = json.dumps(output.data, ensure_ascii=False)
+            assert before in text
+            output.data = nbformat.from_dict(json.loads(text.replace(before, after)))
     path.write_text(notebooks.normalise(stored), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "--nbval", "-rA", "--numprocesses=0"]
     command += ["-c", "pyproject.toml"]  # the notebook stands outside the tree

@@ -18,6 +18,7 @@ from gancode.calculus import (
     softplus,
 )
 from gancode.calculus.domain import Domain
+
 _decide = None
 
 x, y, t = sympy.symbols("x y t", real=True)

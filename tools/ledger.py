@@ -2,15 +2,16 @@
 
     python tools/ledger.py
 
-Every derivation, proof and verdict that a chapter shows is read from the text of its output, as
-`Derivation`, `Proof` and `Verdict` write it and as `print` passes it on. A cell with a line that is
-only checked must say why in its metadata: `"checked": "why, in one sentence"`.
+Every derivation, proof and verdict that a chapter shows stores its data beside what a reader sees
+(`gancode.notebook.MIME`), and nothing else is read. A cell with a line that is only checked must
+say why in its metadata: `"checked": "why, in one sentence"`.
 """
 
 import itertools
 import math
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,19 +24,13 @@ from myst_parser.mdit_to_docutils.base import compute_unique_slug
 from myst_parser.parsers.mdit import create_md_parser
 
 from gancode.calculus.proof import DIGITS, POINTS
+from gancode.notebook import MIME
+from gancode.verdict import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "chapters" / "appendix" / "ledger.md"
 
-# How a line of a derivation, a proof and a row of a verdict print; how the first two are drawn.
-STEP = re.compile(r"\s*[=≤≥] .*\[.*: (proved|checked)\]\W*")
-EVIDENCE = re.compile(
-    r"\b(?:proved \([^()]*(?:\([^()]*\)[^()]*)*\)|checked to \d+ digits at \d+ points|refuted at "
-    r"|(?:proved|checked|refuted)(?=$|[;,]))"
-)
-ROW = re.compile(r"([✓✗]) (.*?): predicted ")
-START = re.compile(r"\{aligned\}\n& (.*?) \\\\\[6pt\]", re.DOTALL)
-STATEMENT = re.compile(r"\{aligned\}\n(.*?) &(=|<|>|\\le|\\ge) (.*) \\\\\[-2pt\]", re.DOTALL)
+BOX = re.compile(r"^[:`]{3,}\{prf:(theorem|corollary|lemma|proposition|proof)\}", re.MULTILINE)
 REASON_MISSING = 'a line is only checked; say why in the metadata of the cell, under "checked"'
 REASON_IDLE = 'no line is only checked; take "checked" out of the metadata of the cell'
 WIDE = 80  # characters: a longer expression is not drawn, and its middle is left out
@@ -44,24 +39,20 @@ HEAD = f"""\
 (ledger)=
 # The proof ledger
 
-What does this book prove, what does it only check, and what does it measure? This page counts. \
-It is written from the outputs stored in the chapters, and a test holds it to them.
+What does this book prove by machine, what does it only check, and what does it measure? This page \
+counts. It is written from the data that the chapters store with their outputs, and a test holds \
+it to them.
 
 A statement is attacked first, wherever it has numerical values: its two sides are evaluated to \
 {DIGITS} digits at up to {POINTS} points of the domain, the hard ones among them (a statement \
 about any function, for two particular ones), and one disagreement refutes it. What survives is
 
-- **proved** where SymPy decides it exactly. Of an equality, the two sides are the same \
-expression, or their difference vanishes: under one integral, expanded, over a common denominator, \
-with exponentials and logarithms expanded, case by case, or simplified. Of an inequality, the sign \
-of the difference is known, or calculus finds its least value or its limits;
-- **checked** where no exact road is found. Nothing but the evaluations speaks for it, and this \
-page says why.
+- **proved** where a rule decides it exactly. The rule stands beside each statement, and \
+{{ref}}`below <ledger-rules>` is how often each was used;
+- **checked** where no rule does. Nothing but the evaluations speaks for it, and this page says why.
 
 A statement with a {{term}}`counterexample` is **refuted**. Those that a chapter shows stand there \
-on purpose: they are wrong guesses, answered. They are no failures, and are counted apart. A \
-**row** of a verdict sets a prediction beside a measurement, and holds where the two agree within \
-a tolerance that has its reason beside it.
+on purpose: they are wrong guesses, answered. They are no failures, and are counted apart.
 
 Only what a reader sees is counted. A derivation that a cell makes but does not show is left out; \
 a derivation or a verdict that is shown again, with more lines, counts once.
@@ -70,25 +61,44 @@ a derivation or a verdict that is shown again, with more lines, counts once.
 
 @dataclass
 class Entry:
-    """A derivation, a proof or a verdict that a chapter shows."""
+    """A derivation, a proof or a verdict that a chapter shows.
+
+    Its lines are the data of its steps, of the proof alone, or of its rows.
+    """
 
     kind: str
     name: str  # MyST
     place: str  # a MyST link to its section
-    lines: list[str]  # as printed; of a derivation the start too
-    statuses: list[str] = field(default_factory=list)  # proved, checked, refuted; ✓ and ✗
+    lines: list[dict]
     why: str = ""  # some of it is only checked
+
+    @property
+    def statuses(self) -> list[str]:
+        """Proved, checked or refuted; of the rows of a verdict ✓ or ✗."""
+        return [line["mark" if self.kind == "verdict" else "status"] for line in self.lines]
 
     @property
     def outcome(self) -> str:
         """What its lines came to, in a few words."""
-        if self.kind == "proof":
-            return self.statuses[0]
         if self.kind == "verdict":
-            return f"{self.statuses.count('✓')} of {len(self.statuses)} rows hold"
+            kinds = Counter(line["kind"] for line in self.lines)
+            rows = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind])
+            failed = self.statuses.count("✗")
+            return rows + (f"; {failed} of {len(self.lines)} fail" if failed else "")
+        used = "; ".join(dict.fromkeys(line["rule"] for line in self.lines if line["rule"]))
+        taken = "; ".join(self.assumptions)
+        said = f" ({prose(used)})" if used else ""
+        said += f", where {prose(taken)}" if taken else ""
+        if self.kind == "proof":
+            return self.statuses[0] + said
         count = self.statuses.count
         parts = [(count(status), status) for status in ("proved", "checked") if count(status)]
-        return ", ".join(f"{n} step{'s' * (n > 1)} {status}" for n, status in parts)
+        return ", ".join(f"{n} step{'s' * (n > 1)} {status}" for n, status in parts) + said
+
+    @property
+    def assumptions(self) -> list[str]:
+        """What its proofs take for granted beside the assumptions of their symbols."""
+        return list(dict.fromkeys(line["assumes"] for line in self.lines if line.get("assumes")))
 
 
 @dataclass
@@ -99,10 +109,16 @@ class Chapter:
     link: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    boxes: Counter = field(default_factory=Counter)  # theorems and proofs in prose
 
     def count(self, status: str, *kinds: str) -> int:
         """How many lines of entries of these kinds have that status."""
         return sum(entry.statuses.count(status) for entry in self.entries if entry.kind in kinds)
+
+    def rows(self, kind: str) -> int:
+        """How many rows of its verdicts are of that kind."""
+        verdicts = (entry for entry in self.entries if entry.kind == "verdict")
+        return sum(row["kind"] == kind for entry in verdicts for row in entry.lines)
 
 
 def prose(text: str) -> str:
@@ -114,60 +130,40 @@ def prose(text: str) -> str:
 
 def code(text: str) -> str:
     """Text as it was printed, without its middle if it is long."""
-    text = text.removesuffix(" is").replace("`", "'")
-    half = WIDE // 2
-    text = text if len(text) <= WIDE else f"{text[:half]} … {text[-half:]}"
-    return f"`{text}`" if text else "*stated in the code*"
+    text, half = text.replace("`", "'"), WIDE // 2
+    return f"`{text}`" if len(text) <= WIDE else f"`{text[:half]} … {text[-half:]}`"
 
 
-def verdict(text: str, place: str) -> Entry:
-    """The verdict that prints as `text`."""
-    title, *lines, _ = text.splitlines()
-    rows = [row.groups() for row in map(ROW.match, lines) if row]
-    others = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
-    name = prose(rows[0][1]) + others if title == "Verdict" else prose(title)
-    return Entry("verdict", name, place, lines, [mark for mark, _ in rows])
+def named(data: dict, text: str, latex: str) -> str:
+    """The name of a result, or else what it is about, drawn if it is short."""
+    if name := data.get("name"):
+        return prose(name)
+    return f"${latex}$" if len(text) <= WIDE else code(text)
 
 
-def statements(text: str, latex: str, place: str) -> list[Entry]:
-    """The derivations and proofs in a text; `latex` is how its output is drawn, if it is."""
-    entries, before, chain = [], [], None  # the lines since the last statement, its derivation
-    for line in text.splitlines():
-        if step := STEP.fullmatch(line):
-            if chain is None:
-                *title, start = map(str.strip, before[-2:] or [""])
-                drawn = START.search(latex) if len(start) <= WIDE else None
-                unnamed = rf"${drawn[1]} = \dots$" if drawn else code(start)
-                chain = Entry("derivation", prose("".join(title)) or unnamed, place, [start])
-                entries.append(chain)
-            chain.lines.append(line)
-            chain.statuses.append(step[1])
-            before = []
-            continue
-        chain, end = None, 0
-        for found in EVIDENCE.finditer(line):
-            said = line[end : found.start()].strip(" ;:,[")
-            above = before[-1:] if line.startswith(" ") or not said else []
-            statement = ": ".join(filter(None, [*(text.strip(" :") for text in above), said]))
-            drawn = STATEMENT.search(latex) if len(statement) <= WIDE else None
-            name = f"${' '.join(drawn.groups())}$" if drawn else code(statement)
-            entries.append(Entry("proof", name, place, [line], [found[0].split()[0]]))
-            end = found.end()
-        before = [] if end else [*before, line]
-    return entries
+def entries(data: dict, place: str) -> list[Entry]:
+    """What one output shows, by its data."""
+    if data["kind"] == "statements":
+        group = f"{data['name'].removesuffix(':')}: " if data["name"] else ""
+        proofs = ({**proof, "name": group + proof["name"]} for proof in data["statements"])
+        return [entry for proof in proofs for entry in entries(proof, place)]
+    if data["kind"] == "proof":
+        return [Entry("proof", named(data, data["statement"], data["latex"]), place, [data])]
+    lines = data["steps" if data["kind"] == "derivation" else "rows"]
+    if not lines:
+        return []
+    if data["kind"] == "derivation":
+        name = named(data, data["start"], rf"{data['latex']} = \dots")
+    else:
+        more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+        name = prose(data["name"]) or prose(lines[0]["quantity"]) + more
+    return [Entry(data["kind"], name, place, lines)]
 
 
 def shown(cell, place: str) -> list[Entry]:
     """What the outputs of a code cell show."""
-    entries = []
-    for output in cell.outputs:
-        data = output.get("data", {})
-        plain = output.get("text", data.get("text/plain", ""))
-        if 'class="verdict"' in data.get("text/html", ""):
-            entries.append(verdict(plain, place))
-        else:
-            entries += statements(plain, data.get("text/latex", ""), place)
-    return entries
+    found = (output.get("data", {}).get(MIME) for output in cell.outputs)
+    return [entry for data in found if data for entry in entries(data, place)]
 
 
 def read(notebook, file: str, extensions=("dollarmath",), depth: int = 3) -> Chapter:
@@ -180,6 +176,7 @@ def read(notebook, file: str, extensions=("dollarmath",), depth: int = 3) -> Cha
     chapter, anchors, place = Chapter(file, link), [], ""
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
+            chapter.boxes.update(BOX.findall(cell.source))
             for node in SyntaxTreeNode(markdown.parse(cell.source)).children:
                 if node.type == "heading" and int(node.tag[1]) <= depth:
                     title = node.children[0].content
@@ -187,15 +184,15 @@ def read(notebook, file: str, extensions=("dollarmath",), depth: int = 3) -> Cha
                     anchors.append(compute_unique_slug(node, anchors))
                     place = f"[{title}]({link}#{anchors[-1]})"
         elif cell.cell_type == "code":
-            entries, why = shown(cell, place), " ".join(cell.metadata.get("checked", "").split())
-            checked = [entry for entry in entries if "checked" in entry.statuses]
+            found, why = shown(cell, place), " ".join(cell.metadata.get("checked", "").split())
+            checked = [entry for entry in found if "checked" in entry.statuses]
             for entry in checked:
                 entry.why = why
             if checked and not why:
                 chapter.problems.append(f"{file}.ipynb, cell {index}: {REASON_MISSING}")
             if why and not checked:
                 chapter.problems.append(f"{file}.ipynb, cell {index}: {REASON_IDLE}")
-            chapter.entries += entries
+            chapter.entries += found
     chapter.entries = [
         entry
         for index, entry in enumerate(chapter.entries, 1)  # not what is shown again, grown
@@ -221,22 +218,48 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     ]
 
 
-def row(chapter: Chapter) -> list[str]:
-    """The row of a chapter in the table of all."""
+def proof_row(chapter: Chapter) -> list[str]:
+    """The row of a chapter in the table of proofs."""
 
-    def of(kind, good, bad):
-        found = chapter.count(good, kind)
-        return f"{found}/{found + chapter.count(bad, kind)}"
+    def of(kind):
+        proved, checked = (chapter.count(status, kind) for status in ("proved", "checked"))
+        return f"{proved}/{proved + checked}"
 
-    cells = [
-        sum(entry.kind == "derivation" for entry in chapter.entries),
-        of("derivation", "proved", "checked"),
-        of("proof", "proved", "checked"),
-        chapter.count("refuted", "proof"),
-        of("verdict", "✓", "✗"),
-    ]
-    title = f"[{chapter.title}]({chapter.link})" if chapter.link else f"**{chapter.title}**"
-    return [title, *map(str, cells)]
+    derivations = sum(entry.kind == "derivation" for entry in chapter.entries)
+    refuted = chapter.count("refuted", "proof")
+    return [title(chapter), str(derivations), of("derivation"), of("proof"), str(refuted)]
+
+
+def verdict_row(chapter: Chapter) -> list[str]:
+    """The row of a chapter in the table of the verdicts' rows."""
+    counts = [chapter.rows(kind) for kind in KINDS]
+    return [title(chapter), *map(str, [*counts, sum(counts)])]
+
+
+def title(chapter: Chapter) -> str:
+    """A link to a chapter."""
+    return f"[{chapter.title}]({chapter.link})" if chapter.link else f"**{chapter.title}**"
+
+
+def rule_rows(entries: list[Entry]) -> list[list[str]]:
+    """Each rule that proves something, with how many steps and single statements, as a table.
+
+    What a rule says further, as in "least value, at x = 1", is left out.
+    """
+    used = {"derivation": Counter(), "proof": Counter()}
+    for entry in entries:
+        if entry.kind in used:
+            named = (re.split("[,:]", line["rule"])[0] for line in entry.lines)
+            used[entry.kind].update(filter(None, named))
+    steps, statements = used.values()
+    names = sorted(steps | statements, key=lambda rule: (-steps[rule] - statements[rule], rule))
+    return [[prose(rule), str(steps[rule]), str(statements[rule])] for rule in names]
+
+
+def list_table(title: str, name: str, rows: list[list[str]]) -> str:
+    """A table in MyST; its first row is the header."""
+    lines = "\n".join("* - " + "\n  - ".join(cells) for cells in rows)
+    return f"```{{list-table}} {title}\n:name: {name}\n:header-rows: 1\n\n{lines}\n```\n"
 
 
 def section(chapter: Chapter) -> str:
@@ -248,6 +271,16 @@ def section(chapter: Chapter) -> str:
     return "\n".join([*lines, "```\n"])
 
 
+def listed(book: list[Chapter], wanted) -> str:
+    """The entries that are wanted, one a line, with what they came to."""
+    return "\n".join(
+        f"- {chapter.title}, {entry.place}: {entry.name}, {entry.outcome}. {entry.why}".rstrip()
+        for chapter in book
+        for entry in chapter.entries
+        if wanted(entry)
+    )
+
+
 def page(book: list[Chapter]) -> str:
     """The ledger of the chapters, as a MyST page."""
     whole = Chapter("The book", "", [entry for chapter in book for entry in chapter.entries])
@@ -257,37 +290,64 @@ def page(book: list[Chapter]) -> str:
     # rounded down, so that 100 means all
     share = math.floor(1000 * proved / max(1, proved + checked)) / 10
     held, failed = (whole.count(mark, "verdict") for mark in "✓✗")
-    header = ["Chapter", "Derivations", "Steps", "Statements", "Refuted", "Rows"]
-    table = "\n".join(
-        "* - " + "\n  - ".join(cells) for cells in [header, *map(row, book), row(whole)]
+    theorem, error, rounding, before = (whole.rows(kind) for kind in KINDS)
+    boxes = sum((chapter.boxes for chapter in book), Counter())
+    proofs = list_table(
+        "What each chapter proves, checks and refutes",
+        "tab-ledger",
+        [
+            ["Chapter", "Derivations", "Steps", "Statements", "Refuted"],
+            *map(proof_row, [*book, whole]),
+        ],
     )
-    reasons = "\n".join(
-        f"- {chapter.title}, {entry.place}: {entry.name}, {entry.outcome}. {entry.why}"
-        for chapter in book
-        for entry in chapter.entries
-        if "checked" in entry.statuses
+    measured = list_table(
+        "What stands behind the rows of each chapter's verdicts",
+        "tab-rows",
+        [["Chapter", *KINDS, "all"], *map(verdict_row, [*book, whole])],
     )
+    used = list_table(
+        "How often each rule was used",
+        "tab-rules",
+        [["Rule", "Steps", "Statements"], *rule_rows(whole.entries)],
+    )
+    taken = listed(book, lambda entry: entry.assumptions)
+    unproved = listed(book, lambda entry: "checked" in entry.statuses)
     sections = "\n".join(section(chapter) for chapter in book if chapter.entries)
     return f"""\
 {HEAD}
 Of the {proved + checked} steps and single statements that stand in the {len(book)} chapters, \
-{proved} are proved (**{share:g}\xa0%**) and {checked} only checked. {refuted} more are refuted. \
-The verdicts have {held + failed} rows, of which {held} hold.
+{proved} are proved (**{share:g}\xa0%**) and {checked} only checked. {refuted} more are refuted.
 
-In the table, 9/10 says that nine steps, or single statements, are proved and the tenth is \
-checked; of rows, that nine hold.
+In the table, 9/10 says that nine steps, or single statements, are proved and the tenth is checked.
 
-```{{list-table}} What each chapter proves, checks, refutes and measures
-:name: tab-ledger
-:header-rows: 1
+{proofs}
+The verdicts have {held + failed} rows. In {theorem} of them prediction and tolerance follow from \
+a **theorem**, in {error} the tolerance is a **standard error**, in {rounding} it bounds \
+**rounding**, and {before} were **observed before**: a number in them comes from earlier runs \
+({{ref}}`what the kinds mean <verdict-tables>`). \
+{f"{failed} of them fail." if failed else "No row fails; the tests see to that."}
 
-{table}
-```
+{measured}
+## What is proved in prose
+
+The chapters state {boxes.total() - boxes["proof"]} theorems and corollaries in boxes of their \
+own, and {boxes["proof"]} proofs in prose. No machine has read those. What it has proved are the \
+equalities and inequalities that are counted here, on many of which such a proof leans; that an \
+integral converges, or that a limit may be taken under it, is argued in prose.
+
+(ledger-rules)=
+## What proves
+
+{used}
+(ledger-assumptions)=
+## What the proofs take for granted
+
+{taken or "Nothing beside the assumptions of their symbols."}
 
 (ledger-checked)=
 ## What is only checked, and why
 
-{reasons or "Nothing: every statement that stands is proved."}
+{unproved or "Nothing: every statement that stands is proved."}
 
 (ledger-all)=
 ## Everything that is counted

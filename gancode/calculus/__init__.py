@@ -11,6 +11,7 @@ from .game import Game, NotStationaryError, UpdateMap
 from .objective import Objective, ObjectiveError
 from .proof import Proof, UndecidableError, prove
 from .registry import UnknownNameError
+from .statements import Statements
 from .symbols import a, b, gamma, p, psi, q, r, sigmoid, softplus, theta
 from .transport import wasserstein, wasserstein_dual
 
@@ -27,6 +28,7 @@ __all__ = [
     "Objective",
     "ObjectiveError",
     "Proof",
+    "Statements",
     "UndecidableError",
     "UnknownNameError",
     "UpdateMap",

@@ -2,7 +2,8 @@
 
 import sympy
 
-from .latex import words
+from ..notebook import Shown
+from .latex import MARKS, words
 from .proof import RELATIONS, Proof, prove
 
 _TEXT = {"==": "=", "<=": "≤", ">=": "≥"}
@@ -16,7 +17,7 @@ class DerivationError(ValueError):
         self.proof = proof
 
 
-class Derivation:
+class Derivation(Shown):
     """A chain `start = … ≤ … = result`, every link of which has been put to `prove`.
 
     `assumptions` hold for every step. A refuted step raises `DerivationError` and leaves the chain
@@ -79,7 +80,8 @@ class Derivation:
         lines = [self.name] if self.name else []
         lines.append(f"    {self.start}")
         for proof, expr, because in self.steps:
-            lines.append(f"  {_TEXT[proof.relation]} {expr}    [{because}: {proof.status}]")
+            said = f"{because}: {proof.status}{proof.where}"
+            lines.append(f"  {_TEXT[proof.relation]} {expr}    [{said}]")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -87,7 +89,12 @@ class Derivation:
     def _repr_latex_(self) -> str:
         rows = [rf"& {sympy.latex(self.start)}"]
         for proof, expr, because in self.steps:
-            mark = r"\checkmark" if proof.status == "proved" else r"\approx"
-            reason = rf"\quad{{\small {mark}\ {words(f'{proof.status}: {because}')}}}"
+            said = words(f"{proof.status}{proof.where}: {because}")
+            reason = rf"\quad{{\small {MARKS[proof.status]}\ {said}}}"
             rows.append(rf"{RELATIONS[proof.relation]}\;& {sympy.latex(expr)} \\[-2pt] &{reason}")
         return "$$\n\\begin{aligned}\n" + " \\\\[6pt]\n".join(rows) + "\n\\end{aligned}\n$$"
+
+    def _data(self) -> dict:
+        steps = [{**proof._data(), "because": because} for proof, _, because in self.steps]
+        start = {"start": str(self.start), "latex": sympy.latex(self.start)}
+        return {"kind": "derivation", "name": self.name, **start, "steps": steps}

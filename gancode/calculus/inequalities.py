@@ -127,7 +127,7 @@ def _by_sign(goal: Goal, depth: int) -> str:
             plain = Field(goal.domain.relations)  # without the cells
             form = plain.form(goal.gap)
             shown = plain.positive(form) if goal.strict else plain.form_sign(form) == 1
-            return "the signs of its terms" if shown else ""
+            return "signs of the terms" if shown else ""
     except (forms.TooLargeError, ZeroDivisionError):
         pass
     return ""
@@ -137,7 +137,7 @@ def _by_structure(goal: Goal, depth: int) -> str:
     """A sum of squares, a product of positive factors: the sign of each part, as it stands."""
     sign = structural_sign(goal.gap)
     shown = sign == 1 or (sign == 0 and not goal.strict)
-    return "the signs of its parts" if shown else ""
+    return "signs of the parts" if shown else ""
 
 
 def structural_sign(expr) -> int | None:
@@ -175,7 +175,7 @@ def _by_factors(goal: Goal, depth: int) -> str:
     if not field.is_real(form):
         return ""
     shown = field.strict(form) if goal.strict else field.form_sign(form) == 1
-    return "the signs of its factors" if shown else ""
+    return "signs of the factors" if shown else ""
 
 
 def _by_value(goal: Goal) -> str:
@@ -185,7 +185,7 @@ def _by_value(goal: Goal) -> str:
         except ArithmeticError:
             continue
         if value > 0:
-            return "the value of a number, with bounds"
+            return "bounds of a number"
         if value < 0:
             return ""
     if not goal.strict and goal.field().vanishes(goal.gap):
@@ -209,7 +209,7 @@ def _by_cells(goal: Goal, depth: int) -> str:
     if not gap.free_symbols:
         return ""
     shown = decide_cells(gap, relations, goal.relation)
-    return "the sign of an algebraic function on its cells" if shown else ""
+    return "signs on the cells of an algebraic function" if shown else ""
 
 
 def abstracted(expr, field: Field) -> sympy.Expr:
@@ -265,7 +265,7 @@ def _by_exponentials(goal: Goal, depth: int) -> str:
     bigger = Goal(above - below, goal.domain, goal.strict)
     for rule in (_by_sign, _by_cells):
         if rule(bigger, depth):
-            return "logarithms compared by what stands in them"
+            return "logarithms compared as a product"
     return ""
 
 
@@ -284,7 +284,7 @@ def _on_a_line(goal: Goal, depth: int) -> str:
     ):
         return ""
     shown = positive_on_line(goal.gap, symbol, bounds, goal.strict, goal.field)
-    return "its sign at the ends, and bounds between them" if shown else ""
+    return "bounds on an interval and at its ends" if shown else ""
 
 
 def _is_interval(relation, symbol) -> bool:
@@ -308,7 +308,7 @@ def _by_homogeneity(goal: Goal, depth: int) -> str:
         for symbol in reversed(moves):
             rest = goal.substituted({symbol: value})
             if rest is not None and (method := prove_goal(rest, depth)):
-                return f"with {symbol} = {value}, {what}; {method}"
+                return f"{what}: {symbol} = {value}, and {method}"
             break
     return ""
 
@@ -319,10 +319,10 @@ def _symmetries(goal: Goal) -> Iterator[tuple]:
     field = Field(domain.relations)
     positive = [s for s in domain.symbols if s.is_positive]
     if len(positive) > 1 and _scales(goal, positive, field):
-        yield positive, S.One, "since a common factor only scales it"
+        yield positive, S.One, "a common factor does not matter"
     real = [s for s in domain.symbols if domain.bounds[s] == S.Reals]
     if len(real) > 1 and _shifts(goal, real, field):
-        yield real, S.Zero, "since a common summand changes nothing"
+        yield real, S.Zero, "a common summand does not matter"
 
 
 def _scales(goal: Goal, symbols, field: Field) -> bool:
@@ -364,7 +364,7 @@ def _by_slope(goal: Goal, depth: int) -> str:
             if least is None or not (at_least := prove_goal(least, depth - 1)):
                 continue
             if _rises_from(goal, symbol, place, slopes[symbol], depth - 1):
-                return f"least at {symbol} = {place}: there, {at_least}"
+                return f"the least value: at {symbol} = {place}, and there {at_least}"
     return ""
 
 
@@ -480,7 +480,7 @@ def _under_one_sign(goal: Goal, depth: int) -> str:
         return ""
     method = prove_goal(inside, depth - 1)
     name = "integral" if kind is sympy.Integral else "sum"
-    return f"under one {name}, where it converges: {method}" if method else ""
+    return f"under one {name}: {method}" if method else ""
 
 
 def _certainly_ordered(low, high, domain: Domain) -> bool:
@@ -536,7 +536,7 @@ def _by_least_integrand(goal: Goal, depth: int) -> str:
             if least is None or not prove_goal(least, depth - 1):
                 continue
             if method := _under_one_sign(Goal(rise, goal.domain), depth):
-                return f"least at {symbol} = {place}; {method}"
+                return f"the least integrand: at {symbol} = {place}, and {method}"
     return ""
 
 
@@ -565,7 +565,7 @@ def _by_cases(goal: Goal, depth: int) -> str:
         if not (method := prove_goal(case, depth - 1)):
             return ""
         methods.append(method)
-    return "case by case: " + "; ".join(dict.fromkeys(methods))
+    return "case by case: " + " and ".join(dict.fromkeys(methods))
 
 
 def _branch(part, crossing, sign: int):

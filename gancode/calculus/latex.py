@@ -2,6 +2,8 @@
 
 import textwrap
 
+MARKS = {"proved": r"\checkmark", "checked": r"\approx", "refuted": r"\times"}
+
 
 def words(text: str, width: int = 60) -> str:
     """Plain text inside a formula, in lines of at most `width` characters.

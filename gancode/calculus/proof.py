@@ -13,6 +13,7 @@ import sympy
 from flint import acb
 from sympy import S
 
+from ..notebook import Shown
 from . import rules
 from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .deadline import attempt
@@ -20,10 +21,12 @@ from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .enclosure import Undefined, Unsure, enclose
 from .functions import Jets, bound, free_jets
-from .latex import words
+from .latex import MARKS, words
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 SECONDS = 20.0
+# What a rule takes for granted, and leaves to the reader.
+ASSUMED = {"under one integral": "the integrals converge", "under one sum": "the sums converge"}
 _POINTS_OF_PROVED = 40  # looked at all the same, to see that the statement says something
 
 
@@ -32,12 +35,13 @@ class UndecidableError(ValueError):
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Shown):
     """The outcome of `prove`. True unless refuted.
 
     `status` is "proved" (by the rules that `method` names), "checked" (numerically, at `points`
     points) or "refuted"; then `counterexample` maps each symbol to a value, and `lhs_value` and
-    `rhs_value` are the two sides there.
+    `rhs_value` are the two sides there. `assumes` says what is taken for granted beside the
+    assumptions of the symbols, such as "the integrals converge".
     """
 
     lhs: sympy.Expr
@@ -49,6 +53,7 @@ class Proof:
     counterexample: dict | None = field(default=None)
     lhs_value: sympy.Expr | None = None
     rhs_value: sympy.Expr | None = None
+    assumes: str = ""
 
     def __bool__(self) -> bool:
         return self.status != "refuted"
@@ -63,8 +68,13 @@ class Proof:
             sides = _apart(self.lhs_value, self.rhs_value)
             return f"refuted at {where or 'every point'}: {sides}"
         if self.status == "proved":
-            return f"proved ({self.method})"
-        return f"checked to {DIGITS} digits at {self.points} points"
+            return f"proved ({self.method}){self.where}"
+        return f"checked to {DIGITS} digits at {self.points} points{self.where}"
+
+    @property
+    def where(self) -> str:
+        """What the statement takes for granted, to be added to its evidence."""
+        return f", where {self.assumes}" if self.assumes else ""
 
     def __str__(self) -> str:
         return f"{self.lhs} {self.relation} {self.rhs}: {self.evidence}"
@@ -76,9 +86,21 @@ class Proof:
         return (
             "$$\n\\begin{aligned}\n"
             rf"{left} &{RELATIONS[self.relation]} {right} \\[-2pt]"
-            rf" &\quad{{\small {words(self.evidence)}}}"
+            rf" &\quad{{\small {MARKS[self.status]}\ {words(self.evidence)}}}"
             "\n\\end{aligned}\n$$"
         )
+
+    def _data(self) -> dict:
+        sides, at = (sympy.latex(self.lhs), sympy.latex(self.rhs)), self.counterexample or {}
+        return {
+            "kind": "proof",
+            "statement": f"{self.lhs} {self.relation} {self.rhs}",
+            "latex": f" {RELATIONS[self.relation]} ".join(sides),
+            "status": self.status,
+            "rule": self.method,
+            "assumes": self.assumes,
+            "counterexample": {str(symbol): _short(value) for symbol, value in at.items()},
+        }
 
 
 def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECONDS) -> Proof:
@@ -149,7 +171,10 @@ class _Case:
                 lambda: rules.decide_by_parts(*jets.sides, self.relation, needed)
             )
         if method:
-            return Proof(self.lhs, self.rhs, self.relation, "proved", method, tried.agreed)
+            assumes = " and ".join(words for rule, words in ASSUMED.items() if rule in method)
+            return Proof(
+                self.lhs, self.rhs, self.relation, "proved", method, tried.agreed, assumes=assumes
+            )
         if tried.agreed == 0:
             raise UndecidableError(
                 f"{self._text}: no rule decides it, and it cannot be evaluated numerically (an "

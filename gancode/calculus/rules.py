@@ -36,7 +36,11 @@ def decide_by_parts(left, right, relation: str, domain: Domain) -> str:
         if not (method := decide(*sides, relation, part)):
             return ""
         methods.append(method)
-    return "; ".join(dict.fromkeys(methods))
+    return _all(methods)
+
+
+def _all(methods: list) -> str:
+    return " and ".join(dict.fromkeys(methods))
 
 
 def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
@@ -67,7 +71,7 @@ def _by_algebra(left, right, domain: Domain, depth: int) -> str:
 
 def _named(field: Field) -> str:
     used = [known.expr for known in field.generators if not known.expr.is_Symbol]
-    return f"algebra in {_listed(used)}" if used else "algebra"
+    return f"algebra: {_listed(used)}" if used else "algebra"
 
 
 def _listed(expressions) -> str:
@@ -93,7 +97,7 @@ def _by_squares(left, right, domain: Domain, depth: int) -> str:
         return ""
     for sign in (1, -1):
         if all(prove_goal(Goal(sign * side, domain), 1) for side in (left, right)):
-            return "equal squares, and the same sign"
+            return "equal squares of one sign"
     return ""
 
 
@@ -123,7 +127,7 @@ def _by_cases(left, right, domain: Domain, depth: int) -> str:
                 break
             methods.append(method)
         else:
-            return f"by cases of the sign of {crossing}: {'; '.join(dict.fromkeys(methods))}"
+            return f"case by case: {crossing} above, below and at 0, {_all(methods)}"
     return ""
 
 
@@ -193,7 +197,7 @@ def _by_derivative(left, right, domain: Domain, depth: int) -> str:
                 continue
             rest = Domain(value.free_symbols, [r for r in domain.relations if not r.has(symbol)])
             if equal(value, S.Zero, rest, depth - 1):
-                return f"its derivative in {symbol} is zero, and so is its value at {place}"
+                return f"a derivative that vanishes: in {symbol}, and the value at {place}"
     return ""
 
 
@@ -247,7 +251,7 @@ def _by_parity(left, right, domain: Domain, depth: int) -> str:
                 break
             methods.append(method)
         else:
-            return f"for even and for odd {symbol}: {'; '.join(dict.fromkeys(methods))}"
+            return f"even and odd numbers: {_all(methods)}"
     return ""
 
 

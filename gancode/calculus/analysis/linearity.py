@@ -18,7 +18,7 @@ from .integrals import orientation
 from .limits import limit_of
 from .regions import Region
 
-_RULE = "under one integral, where they converge"
+_RULE = "under one integral"
 _MOST = 5  # integrals that are brought together
 _SECONDS = 1  # to invert a function
 

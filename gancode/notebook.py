@@ -1,0 +1,29 @@
+"""How results show themselves in a notebook: their data for programs, and prose as HTML."""
+
+import html
+
+MIME = "application/vnd.gancode+json"
+
+
+class Shown:
+    """A result that a notebook stores together with its data.
+
+    The class says in `_data` what they are: a dictionary of words, numbers and lists that begins
+    with its kind. It stands beside the text, LaTeX or HTML that a reader sees, under the type
+    `application/vnd.gancode+json`, which nothing draws; the proof ledger reads it. It holds nothing
+    that may differ from one machine to the next.
+    """
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {MIME: self._data()}
+
+
+def prose(text: str) -> str:
+    """Escape text for HTML, with what stands between dollar signs as LaTeX."""
+    pieces = html.escape(text).split("$")
+    return "".join(math(piece) if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def math(latex: str) -> str:
+    """A formula within a line of HTML."""
+    return rf'<span class="math notranslate nohighlight">\({latex}\)</span>'
