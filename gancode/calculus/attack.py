@@ -27,7 +27,7 @@ _MORE_BITS = ((768, 60), (3072, 24), (12_288, 8))  # and for how many points tha
 _CONSTANT_BITS = (768, 3072, 12_288, 50_000, 200_000)  # for a statement without symbols
 _COSTLY_BITS = 3072  # at most, of functions such as gamma
 _SHORT_SUM = 12  # terms
-_SLOW_POINTS = 12  # where an evaluation is an integral or an infinite sum
+_SLOW_POINTS = 48  # where an evaluation is an integral or an infinite sum
 _BINDERS = (Integral, Sum, Limit, Product)
 _STEPS = (
     sympy.Piecewise,
@@ -69,8 +69,10 @@ def attack(
     true when time is out."""
     tally = Tally()
     slow = left.has(*_BINDERS) or right.has(*_BINDERS)
-    points = list(points_for(left, right, domain, min(count, _SLOW_POINTS) if slow else count))
+    points = points_for(left, right, domain, count)
     points = [point for point in points if accept is None or accept(point)]
+    if slow:
+        points = _spread(points, _SLOW_POINTS)
     for functions in instances(left, right):
         sides = (_instance(side, functions) for side in (left, right))
         pair = Pair.of(*sides, relation, domain.symbols)
@@ -81,7 +83,7 @@ def attack(
         for point in points:
             if deadline():
                 break
-            outcome = pair.compare(point, _BITS // 3 if slow else _BITS)
+            outcome = pair.compare(point, _BITS)
             if outcome is False:
                 return Refutation(point, functions, tally.agreed, *pair.sides)
             if outcome == "undefined":

@@ -22,9 +22,8 @@ _STARTS, _ROUNDS, _NEWTONS = 6, 120, 25
 _BITS = 256
 _LONG = 150  # operations: longer gaps are not differentiated twice
 _SCAN = [Rational(k, 4) for k in range(-2400, 2401)]  # for a gap of one symbol
-_SCAN += [
-    sign * Rational(10) ** k / d for k in range(-12, 13) for d in (1, 2, 5) for sign in (1, -1)
-]
+_SCAN += [s * Rational(10) ** k / d for k in range(-12, 13) for d in (1, 2, 5) for s in (1, -1)]
+_SCAN += [s * Rational(10) ** (5 * k) for k in range(-80, 81) for s in (1, -1)]
 
 
 def descend(left, right, relation: str, domain: Domain, deadline, accept=None) -> Refutation | None:

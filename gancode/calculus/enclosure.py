@@ -444,6 +444,7 @@ FUNCTIONS = {
     sympy.factorial: _pole(lambda x: (x + 1).gamma()),
     sympy.loggamma: _above("lgamma", lambda: arb(0)),
     sympy.digamma: _pole(lambda x: x.digamma()),
+    sympy.harmonic: _pole(lambda x: (x + 1).digamma() + arb.const_euler()),
     sympy.zeta: _pole(lambda x: x.zeta()),
     sympy.erf: _entire("erf"),
     sympy.erfc: _entire("erfc"),
