@@ -528,7 +528,7 @@ def _between(polynomials: list[tuple]) -> list[fmpq]:
         if not close:
             break
         for i in close | {i + 1 for i in close}:
-            roots[i] = roots[i].narrow((roots[i].high - roots[i].low) / 2)
+            roots[i] = roots[i].narrow((roots[i].high - roots[i].low) / 16)
     else:
         raise Undecided("roots too close to each other")
     if not roots:

@@ -74,7 +74,7 @@ from .algebraic import (
 from .enclosure import Undefined
 
 _MAX_SYMBOLS, _MAX_RADICANDS = 4, 3
-_MARGINS = Rational(1, 2**10), Rational(1, 2**40)
+_MARGIN = Rational(1, 2**10)
 _ARITHMETIC = "integer even odd prime composite rational irrational noninteger algebraic".split()
 
 
@@ -309,7 +309,7 @@ class _Proof:
         self.points, self.active = [], []
         unmet, interior, is_complex, failed = {}, False, False, False
         for cell in self.ring.cells(walls, problem.free):
-            problem.work.spend(200)
+            problem.work.spend(500)
             problem.work.cells += 1
             cell = {symbol: rational(value) for symbol, value in cell.items()}
             point = cell | problem.fixed
@@ -337,14 +337,12 @@ class _Proof:
             self.run_on(h)
 
     def has_margin(self) -> bool:
-        """Whether the gap is positive because it is greater than some positive number."""
-        for margin in _MARGINS:
-            try:
-                _prove(self.problem.auxiliary(self.problem.gap - margin, ">="))
-                return True
-            except Undecided:
-                pass
-        return False
+        """Whether the gap is positive because it is not less than a positive number."""
+        try:
+            _prove(self.problem.auxiliary(self.problem.gap - _MARGIN, ">="))
+        except Undecided:
+            return False
+        return True
 
     def critical(self, walls, unmet, interior) -> list:
         """Polynomials, one of which is zero at each point of which the cells do not tell."""
