@@ -909,6 +909,7 @@ _TRANSLATIONS = {
     sympy.erfc: _rewritten(lambda z: 1 - sympy.erf(z)),
     sympy.factorial: _rewritten(lambda n: sympy.gamma(n + 1, evaluate=False)),
     sympy.ceiling: _rewritten(lambda z: -sympy.floor(-z, evaluate=False)),
+    sympy.lowergamma: _rewritten(lambda s, x: sympy.gamma(s) - sympy.uppergamma(s, x)),
     sympy.beta: _rewritten(lambda x, y: sympy.gamma(x) * sympy.gamma(y) / sympy.gamma(x + y)),
     **dict.fromkeys(
         (sympy.sin, sympy.cos, sympy.tan, sympy.cot, sympy.sec, sympy.csc),

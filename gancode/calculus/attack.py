@@ -80,7 +80,7 @@ def attack(
             tally.unsure += len(points)
             continue
         unclear = []
-        for point in points:
+        for point in filter(pair.bearable, points):
             if deadline():
                 break
             outcome = pair.compare(point, _BITS)
@@ -132,6 +132,12 @@ class Pair:
             return cls([derived(left), derived(right)], relation, symbols)
         except (Unsure, NotImplementedError, TypeError, ValueError, AttributeError):
             return None
+
+    def bearable(self, point: dict) -> bool:
+        """Whether the values of functions such as gamma are had in no time there."""
+        return not self._costly or all(
+            abs(v.p).bit_length() + v.q.bit_length() < 60 for v in point.values() if v.is_Rational
+        )
 
     def levels(self) -> list:
         """Precisions for what does not tell at once, with the number of points that get them."""

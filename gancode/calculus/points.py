@@ -207,6 +207,7 @@ def _candidates(symbol, domain: Domain, known: dict, marks) -> list:
         found = ends + [Integer(sign * k) for k in _WHOLE for sign in (1, -1)] + near
     elif symbol.is_irrational:
         found = [sign * x + k for x in _IRRATIONAL for sign in (1, -1) for k in (0, 1, 100)]
+        found += [mark + sympy.sqrt(2) / 10**k for mark in marks for k in (2, 8, 20)]
     else:
         found = plain + near
         if low.is_finite and high.is_finite:
