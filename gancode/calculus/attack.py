@@ -136,7 +136,7 @@ class Pair:
     def bearable(self, point: dict) -> bool:
         """Whether the values of functions such as gamma are had in no time there."""
         return not self._costly or all(
-            abs(v.p).bit_length() + v.q.bit_length() < 60 for v in point.values() if v.is_Rational
+            abs(v.p).bit_length() + v.q.bit_length() < 18 for v in point.values() if v.is_Rational
         )
 
     def levels(self) -> list:
