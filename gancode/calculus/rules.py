@@ -214,6 +214,12 @@ def _by_analysis(left, right, domain: Domain, depth: int) -> str:
     gap = left - right
     if not gap.has(*ATOMS):
         return ""
+    # An integral without ends is one from some place on, the same for all.
+    start = Dummy("start", real=True)
+    gap = gap.replace(
+        lambda part: isinstance(part, sympy.Integral) and len(part.limits[0]) == 1,
+        lambda part: sympy.Integral(part.function, (part.limits[0][0], start, part.limits[0][0])),
+    )
     return vanishes(gap, Region(tuple(domain.relations), decide_cells)) or ""
 
 
