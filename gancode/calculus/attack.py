@@ -82,6 +82,7 @@ def attack(
         unclear = []
         for point in filter(pair.bearable, points):
             if deadline():
+                tally.unsure += 1
                 break
             outcome = pair.compare(point, _BITS)
             if outcome is False:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import sympy
+from flint import ctx
 from sympy import (
     And,
     Dummy,
@@ -222,8 +223,9 @@ def _satisfied(relation, point: dict) -> bool:
     symbols = tuple(point)
     for bits in _BITS:
         try:
-            values = [enclose(value, bits=bits) for value in point.values()]
-            truth = condition(relation, symbols)(values)
+            with ctx.workprec(bits):
+                values = [enclose(value, bits=bits) for value in point.values()]
+                truth = condition(relation, symbols)(values)
         except ArithmeticError:
             return False
         if truth is not None:
