@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import sympy
 from sympy import S, Wild, atan, cos, erf, exp, log, pi, polylog, sin, sqrt, tan
+from sympy.core.function import AppliedUndef
 from sympy.integrals.heurisch import heurisch
 from sympy.integrals.manualintegrate import manualintegrate
 from sympy.simplify.fu import TR8
@@ -17,7 +18,7 @@ from ..symbols import softplus
 from .continuity import Undecided
 from .regions import Region
 
-_SECONDS = 2  # for one adviser
+_SECONDS = 3  # for one adviser
 _CIRCULAR = (sin, cos, tan, sympy.cot, sympy.sec, sympy.csc)
 _LONGEST = 150  # operations of an integrand that is worth the time
 
@@ -38,7 +39,7 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
                 yield found
     if undecided:
         raise undecided
-    if f.count_ops() > _LONGEST:
+    if f.count_ops() > _LONGEST or f.has(AppliedUndef):
         return
     for adviser in (heurisch, sympy.integrate, manualintegrate):
         found = attempt(adviser, f, t, seconds=_SECONDS)
