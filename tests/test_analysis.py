@@ -472,7 +472,7 @@ def total(expr, body, limits, point):
     _, low, high = limits
     low, high = (value(end, point) if end.is_finite is not False else end for end in (low, high))
     if isinstance(expr, Integral) and len(expr.limits) > 1:
-        return mpmath.quad(body, [mpmath.mpmathify(end) for end in (low, high)])
+        return mpmath.quad(body, [mpmath.inf if end is oo else end for end in (low, high)])
     if isinstance(expr, Integral):
         if expr.function.has(sin) and high is oo and not expr.function.has(exp):
             return mpmath.quadosc(body, [low, mpmath.inf], omega=1)

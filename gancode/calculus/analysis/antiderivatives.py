@@ -142,10 +142,13 @@ def _polynomial_times_exponential(poly, beta, gamma, t):
 
 
 def _by_terms(f, t, region) -> sympy.Expr | None:
-    """A sum of terms of the table below."""
+    """A sum of terms of the table below, and powers of t."""
     total = S.Zero
     for term in sympy.Add.make_args(sympy.expand(f, log=False)):
         constant, rest = term.as_independent(t, as_Add=False)
+        if (power := rest.as_poly(t)) is not None:
+            total += constant * power.integrate(t).as_expr()
+            continue
         rest = sympy.powsimp(rest)
         found = next((F for F in (entry(rest, t) for entry in _TABLE) if F is not None), None)
         if found is None:
@@ -208,7 +211,16 @@ def _glasser(f, t):
     return sqrt(pi) / (4 * a) * bells * exp(c)
 
 
-_TABLE = (_exponential_over, _dilogarithm, _circular_over, _glasser)
+def _wave(f, t):
+    """sin(at + b) and cos(at + b)."""
+    if not isinstance(f, (sin, cos)):
+        return None
+    rate = f.args[0].diff(t)
+    other = -cos(f.args[0]) if isinstance(f, sin) else sin(f.args[0])
+    return None if rate == 0 or rate.has(t) else other / rate
+
+
+_TABLE = (_wave, _exponential_over, _dilogarithm, _circular_over, _glasser)
 
 
 # Rational functions ----------------------------------------------------------------------------
@@ -323,7 +335,8 @@ def _of_half_angle(f, t, region) -> sympy.Expr | None:
     f = f.rewrite(cos) if f.has(sympy.sec) else f
     f = f.replace(tan, lambda z: sin(z) / cos(z))
     angles = {z.args[0] for z in f.atoms(sin, cos) if z.has(t)}
-    if len(angles) != 1:
+    _, below = sympy.fraction(sympy.together(f))
+    if len(angles) != 1 or not below.has(t):
         return None
     (angle,) = angles
     k = angle.diff(t)
