@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import sympy
 from sympy import S, Wild, atan, cos, erf, exp, log, pi, polylog, sin, sqrt, tan
+from sympy.core.function import AppliedUndef
 from sympy.integrals.heurisch import heurisch
 from sympy.integrals.manualintegrate import manualintegrate
 from sympy.simplify.fu import TR8
@@ -17,7 +18,7 @@ from ..symbols import softplus
 from .continuity import Undecided
 from .regions import Region
 
-_SECONDS = 2  # for one adviser
+_SECONDS = 3  # for one adviser
 _CIRCULAR = (sin, cos, tan, sympy.cot, sympy.sec, sympy.csc)
 _LONGEST = 150  # operations of an integrand that is worth the time
 
@@ -38,7 +39,7 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
                 yield found
     if undecided:
         raise undecided
-    if f.count_ops() > _LONGEST:
+    if f.count_ops() > _LONGEST or f.has(AppliedUndef):
         return
     for adviser in (heurisch, sympy.integrate, manualintegrate):
         found = attempt(adviser, f, t, seconds=_SECONDS)
@@ -141,10 +142,13 @@ def _polynomial_times_exponential(poly, beta, gamma, t):
 
 
 def _by_terms(f, t, region) -> sympy.Expr | None:
-    """A sum of terms of the table below."""
+    """A sum of terms of the table below, and powers of t."""
     total = S.Zero
     for term in sympy.Add.make_args(sympy.expand(f, log=False)):
         constant, rest = term.as_independent(t, as_Add=False)
+        if (power := rest.as_poly(t)) is not None:
+            total += constant * power.integrate(t).as_expr()
+            continue
         rest = sympy.powsimp(rest)
         found = next((F for F in (entry(rest, t) for entry in _TABLE) if F is not None), None)
         if found is None:
@@ -207,7 +211,16 @@ def _glasser(f, t):
     return sqrt(pi) / (4 * a) * bells * exp(c)
 
 
-_TABLE = (_exponential_over, _dilogarithm, _circular_over, _glasser)
+def _wave(f, t):
+    """sin(at + b) and cos(at + b)."""
+    if not isinstance(f, (sin, cos)):
+        return None
+    rate = f.args[0].diff(t)
+    other = -cos(f.args[0]) if isinstance(f, sin) else sin(f.args[0])
+    return None if rate == 0 or rate.has(t) else other / rate
+
+
+_TABLE = (_wave, _exponential_over, _dilogarithm, _circular_over, _glasser)
 
 
 # Rational functions ----------------------------------------------------------------------------
@@ -322,7 +335,8 @@ def _of_half_angle(f, t, region) -> sympy.Expr | None:
     f = f.rewrite(cos) if f.has(sympy.sec) else f
     f = f.replace(tan, lambda z: sin(z) / cos(z))
     angles = {z.args[0] for z in f.atoms(sin, cos) if z.has(t)}
-    if len(angles) != 1:
+    _, below = sympy.fraction(sympy.together(f))
+    if len(angles) != 1 or not below.has(t):
         return None
     (angle,) = angles
     k = angle.diff(t)

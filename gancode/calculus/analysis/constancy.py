@@ -5,6 +5,7 @@ from sympy import Rational, S
 
 from .continuity import Undecided, analytic, is_finite
 from .regions import Region
+from .steps import without_steps
 
 _PLACES = (S.One, S.Zero, S.Half, S.NegativeOne, S(2), -S.Half, Rational(1, 4), S(3))
 _LONGEST = 120  # operations of an expression that is differentiated
@@ -13,6 +14,7 @@ _LONGEST = 120  # operations of an expression that is differentiated
 def is_zero(expr, region: Region) -> bool:
     """Whether `expr` is shown to be zero wherever it is defined: as a quotient of polynomials, or
     because it is constant in one symbol after another."""
+    expr = without_steps(expr, region)
     if not region.samples.may_vanish(expr):
         return False
     if region.vanishes(expr):

@@ -177,14 +177,17 @@ def value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
     if isinstance(atom, (Derivative, Subs)):
         return None
     found = _value_of(atom, region)
-    return found if found is not None and defined(region, found[0]) else None
+    if found is None:
+        return None
+    value, rule = region.simplest(found[0]), found[1]
+    return (value, rule) if defined(region, value) else None
 
 
 def _value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
     if isinstance(atom, Limit):
         expr, x, end, side = atom.args
-        inner = without_atoms(expr, region)
-        return None if inner is None else limit_atom(Limit(inner[0], x, end, side), region)
+        inner = _near(expr, x, end, str(side), region)
+        return None if inner is None else limit_atom(Limit(inner, x, end, side), region)
     f, (first, *others), whole = atom.function, atom.limits, not isinstance(atom, Integral)
     if len(first) != 3:
         return None
@@ -208,6 +211,21 @@ def _inside(f, limits, region: Region, whole: bool):
         inner[t], region = region.along(t, low, high, integer=whole)
     found = without_atoms(f.xreplace(inner), region)
     return None if found is None else found[0].xreplace({here: t for t, here in inner.items()})
+
+
+def _near(expr, x, end, side: str, region: Region):
+    """`expr` without integrals and the like, for x near the end of a limit."""
+    if not _outermost(expr):
+        return expr
+    if end.is_infinite or side == "+-":
+        ends = (S.One, end) if end is S.Infinity else (end, -S.One)
+    else:
+        ends = (end, end + 1) if side == "+" else (end - 1, end)
+    if not end.is_infinite and side == "+-":
+        return None
+    here, inside = region.along(x, *ends)
+    found = without_atoms(expr.xreplace({x: here}), inside)
+    return None if found is None else found[0].xreplace({here: x})
 
 
 def _renamed(expr):

@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from functools import cmp_to_key
 
 import sympy
-from sympy import Abs, Integral, Max, Min, Piecewise, S
+from sympy import Integral, Max, Min, Piecewise, S
 from sympy.core.function import AppliedUndef
 
 from ..deadline import attempt
 from .antiderivatives import antiderivatives
-from .continuity import Undecided, analytic, defined_almost_everywhere, is_finite, requirements
+from .continuity import STEPS, analytic, defined_almost_everywhere, is_finite, requirements
 from .definite import known_integral
 from .limits import limit_of
 from .regions import Region
+from .steps import require_sign_of_parameter, without_steps
 
 _SECONDS = 1  # to find the kinks of a function
 _MOST_CUTS = 24
-_STEPS = (Abs, Max, Min, Piecewise, sympy.sign, sympy.Heaviside, sympy.floor, sympy.ceiling)
 
 
 class DivergesError(ArithmeticError):
@@ -86,8 +86,13 @@ def orientation(low, high, region: Region) -> int:
 def over(piece: Piece, region: Region) -> tuple[sympy.Expr, str] | None:
     total, rules = S.Zero, []
     for part in cut(piece, region):
-        smooth = without_kinks(part, region)
-        found = None if smooth is None else over_smooth(smooth, region)
+        here, inside = part.inside(region)
+        f = without_steps(here.f, inside)
+        steps = [step for step in f.atoms(*STEPS) if step.has(here.t)]
+        for step in steps:
+            require_sign_of_parameter(step, inside)
+        smooth = replace(part, f=f.xreplace({here.t: part.t}))
+        found = None if steps else over_smooth(smooth, region)
         if found is None:
             return None
         total += found[0]
@@ -165,7 +170,7 @@ def cut(piece: Piece, region: Region) -> list[Piece]:
     """At the points at which the integrand may have kinks. Raises `Undecided` where it hangs on a
     parameter whether one lies between the ends."""
     crossings = []
-    for part in piece.f.atoms(*_STEPS, sympy.Pow):
+    for part in piece.f.atoms(*STEPS, sympy.Pow):
         crossings += _crossings(part, piece)
     points = [point for crossing in crossings for point in _zeros(crossing, piece)]
     return _parts(piece, _between(points, piece, region))
@@ -246,88 +251,3 @@ def _between(points, piece: Piece, region: Region) -> list:
 def _parts(piece: Piece, points) -> list[Piece]:
     edges = [piece.low, *points, piece.high]
     return [replace(piece, low=low, high=high) for low, high in zip(edges, edges[1:], strict=False)]
-
-
-def without_kinks(piece: Piece, region: Region) -> Piece | None:
-    """The integrand with each step resolved by its sign on the piece; None where one is open."""
-    here, inside = piece.inside(region)
-    f = here.f
-    for _ in range(10):
-        steps = [part for part in f.atoms(*_STEPS) if part.has(here.t)]
-        inner = [part for part in steps if not any(a.has(*_STEPS) for a in part.args)] or steps
-        if not inner:
-            return replace(piece, f=f.xreplace({here.t: piece.t}))
-        for part in inner:
-            smooth = _resolved(part, inside)
-            if smooth is None:
-                _ask(part, inside)
-                return None
-            f = f.xreplace({part: smooth})
-    return None
-
-
-def _ask(part, region: Region) -> None:
-    """Raise `Undecided` of a parameter whose sign may tell more."""
-    for symbol in sorted(part.free_symbols, key=str):
-        if symbol.is_real and region.is_parameter(symbol) and region.sign(symbol) is None:
-            raise Undecided(symbol)
-
-
-def _resolved(part, region: Region) -> sympy.Expr | None:
-    """A step as the branch that holds on the whole region."""
-    if isinstance(part, Piecewise):
-        for value, condition in part.args:
-            truth = holds(condition, region)
-            if truth is None:
-                return None
-            if truth:
-                return value
-        return None
-    if isinstance(part, (Max, Min)):
-        for one in part.args:
-            gaps = [one - other if isinstance(part, Max) else other - one for other in part.args]
-            if all(region.sign(gap) in (0, 1) for gap in gaps):
-                return one
-        return None
-    z = part.args[0]
-    if isinstance(part, (sympy.floor, sympy.ceiling)):
-        sign = 1 if isinstance(part, sympy.floor) else -1
-        value = _floor(sign * z, region)
-        return None if value is None else sign * value
-    sign = region.sign(z)
-    if sign is None:
-        return None
-    if isinstance(part, Abs):
-        return sign * z
-    return S(sign) if isinstance(part, sympy.sign) else (S.Zero, part.args[1], S.One)[sign + 1]
-
-
-def _floor(z, region: Region):
-    """A floor that is the same on the whole region."""
-    known = region.range_in(z)
-    if known is None or not (known.low.is_number and known.high.is_number):
-        return None
-    middle = sympy.floor(z.subs(known.variable, (known.low + known.high) / 2))
-    if middle.is_Integer and region.sign(z - middle) in (0, 1):
-        return middle if region.sign(middle + 1 - z) == 1 else None
-    return None
-
-
-def holds(condition, region: Region) -> bool | None:
-    """Whether a condition holds on the whole region, or nowhere; None where that is not shown."""
-    if condition in (S.true, S.false):
-        return bool(condition)
-    if isinstance(condition, (sympy.And, sympy.Or)):
-        truths = [holds(part, region) for part in condition.args]
-        decisive = isinstance(condition, sympy.Or)
-        return decisive if decisive in truths else None if None in truths else not decisive
-    if isinstance(condition, sympy.Not):
-        truth = holds(condition.args[0], region)
-        return None if truth is None else not truth
-    if not isinstance(condition, sympy.core.relational.Relational):
-        return None
-    sign = region.sign(condition.lhs - condition.rhs)
-    if sign is None:
-        return region.field.truth(condition)
-    operators = {"==": (0,), "!=": (1, -1), "<": (-1,), ">": (1,), "<=": (-1, 0), ">=": (0, 1)}
-    return sign in operators[condition.rel_op]

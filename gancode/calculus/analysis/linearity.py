@@ -13,7 +13,7 @@ from sympy import Dummy, Integral, S
 from sympy.core.function import AppliedUndef
 
 from ..deadline import attempt
-from .continuity import analytic
+from .continuity import Undecided, analytic
 from .integrals import orientation
 from .limits import limit_of
 from .regions import Region
@@ -27,24 +27,38 @@ Term = tuple[sympy.Expr, sympy.Expr, sympy.Expr]  # integrand in the common vari
 
 def under_one_sign(gap, region: Region, by_values: Callable | None = None) -> list[str] | None:
     """The rules by which a gap that is linear in its integrals is zero, because the integrands are;
-    or because `by_values(expr, region)` proves what is left when they are brought together."""
+    or because `by_values(expr, region)` proves what is left when they are brought together; then it
+    raises `Undecided`."""
     found = _terms(gap, region)
     if found is None:
         return None
     t, terms, rest = found
+    if not terms:
+        return None
+    undecided = None
     for arrangement in _arrangements(terms, t, region):
         try:
             merged = _merged(arrangement, t, region)
             if not merged and region.vanishes(rest):
                 return [_RULE]
-            if by_values is None or len(merged) >= len(arrangement):
+            if by_values is None or not _is_simpler(merged, arrangement):
                 continue
             total = sympy.Add(*(Integral(f, (t, low, high)) for f, low, high in merged), rest)
             if (rules := by_values(total, region)) is not None:
                 return [_RULE, *rules]
-        except ArithmeticError:  # undecided, divergent, or not zero
+        except Undecided as question:
+            undecided = undecided or question
+        except ArithmeticError:  # divergent, or not zero
             continue
+    if undecided and by_values is not None:
+        raise undecided
     return None
+
+
+def _is_simpler(merged, terms) -> bool:
+    return len(merged) < len(terms) and sum(f.count_ops() for f, _, _ in merged) < sum(
+        f.count_ops() for f, _, _ in terms
+    )
 
 
 def _terms(gap, region: Region) -> tuple[sympy.Symbol, list[Term], sympy.Expr] | None:
@@ -60,8 +74,10 @@ def _terms(gap, region: Region) -> tuple[sympy.Symbol, list[Term], sympy.Expr] |
     t, terms = Dummy("t", real=True), []
     for atom, symbol in stand_ins.items():
         (old, low, high), c = atom.limits[0], poly.coeff_monomial(symbol)
-        if atom.function.has(Integral, sympy.DiracDelta) or low == high:
+        if atom.function.has(Integral, sympy.DiracDelta):
             return None
+        if low == high:
+            continue
         terms.append((c * atom.function.xreplace({old: t}), low, high))
     return t, terms, poly.coeff_monomial(1)
 
@@ -142,6 +158,7 @@ def _merged(terms, t, region: Region) -> list[Term]:
             if orientation(first, low, region) >= 0 and orientation(high, last, region) >= 0:
                 total += f if forwards else -f
         here, inside = region.along(t, low, high)
-        if not inside.vanishes(total.xreplace({t: here})):
+        total = inside.simplest(total.xreplace({t: here})).xreplace({here: t})
+        if total != 0:
             merged.append((total, low, high))
     return merged

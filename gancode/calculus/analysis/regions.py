@@ -151,6 +151,14 @@ class Region:
             return all(map(self._is_symmetric, expr.args))
         return not expr.has(S.ImaginaryUnit) and self.real(expr)
 
+    def simplest(self, expr):
+        """The shorter of `expr` and what the field makes of it, which is equal to it."""
+        try:
+            other = self.field.expression(self.field.form(expr))
+        except (forms.TooLargeError, ZeroDivisionError):
+            return expr
+        return min(expr, other, key=sympy.count_ops)
+
     def factors(self, expr) -> tuple[fmpq, list]:
         """A number, and pairs of irreducible factors with their exponents."""
         try:

@@ -39,7 +39,8 @@ class Samples:
         self._relations = region.relations
         with ctx.workprec(_BITS):
             trials = (self._point(Random(k)) for k in range(_TRIALS))
-            self.points = list(islice((p for p in trials if p and self._allowed(p)), _POINTS))
+            found = (p for p in trials if p is not None and self._allowed(p))
+            self.points = list(islice(found, _POINTS if symbols else 1))
 
     def _point(self, random) -> dict | None:
         parameters, ranges = self._order

@@ -31,6 +31,7 @@ from .hypergeometric import geometric_factor
 from .integrals import DivergesError
 from .regions import Region
 
+_HIGHEST = 10  # power of 1/k
 _MOST_SHIFTED = 30  # terms by which a series may begin later than in the table
 
 
@@ -72,23 +73,6 @@ def _odd(plus, minus):
     return value
 
 
-def _table() -> list[Series]:
-    rows = [
-        Series(lambda k: S.One, 0, lambda x, region: 1 / (1 - x), S.One),
-        Series(lambda k: 1 / factorial(k), 0, lambda x, region: exp(x), S.Infinity),
-        Series(lambda k: 1 / k, 1, lambda x, region: -log(1 - x), S.One, (-1,)),
-        Series(lambda k: 1 / factorial(2 * k), 0, _even, S.Infinity, (), True),
-        Series(lambda k: 1 / factorial(2 * k + 1), 0, _odd(sinh, sin), S.Infinity, (), True),
-        Series(lambda k: 1 / (2 * k + 1), 0, _odd(atanh, atan), S.One, (-1,), True),
-        Series(
-            lambda k: binomial(2 * k, k), 0, lambda x, region: 1 / sqrt(1 - 4 * x), S.One / 4, (-1,)
-        ),
-    ]
-    for s in range(2, 11):
-        rows.append(Series(lambda k, s=s: 1 / k**s, 1, _dirichlet(s), S.One, (1, -1)))
-    return rows
-
-
 def _dirichlet(s: int) -> Callable:
     def value(x, region):
         if region.vanishes(x - 1):
@@ -100,7 +84,25 @@ def _dirichlet(s: int) -> Callable:
     return value
 
 
-_TABLE = _table()
+_FACTORIALS = (
+    Series(lambda k: 1 / factorial(k), 0, lambda x, region: exp(x), S.Infinity),
+    Series(lambda k: 1 / factorial(2 * k), 0, _even, S.Infinity, (), True),
+    Series(lambda k: 1 / factorial(2 * k + 1), 0, _odd(sinh, sin), S.Infinity, (), True),
+)
+_BINOMIALS = (
+    Series(
+        lambda k: binomial(2 * k, k), 0, lambda x, region: 1 / sqrt(1 - 4 * x), S.One / 4, (-1,)
+    ),
+)
+_POWERS = (
+    Series(lambda k: S.One, 0, lambda x, region: 1 / (1 - x), S.One),
+    Series(lambda k: 1 / k, 1, lambda x, region: -log(1 - x), S.One, (-1,)),
+    *(
+        Series(lambda k, s=s: 1 / k**s, 1, _dirichlet(s), S.One, (1, -1))
+        for s in range(2, _HIGHEST + 1)
+    ),
+)
+_ODD_NUMBERS = Series(lambda k: 1 / (2 * k + 1), 0, _odd(atanh, atan), S.One, (-1,), True)
 
 
 def known_series(f, k, low, high, region: Region) -> tuple[sympy.Expr, str] | None:
@@ -109,10 +111,33 @@ def known_series(f, k, low, high, region: Region) -> tuple[sympy.Expr, str] | No
         return None
     if (whole := _binomial_series(f, k, low, region)) is not None:
         return whole
-    for row in _TABLE:
-        if (found := _by_row(f, k, low, row, region)) is not None:
+    for row, shift in _candidates(f, k):
+        moved = f.subs(k, k - shift)
+        if (found := _by_row(moved, k, low + shift, row, region)) is not None:
             return found, "a power series"
     return None
+
+
+def _candidates(f, k) -> list[tuple[Series, sympy.Integer]]:
+    """Advice: series, and shifts of their k, that f may be of."""
+    if f.has(factorial, sympy.gamma):
+        return [(row, S(shift)) for row in _FACTORIALS for shift in (0, 1, -1)]
+    if f.has(binomial):
+        return [(row, S.Zero) for row in _BINOMIALS]
+    _, below = sympy.fraction(sympy.together(f))
+    factors = [part.as_base_exp() for part in sympy.Mul.make_args(sympy.factor(below))]
+    factors = [(base, n) for base, n in factors if base.has(k)]
+    if not factors:
+        return [(_POWERS[0], S.Zero)]
+    (base, n), *more = factors
+    poly = base.as_poly(k)
+    if more or poly is None or poly.degree() != 1 or not n.is_Integer or n > _HIGHEST:
+        return []
+    slope, start = poly.all_coeffs()
+    if (start / slope).is_Integer:
+        return [(_POWERS[int(n)], start / slope)]
+    shift = start / slope - S.Half
+    return [(_ODD_NUMBERS, shift)] if n == 1 and shift.is_Integer else []
 
 
 def _by_row(f, k, low, row: Series, region: Region) -> sympy.Expr | None:

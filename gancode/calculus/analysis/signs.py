@@ -92,6 +92,8 @@ def _of_sum(region, expr, depth) -> int | None:
     if (ratio := ratio_of_logs(expr)) is not None:
         if all(region.sign(z.args[0], depth) == 1 for z in expr.atoms(sympy.log)):
             return region.sign(ratio, depth)
+    if (sign := _of_difference(region, expr, depth)) is not None:
+        return sign
     signs, weak = set(), []
     for term in expr.args:
         if (direction := _weak_sign(region, term)) is not None:
@@ -105,6 +107,18 @@ def _of_sum(region, expr, depth) -> int | None:
     if signs or any(region.sign(term, depth) for term, _ in weak):
         return weak[0][1] if weak else signs.pop()
     return None
+
+
+def _of_difference(region, expr, depth) -> int | None:
+    """a + b = −b·(exp(c) − 1), where −a/b is exp(c)."""
+    if len(expr.args) != 2:
+        return None
+    first, second = expr.args
+    ratio = sympy.powsimp(-first / second)
+    if not isinstance(ratio, sympy.exp) or not region.real(ratio.args[0]):
+        return None
+    sign, growth = (region.sign(part, depth) for part in (second, ratio.args[0]))
+    return None if None in (sign, growth) else -sign * growth
 
 
 def ratio_of_logs(expr) -> sympy.Expr | None:

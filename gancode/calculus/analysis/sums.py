@@ -106,6 +106,8 @@ def _telescopes(f, k) -> Iterator[sympy.Expr]:
     waves = [z for z in f.atoms(sin, cos) if z.has(k)]
     if len(waves) == 1 and not (f / waves[0]).has(k):
         yield f / waves[0] * _telescoped_wave(waves[0], k)
+    if (harmonic := _telescoped_fractions(f, k)) is not None:
+        yield harmonic
     powers = {}
     for z in f.atoms(exp):
         if (rate := z.args[0].diff(k)) != 0 and not rate.has(k):
@@ -121,6 +123,21 @@ def _telescopes(f, k) -> Iterator[sympy.Expr]:
         for case in found.atoms(sympy.Piecewise):
             found = found.xreplace({case: case.args[-1].expr})
         yield found.subs(last, k - 1).xreplace(back)
+
+
+def _telescoped_fractions(f, k) -> sympy.Expr | None:
+    """Σ c/(k + a) by digamma functions: ψ(z + 1) − ψ(z) = 1/z."""
+    if not f.is_rational_function(k):
+        return None
+    parts = attempt(lambda: sympy.apart(sympy.together(f), k), seconds=_SECONDS)
+    total = S.Zero
+    for part in sympy.Add.make_args(S.NaN if parts is None else parts):
+        above, below = sympy.fraction(sympy.together(part))
+        slope = below.diff(k)
+        if above.has(k) or slope == 0 or slope.has(k):
+            return None
+        total += above / slope * sympy.digamma(sympy.cancel(below / slope))
+    return total
 
 
 def _telescoped_wave(wave, k):
