@@ -68,7 +68,7 @@ def density(source, role, span, *, label=None, ax=None):
     if hasattr(source, "log_prob"):
         import torch
 
-        x = torch.linspace(*span, 512, dtype=torch.float64)
+        x = torch.linspace(*span, 512, dtype=torch.float64, device="cpu")
         ax.plot(x, source.log_prob(x[:, None]).exp(), label=label, **ROLES[role])
     else:
         samples = _array(source).ravel()
@@ -162,4 +162,5 @@ def animation(fig, draw, frames, *, seconds=5.0):
 
 def _array(x):
     """A NumPy array from a tensor on any device, or from anything that NumPy takes."""
-    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+    # By way of float64: NumPy knows no bfloat16.
+    return x.detach().cpu().double().numpy() if hasattr(x, "detach") else np.asarray(x)

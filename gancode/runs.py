@@ -189,7 +189,7 @@ def _judge(described):
             "recall": shares.recall,
         }
         if described["conditional"]:
-            asked = torch.arange(len(samples)) % 10
+            asked = torch.arange(len(samples), device="cpu") % 10
             hits = (probabilities.argmax(dim=1) == asked).double()
             found["class as asked"] = metrics.Estimate(
                 hits.mean().item(), (hits.std() / len(hits) ** 0.5).item()
@@ -228,7 +228,7 @@ def load_data(name, **images):
     shape = (len(found), found.channels, found.size, found.size)
     if 4 * math.prod(shape) > _IN_MEMORY:
         return found, None
-    decoded = torch.empty(shape)
+    decoded = torch.empty(shape, device="cpu")
     with ThreadPoolExecutor() as pool:  # decoding lets other threads run
         for k, image in enumerate(pool.map(found.__getitem__, range(len(found)))):
             decoded[k] = image
