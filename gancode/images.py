@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import http.client
 import importlib.resources
+import io
 import operator
 import os
 import socket
@@ -117,7 +118,8 @@ def folder(path, size=64, *, channels=3, strict=False):
     order of their names. A link to a folder is followed, and each folder is read once. A set that
     fits into memory trains faster from there: `torch.stack(list(...))`.
 
-    Every file is decoded once, here. The broken ones are named in a warning and left out; the
+    Every file is decoded once, here, and the attribute `fingerprint` is a text that tells these
+    images from others, wherever they lie. The broken ones are named in a warning and left out; the
     attribute `skipped` lists them, as pairs of path and reason. Images that nothing here reads,
     such as .heic, links to nothing and locked folders are counted in that warning. The attribute
     `left_out` counts all that was left out, as a dict from the reason to how many. With `strict`
@@ -147,9 +149,12 @@ class ImageFolder(Dataset):
         self.path, self.channels = Path(path), channels
         found, lost, passed = _image_files(self.path)
         with ThreadPoolExecutor() as pool:  # decoding lets other threads run
-            flaws = list(pool.map(functools.partial(_flaw, channels=channels), found))
+            looks = list(pool.map(functools.partial(_look, channels=channels), found))
+        flaws, crcs = zip(*looks, strict=True)
         self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
         self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
+        content = ",".join(crc for crc, flaw in zip(crcs, flaws, strict=True) if not flaw)
+        self.fingerprint = f"{len(self.files)} images, crc {zlib.crc32(content.encode()):08x}"
         self.left_out = dict(lost + passed + Counter({"broken": len(self.skipped)}))
         self._report(_counted(lost), strict)
         resize, crop = transforms.Resize(self.size), transforms.CenterCrop(self.size)
@@ -325,25 +330,29 @@ def _counted(reasons) -> str:
     return ", ".join(f"{n} {why}" for why, n in sorted(reasons.items()))
 
 
-def _flaw(file, channels):
-    """Why a file cannot be used, or None."""
+def _look(file, channels):
+    """Why a file cannot be used, or None, and a checksum of its content."""
     from PIL import Image
 
+    crc, content = "", io.BytesIO()
     try:
-        with Image.open(file) as image:
+        content = io.BytesIO(file.read_bytes())
+        crc = f"{zlib.crc32(content.getbuffer()):08x}"
+        with Image.open(content) as image:
             if image.mode not in _READABLE:
-                return f"of mode {image.mode}, whose values have no known range"
+                return f"of mode {image.mode}, whose values have no known range", crc
             image.draft(None, (1, 1))  # all of a JPEG is read, and an eighth of it computed
             _plain(image, channels)
     except Exception as error:  # of many types: every decoder has its own
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}".replace(repr(content), file.name), crc
+    return None, crc
 
 
 def _plain(image, channels):
     """An upright image in grey or in colour, 8 bits a channel, nothing transparent."""
     from PIL import Image
 
-    packed = image.tile[0][3] if image.tile else None  # how many bits the file has a channel
+    packed = image.tile[0][3] if image.format == "PNG" and image.tile else None
     image.load()  # before its tags: those of a PNG may follow the pixels
     image = _upright(image)
     clear = image.info.get("transparency")  # a colour, in the numbers of the file

@@ -115,10 +115,12 @@ def history(rows, theory, *, axes=None):
     """
     if axes is None:
         axes = figure(1, len(theory), height=2.8)[1]
-    axes = np.atleast_1d(axes)
+    axes = np.atleast_1d(axes).ravel()
     steps = [row["step"] for row in rows]
     for ax, (name, value) in zip(axes, theory.items(), strict=True):
-        ax.plot(steps, [row[name] for row in rows], label="measured", **ROLES["measured"])
+        alone = {"marker": "o"} if len(rows) == 1 else {}  # a line would not show
+        values = [row[name] for row in rows]
+        ax.plot(steps, values, label="measured", **ROLES["measured"], **alone)
         if value is not None:
             ax.axhline(float(value), label=f"theory: {value}", **ROLES["theory"])
         ax.set(xlabel="step", title=name.replace("_", " "))
