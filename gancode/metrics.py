@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from gancode.ranges import DataRangeWarning
+
 _GROUPS = 25  # of a jackknife: its standard error is itself known to about 1/√48 = 14 %
 _FEWEST = 25  # points: the deviation of so many is known as well as that
 _BLOCK = 2**22  # distances held at once: 32 MiB
@@ -355,7 +357,8 @@ def digit_features(images):
     `images` has shape (n, 1, 28, 28) or (n, 28, 28) and values in [−1, 1], −1 the background. Its
     weights, the data they come from and their accuracy stand in `features/digits.safetensors`.
     Numbers from it compare with those of the same file alone. Raises ValueError for another shape,
-    for values outside the range, and for NaN.
+    for values outside the range, and for NaN; a `gancode.DataRangeWarning` is for images without
+    any value below 0, which look like digits from 0 to 1.
     """
     images = torch.as_tensor(images).detach().to("cpu", torch.float32)
     images = images[:, None] if images.ndim == 3 else images
@@ -368,6 +371,14 @@ def digit_features(images):
         raise ValueError(
             f"images must have values in [−1, 1], not from {images.min():.3g} to "
             f"{images.max():.3g}; for bytes `images / 127.5 - 1`, for an open end `.clamp(-1, 1)`"
+        )
+    low, high = images.min().item(), images.max().item()
+    if 0 <= low < high:
+        warnings.warn(
+            f"the images have values from {low:.3g} to {high:.3g}, and the classifier takes −1 for "
+            "the background; if it is 0 here, give `2 * images - 1`",
+            DataRangeWarning,
+            stacklevel=2,
         )
     network = _digit_classifier()
     parts = [network(batch) for batch in images.split(500)]

@@ -138,9 +138,10 @@ def _take_in(precise, gan, samples, labels, step):
         penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
         draws = torch.Generator()
         with _told("the penalties cannot be taken of the discriminator", in_place), precise:
-            loss = loss + gradient_penalty(
+            penalty = gradient_penalty(
                 discriminator, samples, fake, penalties, draws, labels=labels
             )
+            penalty.backward()
     with _told("the discriminator's step fails"):
         loss.backward()
     with _told("the generator's step fails", in_place):
@@ -152,6 +153,10 @@ def _take_in(precise, gan, samples, labels, step):
                 against = [discriminator(generated, *labels).to(dtype)]
         weights = [weight for weight in generator.parameters() if weight.requires_grad]
         step.generator_loss(*against).backward(inputs=weights)
+    with _told("the optimiser's step fails"):
+        learnt = [weight for weight in discriminator.parameters() if weight.requires_grad]
+        for each in (weights, learnt):
+            torch.optim.Adam(each, fused=True).step()
     finite = bool(generated.isfinite().all() and logits.isfinite().all())
     return _Taken(_shares(gan, discriminator, generated), finite)
 

@@ -42,7 +42,8 @@ def test_a_run_is_trained_sampled_and_measured(capsys):
     assert found["modes"]["value"] == modes.covered
     assert found["high quality"]["value"] == modes.high_quality.value
     assert main(["evaluate", "runs/ring", "-n", "200"]) == 0
-    assert re.search(r"^reverse KL +\S+ ± \S+$", capsys.readouterr().out, re.MULTILINE)
+    beside = r"^reverse KL +\S+ ± \S+ +real: \S+ ± \S+$"
+    assert re.search(beside, capsys.readouterr().out, re.MULTILINE)
 
 
 def test_only_data_is_needed_and_the_rest_is_the_recipe(monkeypatch):
