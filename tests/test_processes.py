@@ -1,6 +1,7 @@
 """Two processes that train one GAN, on the CPU over gloo, beside one that does the same alone."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from launched import RUNS, run_one
+
+from gancode import processes
 
 HERE = Path(__file__).parent
 
@@ -106,3 +109,30 @@ def test_the_smallest_share_of_an_epoch_is_tried_before_training(folder):
 def test_every_process_needs_a_sample(folder):
     for result in read(folder, "small"):
         assert "batch_size=1 is for all 2 processes together" in result["error"]
+
+
+@pytest.mark.parametrize(
+    ("stale", "said"),
+    [
+        ({"WORLD_SIZE": "2"}, "2 processes were launched, but without RANK and MASTER_ADDR in"),
+        ({"WORLD_SIZE": "8", "RANK": "0"}, "8 processes were launched, but without MASTER_ADDR"),
+        ({"WORLD_SIZE": "4", "MASTER_ADDR": "node1"}, "without RANK .*unset it, or start all"),
+        ({"WORLD_SIZE": "many"}, "WORLD_SIZE='many' is no number of processes"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE='0' is no number of processes"),
+    ],
+)
+def test_what_a_launch_has_left_behind_is_named_at_once(tmp_path, stale, said):
+    clean = {k: v for k, v in os.environ.items() if k not in ("RANK", "MASTER_ADDR", "WORLD_SIZE")}
+    command = [sys.executable, "-m", "gancode.cli", "train", "--data", "ring", "--steps", "1"]
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120}
+    result = subprocess.run(command, env=clean | stale, **options)
+    assert result.returncode == 2 and re.match(f"gancode: .*{said}", result.stderr), result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", ["", "1"])
+def test_a_launch_of_one_is_none(monkeypatch, size):
+    monkeypatch.setenv("WORLD_SIZE", size)
+    for name in ("RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    assert (processes.Processes().count, processes.Processes().first) == (1, True)

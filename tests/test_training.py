@@ -712,3 +712,26 @@ def test_a_generator_that_breaks_at_step_50_stops_the_run_there():
     gan.generator.register_forward_hook(breaks)
     with pytest.raises(FloatingPointError, match="step 50: .* first in the generated batch"):
         gancode.train(gan, make_images().tanh(), steps=80, batch_size=5)
+
+
+def test_a_run_is_the_same_whatever_the_default_device_is():
+    def run():
+        run = gancode.train(gan, x, steps=5, batch_size=4, penalties=["wgan-gp=1", "dragan=1"])
+        samples = [run.sample(7), run.sample(7, seed=1)]
+        return numbers(gan), numbers(run.averaged), samples
+
+    x, gan = make_images(), make_gan()
+    expected = run()
+    gan = make_gan()
+    with torch.device("meta"):  # where nothing can be computed
+        found = run()
+    assert all(map(same, found, expected))
+
+
+def test_conditional_samples_are_the_same_whatever_the_default_device_is():
+    x, y = make_images(6), torch.arange(6) % 3
+    run = gancode.train(conditional_gan(), (x, y), steps=1, batch_size=6)
+    expected = run.sample(5), run.sample(5, labels=2)
+    with torch.device("meta"):
+        assert torch.equal(run.sample(5), expected[0])
+        assert torch.equal(run.sample(5, labels=2), expected[1])
