@@ -205,8 +205,6 @@ def _train(options):
     callbacks = []
     if options.sheet_every:
         callbacks.append(reports.sheets(out / "sheets", every=options.sheet_every))
-    if not sys.stderr.isatty():  # nor is there a progress bar
-        callbacks.append(reports.lines(settings["training"].get("steps")))
     if options.tensorboard:
         callbacks.append(reports.tensorboard(out / "tensorboard"))
     if options.device == "cpu":

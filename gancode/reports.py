@@ -5,9 +5,7 @@ files alone, so no screen is needed.
 """
 
 import contextlib
-import logging
 import math
-import time
 from pathlib import Path
 
 import matplotlib
@@ -16,7 +14,6 @@ from matplotlib.figure import Figure
 from gancode import plots
 
 SAMPLES, CURVES = "samples.png", "history.png"
-_log = logging.getLogger("gancode")
 
 
 def sheets(folder, *, every=1000, n=64):
@@ -87,27 +84,6 @@ def _page(path, rows=1, columns=1, height=4.5):
         figure = Figure(figsize=(7, height))
         yield figure, figure.subplots(rows, columns)
         figure.savefig(path)
-
-
-def lines(total=None, every=30.0):
-    """Log how far a run is, of `total` steps where that is known, at least once in `every` seconds
-    as long as a step takes no longer; for a log, where a progress bar has no place."""
-    began = last = before = time.monotonic()
-
-    def callback(step, run):
-        nonlocal last, before
-        now = time.monotonic()
-        took, before = now - before, now
-        if now + took - last < every:  # the next step will be in time
-            return
-        last = now
-        of = f" of {total}" if total else ""
-        row = run.history[-1] if run.history else {}
-        numbers = [f"{name} {value:.3g}" for name, value in row.items() if name != "step"]
-        seen = f"; at step {row['step']}: {', '.join(numbers)}" if row else ""
-        _log.info("step %d%s after %.0f s%s", step, of, now - began, seen)
-
-    return callback
 
 
 def tensorboard(folder):

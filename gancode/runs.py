@@ -152,7 +152,7 @@ def load(folder) -> Run:
     or not one of the networks in the settings, and for a history that is damaged.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load as weights_of
 
     described, path = read(folder), Path(folder) / WEIGHTS
     if not path.exists():
@@ -161,7 +161,7 @@ def load(folder) -> Run:
         )
     averaged = _build(described).generator
     try:
-        averaged.load_state_dict(load_file(path))
+        averaged.load_state_dict(weights_of(path.read_bytes()))  # its own reader wants UTF-8 names
     except (SafetensorError, RuntimeError) as error:
         raise RunError(f"{path} is damaged, or of other networks: {error}") from error
     averaged.eval().requires_grad_(False)

@@ -16,6 +16,7 @@ from gancode import randomness, ranges, schedules, trial
 from gancode.data import Batches, batch_sizes, examine, in_memory
 from gancode.folder import Folder, describe
 from gancode.processes import Processes
+from gancode.progress import lines, on_a_terminal
 from gancode.trial import twice
 
 
@@ -164,7 +165,8 @@ def train(
     - measure: called as `measure(run)` for every row of the history; returns a dict of numbers that
       are added to it and shown by the progress bar.
     - callback: called as `callback(step, run)` after every step, with the run so far; or a list.
-    - progress: show a progress bar on stderr; by default only where that is a terminal.
+    - progress: show a progress bar on stderr; by default where that is a terminal, and where it is
+      none write a line every half a minute, for a log.
     - out: a folder for checkpoints, for history.jsonl, one JSON line a row, and for
       generator.safetensors, the averaged generator; made where missing. A checkpoint is written
       every `save_every` steps and at the end. Ctrl-C ends the step, writes a checkpoint, and raises
@@ -188,10 +190,13 @@ def train(
     an epoch), as many latents, and what a penalty draws. Dropout draws from the global state, which
     differs from process to process; where there are several, penalties draw from it too.
 
-    Raises, before anything has changed, ValueError or TypeError for arguments that do not fit
-    together, `gancode.checkpoint.CheckpointError` for a checkpoint that is damaged or of another
-    run, OSError for a folder that cannot be written; and FloatingPointError, naming step and
-    quantity, as soon as a loss is NaN or infinite.
+    Before the first step copies of the networks take one, on trial, and a `DataRangeWarning` says
+    where the data lie out of the range of what the generator can make.
+
+    Raises, before anything has changed, ValueError or TypeError for arguments, data and networks
+    that do not fit together and for what cannot be saved, `gancode.checkpoint.CheckpointError` for
+    a checkpoint that is damaged or of another run, OSError for a folder that cannot be written; and
+    FloatingPointError, naming step and quantity, as soon as a loss is NaN or infinite.
     """
     objective = _objective(objective)
     critic_loss, generator_loss = objective.torch()
@@ -226,6 +231,8 @@ def train(
     if precision not in ("fp32", "bf16"):
         raise ValueError(f'precision={precision!r} must be "fp32" or "bf16"')
     callbacks = [callback] if callable(callback) else list(callback or ())
+    if progress is None and not on_a_terminal():
+        callbacks.insert(0, lines(f"{steps}" if steps else f"as many as {seconds:g} s allow"))
     generator, discriminator = gan.generator, gan.discriminator
     generator_weights = _trainable(generator, "generator")
     discriminator_weights = _trainable(discriminator, "discriminator")

@@ -39,7 +39,7 @@ class Findings:
 
 
 def examine(gan, samples, labels, step, sizes=None) -> Findings:
-    """Take a step without an optimiser, with copies of the networks.
+    """Take a step with copies of the networks; they themselves stay as they are.
 
     `samples` are one or two, as few as ever come together, and `labels` is empty or holds theirs.
     `sizes` says in words which sizes batches come in; None where nobody knows.
@@ -265,7 +265,7 @@ def _leaves(root):
         if node is None or node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):
+        if node.name().endswith("AccumulateGrad"):
             yield node.variable
         ahead += [following for following, _ in node.next_functions]
 

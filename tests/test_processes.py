@@ -121,12 +121,23 @@ def test_every_process_needs_a_sample(folder):
         ({"WORLD_SIZE": "0"}, "WORLD_SIZE='0' is no number of processes"),
     ],
 )
-def test_what_a_launch_has_left_behind_is_named_at_once(tmp_path, stale, said):
-    clean = {k: v for k, v in os.environ.items() if k not in ("RANK", "MASTER_ADDR", "WORLD_SIZE")}
+def test_what_a_launch_has_left_behind_is_named(monkeypatch, stale, said):
+    for name in ("RANK", "MASTER_ADDR", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in stale.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=said):
+        processes.Processes()
+
+
+def test_nobody_is_waited_for_where_a_launch_is_over(tmp_path):
+    """In a process of its own, for Accelerate looks once for the others."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("RANK", "MASTER_ADDR")}
     command = [sys.executable, "-m", "gancode.cli", "train", "--data", "ring", "--steps", "1"]
-    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120}
-    result = subprocess.run(command, env=clean | stale, **options)
-    assert result.returncode == 2 and re.match(f"gancode: .*{said}", result.stderr), result.stderr
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 280}
+    result = subprocess.run(command, env=clean | {"WORLD_SIZE": "2"}, **options)
+    assert result.returncode == 2, result.stderr
+    assert re.match("gancode: 2 processes were launched, but without RANK", result.stderr)
     assert not list(tmp_path.iterdir())
 
 

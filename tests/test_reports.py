@@ -1,7 +1,5 @@
-"""What is seen of a run: pictures, and lines for a log."""
+"""What is seen of a run: its pictures."""
 
-import logging
-import time
 from types import SimpleNamespace
 
 import matplotlib
@@ -104,38 +102,3 @@ def test_a_run_ends_with_two_pictures(tmp_path):
         for path in reports.finish(run(*shape), tmp_path, THEORY, real):
             assert pixels(path).shape[1] == 1008
             path.unlink()
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
-
-
-@pytest.mark.parametrize("took", [0.7, 4.0, 13.0, 29.0, 45.0])
-def test_a_log_has_a_line_every_half_minute(clock, caplog, took):
-    caplog.set_level(logging.INFO, "gancode")
-    callback, when = reports.lines(total=100), [0.0]
-    for step in range(1, 101):
-        clock[0] += took
-        callback(step, SimpleNamespace(history=[]))
-        when += [clock[0]] * len(caplog.records)
-        caplog.clear()
-    gaps = np.diff([*when, clock[0]])
-    assert max(gaps) <= max(30.0, took)
-    assert len(when) - 1 <= clock[0] / max(30.0 - took, took) + 1
-
-
-def test_a_line_says_how_far_a_run_is_and_what_was_measured_last(clock, caplog):
-    caplog.set_level(logging.INFO, "gancode")
-    callback = reports.lines(total=100)
-    clock[0] = 31.0
-    callback(7, SimpleNamespace(history=[]))
-    clock[0] = 62.0
-    callback(9, SimpleNamespace(history=ROWS))
-    first, second = (record.getMessage() for record in caplog.records)
-    assert first == "step 7 of 100 after 31 s"
-    assert second.startswith("step 9 of 100 after 62 s; at step 2: discriminator_loss 1.4, gen")
-    clock[0] = 93.0
-    reports.lines()(3, SimpleNamespace(history=[]))
