@@ -15,7 +15,7 @@ from tqdm import TqdmWarning
 def _launched() -> int:
     """How many processes the environment says there are; looked at before Accelerate does, which
     would wait for the others for half an hour."""
-    said = os.environ.get("WORLD_SIZE") or "1"
+    said = os.environ.get("WORLD_SIZE", "1")
     if not said.isdecimal() or int(said) < 1:
         raise ValueError(f"WORLD_SIZE={said!r} is no number of processes; unset it")
     missing = [name for name in ("RANK", "MASTER_ADDR") if not os.environ.get(name)]
