@@ -137,12 +137,13 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
         )
     sizes = batch_sizes(data, batch_size)
     if kind == "density":
-        first = _drawn(data, _few(sizes, processes, pieces))
+        first = _drawn(data, min(2, smallest(sizes, processes, pieces)))
     elif kind == "iterable":
         data, first = _first_batch(data)
         first = _of_batch(first, classes)
         sizes = sizes or [len(first if classes is None else first[0])]
-        first = _each(lambda x: x[: _few(sizes, processes, pieces)], first)
+        few = min(2, smallest(sizes, processes, pieces))
+        first = _each(lambda x: x[:few], first)
     else:
         samples = data[0] if kind == "pair" else data
         n = len(samples) if kind == "data set" or samples.ndim else 0
@@ -154,7 +155,7 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
                 f"batch_size={batch_size} is larger than the data set, which has {n} samples; "
                 "choose a batch size of at most that"
             )
-        few = _few(sizes, processes, pieces)
+        few = min(2, smallest(sizes, processes, pieces))
         if kind == "data set":
             first = _ByKey(data, classes)[0, 0, 0, range(few)]  # which moves no random state
         else:
@@ -182,10 +183,18 @@ def batch_sizes(data, batch_size) -> list[int] | None:
             batch[0] if isinstance(batch, (tuple, list)) and batch else batch for batch in data
         ]
         return [len(x) for x in batches if torch.is_tensor(x) and x.ndim and len(x)] or None
-    plain = isinstance(data, DataLoader) and type(data.batch_sampler) is BatchSampler
-    if not plain or not hasattr(data.sampler, "__len__"):
+    cut = getattr(data, "batch_sampler", None) if isinstance(data, DataLoader) else None
+    if type(cut) is not BatchSampler or not hasattr(cut.sampler, "__len__"):
         return None
-    return _cut(len(data.sampler), data.batch_size, whole=data.drop_last)
+    return _cut(len(cut.sampler), cut.batch_size, whole=cut.drop_last)
+
+
+def smallest(sizes, processes, pieces) -> int:
+    """The size of the smallest piece of batches of these sizes, as `Tensor.chunk` cuts the equal
+    shares of the processes. An empty share is passed over."""
+    shares = [size // processes for size in sizes if size >= processes] or [1]
+    chunks = [(share, -(-share // pieces)) for share in shares]
+    return min(share % chunk or chunk for share, chunk in chunks)
 
 
 def in_memory(data):
@@ -436,14 +445,6 @@ def _shown(value):
     """The type of a value, and the shape where it has one."""
     shape = getattr(value, "shape", None)
     return type(value).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
-
-
-def _few(sizes, processes, pieces):
-    """The size of the smallest piece of batches of these sizes, as `Tensor.chunk` cuts the equal
-    shares of the processes; at most 2. An empty share is passed over."""
-    shares = [size // processes for size in sizes if size >= processes]
-    chunks = [(share, -(-share // pieces)) for share in shares]
-    return min([2, *(share % chunk or chunk for share, chunk in chunks)])
 
 
 def _first_batch(data):

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from gancode import penalties as gradient_penalties
 from gancode import randomness, ranges, schedules, trial
-from gancode.data import Batches, batch_sizes, examine, in_memory
+from gancode.adam import adam
+from gancode.data import Batches, batch_sizes, examine, in_memory, smallest
 from gancode.folder import Folder, describe
 from gancode.processes import Processes
 from gancode.progress import lines, on_a_terminal
@@ -134,8 +135,9 @@ def train(
     """Train a GAN in place, in train mode, and return its `Run`.
 
     A step is `discriminator_steps` steps of the discriminator, then one of the generator, each
-    with its own `torch.optim.Adam(weights, lr, betas, fused=True)`. The discriminator sees real and
-    generated samples in one forward of the concatenated batch, as many of the one as of the other.
+    with its own `torch.optim.Adam(weights, lr, betas, fused=True)` (see `gancode.adam`). The
+    discriminator sees real and generated samples in one forward of the concatenated batch, as many
+    of the one as of the other.
     The generator's step goes on with the latents of the discriminator's last one: what it generates
     is the same, and need not be computed again. A conditional GAN generates with the labels of the
     real batch.
@@ -250,9 +252,16 @@ def train(
         samples, *labels = (
             part.to(device) for part in ([examples] if gan.classes is None else examples)
         )
-        sizes = _sizes(batch_sizes(data, batch_size), processes.count, accumulate)
+        sizes = batch_sizes(data, batch_size)
         tried = trial.Step(critic_loss, generator_loss, objective.paired, penalties, precision)
-        networks = trial.examine(gan, samples, labels, tried, sizes)
+        networks = trial.examine(
+            gan,
+            samples,
+            labels,
+            tried,
+            smallest(sizes or [batch_size], processes.count, accumulate),
+            _sizes(sizes, processes.count, accumulate),
+        )
         if processes.first:
             whole = in_memory(data)
             ranges.compare(
@@ -261,9 +270,8 @@ def train(
                 gan.latents(16),
                 [y.repeat(16)[:16] for y in labels],
             )
-    # Fused: one kernel for all weights, up to a third more steps a second on small networks.
-    generator_adam = torch.optim.Adam(generator_weights, float(lr(0.0)), betas, fused=True)
-    discriminator_adam = torch.optim.Adam(discriminator_weights, float(lr(0.0)), betas, fused=True)
+    generator_adam = adam(generator_weights, float(lr(0.0)), betas)
+    discriminator_adam = adam(discriminator_weights, float(lr(0.0)), betas)
 
     folder = Folder(
         out,
@@ -340,8 +348,8 @@ def train(
     with bar, folder.last_good(), folder.interrupts_postponed() as interrupted:
         while not done:
             how_far, step = min(step / steps if steps else elapsed / seconds, 1.0), step + 1
-            for adam in (generator_adam, discriminator_adam):
-                adam.param_groups[0]["lr"] = float(lr(how_far))
+            for optimiser in (generator_adam, discriminator_adam):
+                optimiser.param_groups[0]["lr"] = float(lr(how_far))
 
             # The discriminator learns to tell real from generated ...
             for turn in range(1, discriminator_steps + 1):

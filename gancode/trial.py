@@ -10,6 +10,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
+from gancode.adam import adam
 from gancode.penalties import Penalty, gradient_penalty
 
 
@@ -38,11 +39,12 @@ class Findings:
     fewest: int = 1
 
 
-def examine(gan, samples, labels, step, sizes=None) -> Findings:
+def examine(gan, samples, labels, step, smallest=2, sizes=None) -> Findings:
     """Take a step with copies of the networks; they themselves stay as they are.
 
-    `samples` are one or two, as few as ever come together, and `labels` is empty or holds theirs.
-    `sizes` says in words which sizes batches come in; None where nobody knows.
+    `samples` are one or two, and `labels` is empty or holds theirs. No fewer than `smallest` come
+    together, as far as is known; `sizes` says in words which sizes batches have, and is None where
+    nobody knows them all.
 
     Raises ValueError, saying what to do, for networks that have no weights yet or cannot be copied,
     that do not take or return what they must, or cannot be differentiated as often as a step asks
@@ -55,26 +57,30 @@ def examine(gan, samples, labels, step, sizes=None) -> Findings:
             "the discriminator is compiled, and penalties differentiate it twice, which a compiled "
             "network cannot be; give the network itself: compile=True compiles all but that"
         )
-    alone = len(samples) == 1
-    try:
-        found = _take(gan, samples, labels, step)
-        problem = "what they return holds NaN or infinity"
-    except ValueError as error:
-        if not alone:
-            raise
-        found, problem = None, error
-    if alone and not (found and found.finite) and _works(gan, 2, samples, labels, step):
+
+    def taken(n):
+        """The step with n samples, and what is wrong with it."""
+        many, *others = (torch.cat([x] * -(-n // len(x)))[:n] for x in (samples, *labels))
+        try:
+            found = _take(gan, many, others, step)
+        except ValueError as error:
+            return None, error
+        return found, None if found.finite else ValueError("they return NaN or infinity")
+
+    found, problem = taken(len(samples))
+    if len(samples) == 1 and problem and not taken(2)[1]:
         raise ValueError(
             f"{problem}. The networks take two samples and not one alone{_statistics(gan)}, and "
             f"{sizes or 'the first batch has one'}: choose the sizes so that two are always left, "
             "drop the last batch (a DataLoader does with drop_last=True), or take no statistics of "
             "batches"
-        ) from (problem if found is None else None)
+        ) from problem
+    if found is None and smallest > len(samples):
+        found, _ = taken(smallest)  # they may want groups of a certain size
     if found is None:
         raise problem
-    unknown = sizes is None and not alone
-    few = 2 if unknown and not _works(gan, 1, samples, labels, step) else 1
-    return Findings(found.shared, few)
+    unknown = sizes is None and len(samples) > 1
+    return Findings(found.shared, fewest=2 if unknown and taken(1)[1] else 1)
 
 
 def copied(network, name, memo=None):
@@ -90,8 +96,9 @@ def copied(network, name, memo=None):
         return copy.deepcopy(network, memo)
     except Exception as error:  # of many types: every object has its own
         raise ValueError(
-            f"training needs a copy of the {name}, and there is none{_uncopied(network)}: {error}; "
-            "leave that out of the network, or out of what the __getstate__ of its class returns"
+            f"training needs a copy of the {name}, and {_uncopied(network)} has none: "
+            f"{str(error).partition('. ')[0]}; leave that out of the network, or out of what the "
+            "__getstate__ of its class returns"
         ) from error
 
 
@@ -156,7 +163,7 @@ def _take_in(precise, gan, samples, labels, step):
     with _told("the optimiser's step fails"):
         learnt = [weight for weight in discriminator.parameters() if weight.requires_grad]
         for each in (weights, learnt):
-            torch.optim.Adam(each, fused=True).step()
+            adam(each).step()
     finite = bool(generated.isfinite().all() and logits.isfinite().all())
     return _Taken(_shares(gan, discriminator, generated), finite)
 
@@ -231,15 +238,6 @@ def _made_by(node):
     while node is not None and node.name().removeprefix("Unsafe").startswith(moves):
         node = node.next_functions[0][0]
     return node.name() if node is not None else None
-
-
-def _works(gan, n, samples, labels, step):
-    """Whether the networks take n samples, one or two, and make numbers of them."""
-    first, *others = (torch.cat([x, x])[:n] for x in (samples, *labels))
-    try:
-        return _take(gan, first, others, step).finite
-    except ValueError:
-        return False
 
 
 def _shares(gan, discriminator, generated):
@@ -327,5 +325,5 @@ def _uncopied(network):
                 if key != "_modules":
                     copy.deepcopy(value, dict(memo))
             except Exception:
-                return f" of {key!r} in its {_layer(path, layer)}"
-    return ""
+                return f"{key!r} in its {_layer(path, layer)}"
+    return "it"

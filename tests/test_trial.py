@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils import parametrizations
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
 import gancode
 from gancode import checkpoint, networks, trial
@@ -98,6 +98,63 @@ def test_however_weights_lie_in_memory_a_run_is_saved_and_taken_up_again(tmp_pat
     assert same(numbers(whole.averaged), numbers(parts.averaged))
     saved = load_file(tmp_path / "parts" / "generator.safetensors")
     assert all(torch.equal(saved[k], v) for k, v in whole.averaged.state_dict().items())
+
+
+def in_a_slice(weight):
+    return nn.Parameter(torch.full((8, 10), 7.0).index_copy(1, torch.arange(2, 5), weight)[:, 2:5])
+
+
+def every_second_row(weight):
+    return nn.Parameter(torch.stack([weight, weight.new_full((8, 3), 7.0)], 1).flatten(0, 1)[::2])
+
+
+def transposed(weight):
+    return nn.Parameter(weight.t().contiguous().t())
+
+
+@pytest.mark.parametrize("lay", [in_a_slice, every_second_row, transposed])
+def test_weights_with_gaps_between_them_learn_as_they_would_without(tmp_path, lay):
+    plain, odd = generator(), generator()
+    odd[0].weight = lay(odd[0].weight.detach())
+    options = {"steps": 6, "lr": 1e-2, "penalties": "r1=1"}
+    train(plain, **options)
+    run = train(odd, out=tmp_path, save_every=3, **options)
+    for one, other in zip(numbers(plain), numbers(odd), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)  # a step is a thousand times that
+    checkpoint.saved(tmp_path)[-1].unlink()
+    again = generator()
+    again[0].weight = lay(again[0].weight.detach())
+    assert same(
+        numbers(run.averaged),
+        numbers(train(again, out=tmp_path, save_every=3, resume=True, **options).averaged),
+    )
+
+
+def test_numbers_beside_a_weight_stay_as_they_are():
+    G, whole = generator(), torch.full((8, 10), 7.0)
+    whole[:, 2:5] = G[0].weight.detach()
+    G[0].weight = nn.Parameter(whole[:, 2:5])
+    train(G, lr=1e-2)
+    assert (whole[:, :2] == 7).all() and (whole[:, 5:] == 7).all()
+    assert torch.equal(whole[:, 2:5], G[0].weight)
+
+
+def test_a_weight_whose_numbers_lie_in_one_place_is_refused():
+    G = generator()
+    G[0].weight = nn.Parameter(torch.randn(8, 1).expand(8, 3))
+    with pytest.raises(ValueError, match=r"of shape \(8, 3\) has several of its numbers in one"):
+        train(G)
+
+
+def test_networks_in_channels_last_learn_as_they_would_otherwise():
+    def run(lay):
+        torch.manual_seed(1)
+        D = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 1))
+        return train(lay(convolutional()), lay(D), penalties="r1=1", lr=1e-3, steps=6)
+
+    for one, other in zip(*(numbers(run(lay).gan) for lay in (in_channels_last, lambda net: net)),
+                          strict=True):  # fmt: skip
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
 class WithState(nn.Module):
@@ -215,7 +272,7 @@ def test_what_cannot_be_copied_is_named_with_its_layer(tmp_path, kind, name):
         layer = Holds({"deep": [thing]})
         pair = (generator(layer), None) if name == "generator" else (None, discriminator(layer))
         place = 1 if name == "generator" else 2
-        said = f"copy of the {name}.* 'thing' in its layer '{place}' .Holds.: .*__getstate__"
+        said = f"copy of the {name}, and 'thing' in its layer '{place}' .Holds. has none: .*state__"
         with pytest.raises(ValueError, match=said):
             train(*pair)
 
@@ -454,6 +511,13 @@ SINGLE = {  # of 9 samples
     "data set": (lambda x: TensorDataset(x), {}, "batches of 4 and 1"),
     "loader": (lambda x: DataLoader(TensorDataset(x), 4), {}, "batches of 4 and 1"),
     "shuffled loader": (lambda x: DataLoader(TensorDataset(x), 8, shuffle=True), {}, "of 8 and 1"),
+    "own batches": (
+        lambda x: DataLoader(
+            TensorDataset(x), batch_sampler=BatchSampler(SequentialSampler(x), 2, False)
+        ),
+        {},
+        "batches of 2 and 1",
+    ),
     "list": (lambda x: [x[:4], x[4:5], x[5:]], {}, "batches of 4 and 1 and 4"),
     "pieces": (lambda x: x[:8], {"accumulate": 4}, "batches of 4, cut into 4 pieces"),
     "batches of one": (lambda x: x, {"batch_size": 1}, "batches of 1"),
@@ -508,9 +572,51 @@ class Spread(nn.Module):
 
 def test_a_single_sample_that_makes_nan_is_refused_like_one_that_raises():
     with pytest.raises(
-        ValueError, match="holds NaN.*two samples and not one alone, and .* 4 and 1"
+        ValueError, match="they return NaN.*two samples and not one alone, and .* 4 and 1"
     ):
         train(generator(Spread()), data=IMAGES[:9])
+
+
+class InFours(nn.Module):
+    """Compares samples in groups of four, and takes no other number of them."""
+
+    def forward(self, x):
+        groups = x.view(4, -1, *x.shape[1:])
+        return x + groups.std(0, keepdim=True).expand_as(groups).reshape_as(x)
+
+
+def test_networks_that_take_groups_are_given_whole_batches():
+    assert train(None, discriminator(InFours())).history[-1]["step"] == 4
+    with pytest.raises(ValueError, match=r"invalid for input of size"):
+        train(None, discriminator(InFours()), data=IMAGES[:10])  # the last batch has two
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(16, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return (torch.fft.fft(x.flatten(1)) * self.weight).real.sum(1)
+
+
+def test_complex_weights_learn():
+    D = Complex()
+    train(None, D)
+    assert (D.weight.detach() - 1).abs().min() > 0
+
+
+def test_gradients_that_the_optimiser_does_not_take_are_refused_before_the_first_step():
+    class Lookup(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(3, 16, sparse=True)
+
+        def forward(self, x):
+            return (self.table(torch.zeros(len(x), dtype=torch.int64)) * x.flatten(1)).sum(1)
+
+    with pytest.raises(ValueError, match="the optimiser's step fails: Adam does not .* sparse"):
+        train(None, Lookup())
 
 
 def test_networks_of_the_package_pass_the_trial():
