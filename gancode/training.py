@@ -233,8 +233,6 @@ def train(
     if precision not in ("fp32", "bf16"):
         raise ValueError(f'precision={precision!r} must be "fp32" or "bf16"')
     callbacks = [callback] if callable(callback) else list(callback or ())
-    if progress is None and not on_a_terminal():
-        callbacks.insert(0, lines(f"{steps}" if steps else f"as many as {seconds:g} s allow"))
     generator, discriminator = gan.generator, gan.discriminator
     generator_weights = _trainable(generator, "generator")
     discriminator_weights = _trainable(discriminator, "discriminator")
@@ -338,6 +336,8 @@ def train(
     now = time.perf_counter()
     began, interval_began = now - elapsed, now - interval  # the parts of a run together
     done = step >= steps if steps else elapsed >= seconds
+    if progress is None and not on_a_terminal():
+        callbacks.insert(0, lines(f"{steps}" if steps else f"as many as {seconds:g} s allow"))
     shown = False if not processes.first else progress
     bar = tqdm(
         total=steps,
