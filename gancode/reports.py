@@ -48,9 +48,9 @@ def sheet(samples, path, real=None):
             figure.set_size_inches(7, 7 * height / width)
     elif len(shape) == 2 and shape[1] == 2:
         with _page(path) as (_, ax):
-            if real is not None:
-                plots.scatter(real, "real", label="real", ax=ax)
             plots.scatter(samples, "generated", label="generated", ax=ax)
+            if real is not None:  # above, for their modes may be narrow
+                plots.scatter(real, "real", label="real", ax=ax)
             ax.legend()
     else:
         raise ValueError(

@@ -60,7 +60,7 @@ def test_points_are_drawn_beside_the_data(tmp_path, drawn):
     seen = {each.get_label(): np.asarray(each.get_offsets()) for each in ax.collections}
     np.testing.assert_allclose(seen["generated"], x)
     np.testing.assert_allclose(seen["real"], real)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["real", "generated"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["generated", "real"]
 
 
 @pytest.mark.parametrize(("n", "columns"), [(3, 3), (64, 8), (300, 17)])
