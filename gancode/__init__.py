@@ -24,8 +24,10 @@ _MODULES = (
     "verdict",
 )
 _MODULE_OF = {
+    "DataRangeWarning": "ranges",
     "GAN": "training",
     "Run": "training",
+    "ScheduleWarning": "schedules",
     "seed": "randomness",
     "train": "training",
     "Verdict": "verdict",

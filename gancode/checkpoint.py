@@ -5,6 +5,7 @@ a SHA-256 of those bytes, then a mark. It is written beside its place and rename
 is killed at any moment leaves the checkpoint before it as it was.
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -18,6 +19,11 @@ MARK = b"gancode checkpoint 1"
 KEPT = 2  # the newest, and the one before it in case the newest is damaged on the disk
 
 
+# What file systems answer that cannot sync a folder, as some over a network: the name is then there
+# when they see fit, and the file itself is.
+_NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
 class CheckpointError(ValueError):
     """A checkpoint is missing, damaged, or of another run; the message says which."""
 
@@ -28,14 +34,24 @@ def save(folder, step, state) -> Path:
     Raises OSError where the disk does not take it; what was there before is then still there.
     """
     folder = Path(folder)
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    content = buffer.getvalue()
+    content = dumps(state)
     path = folder / f"checkpoint-{step:09d}.pt"
     write(path, content + hashlib.sha256(content).digest() + MARK)
     for old in saved(folder)[:-KEPT]:
         old.unlink()
     return path
+
+
+def dumps(state) -> bytes:
+    """A state in the format of torch.save."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def loads(content):
+    """What `dumps` has written, on the CPU; only of what can be read without running code."""
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def write(path, content):
@@ -80,7 +96,7 @@ def load(path) -> dict:
     if hashlib.sha256(content).digest() != digest:
         raise CheckpointError(f"{path} is damaged: its checksum is wrong; {_remedy(path)}")
     try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return loads(content)
     except (pickle.UnpicklingError, RuntimeError) as error:
         raise CheckpointError(f"{path} holds what is no state of a run: {error}") from error
 
@@ -106,5 +122,8 @@ def _sync(folder):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in _NOT_FOR_FOLDERS:
+                raise
         finally:
             os.close(descriptor)

@@ -1,11 +1,14 @@
 """The command line: `gancode train | sample | evaluate | analyze | bench`."""
 
 import argparse
+import contextlib
 import json
+import logging
 import os
 import re
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import shtab
@@ -25,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = [f" {word}" if re.match(r"-(?!-|h$|n\d*$)", word) else word for word in words]
     options = parser().parse_args(words)
     try:
-        options.run(options)
+        with _speaking():
+            options.run(options)
     except KeyboardInterrupt as stopped:
         print(f"gancode: {str(stopped) or 'interrupted'}", file=sys.stderr)
         return 130
@@ -39,6 +43,34 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         return 70
     return 0
+
+
+@contextlib.contextmanager
+def _speaking():
+    """Warnings and what is logged as one line each on stderr, in the words of a command; names of
+    files that are no text are written with escapes."""
+
+    def line(message, category, *place):
+        if issubclass(category, UserWarning):
+            return f"gancode: warning: {message}\n"
+        return usual(message, category, *place)
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a test may have put something else there
+            stream.reconfigure(errors="backslashreplace")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("gancode: %(message)s"))
+    log, usual = logging.getLogger("gancode"), warnings.formatwarning
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    warnings.formatwarning = line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+        log.setLevel(level)
+        log.removeHandler(handler)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,7 +106,8 @@ def _add_train(commands):
   torchrun --nproc-per-node 8 -m gancode.cli train --data photos/ --batch-size 512""",
     )
     add = command.add_argument
-    add("--data", help="ring, grid, mnist-5k, mnist, fashion-mnist, or a folder of images")
+    add("--data", help="ring, grid, mnist-5k, mnist, fashion-mnist, or a folder of images; with "
+        "--resume where its images are now")  # fmt: skip
     add("--out", type=Path, metavar="RUN", help="the run's folder (runs/DATA)")
     add("--resume", action="store_true", help="continue the run in --out, bit for bit")
     add(
@@ -150,18 +183,17 @@ def _train(options):
     training = {key: value for key, value in named.items() if value is not None}
     images = {"size": options.size, "channels": options.channels, "strict": options.strict or None}
     images = {key: value for key, value in images.items() if value is not None}
-    if name is None:  # the folder knows all but how long
-        if not options.resume:
-            raise ValueError("give --data, or --resume for a run that has begun")
-        if images or options.network or options.conditional:
-            raise ValueError(
-                "--network, --conditional, --size, --channels and --strict go with --data"
-            )
-        settings = runs.read(out)
-        if {"steps", "seconds"} & set(training):
-            settings["training"].pop("steps", None)
-            settings["training"].pop("seconds", None)
-        settings["training"] |= training
+    if name is None and not options.resume:
+        raise ValueError("give --data, or --resume for a run that has begun")
+    if options.resume and (name is None or runs.begun(out)):  # the folder knows the rest
+        settings = runs.changed(
+            runs.read(out),
+            name,
+            network=options.network,
+            conditional=options.conditional,
+            images=images,
+            training=training,
+        )
     else:
         settings = runs.settings(
             name,
@@ -189,7 +221,8 @@ def _train(options):
     )
     if Processes().first:
         done = f"{run.history[-1]['step']} steps" if run.history else "no steps"
-        print(f"{out}: {done}. Next: gancode evaluate {out}")
+        pictures = f"{out / reports.SAMPLES}, {out / reports.CURVES}"
+        print(f"{out}: {done}. Next: gancode evaluate {out}. Pictures: {pictures}")
 
 
 def _add_sample(commands):
@@ -198,38 +231,38 @@ def _add_sample(commands):
         "sample",
         _sample,
         "draw samples from a run",
-        "Draw samples from the averaged generator of a run, into an archive of NumPy: the array x, "
-        "float32 of shape (n, channels, height, width) in [-1, 1], or (n, d); of a conditional run "
-        "also y, its labels.",
+        "Draw samples from the averaged generator of a run. The ending of --out says into what: "
+        ".npz, an archive of NumPy with the array x, float32 of shape (n, channels, height, width) "
+        "in [-1, 1], or (n, d), and of a conditional run y, its labels; .npy, the array x alone; "
+        ".csv, a table of points; .png, one picture; a folder, which ends in /, one .png an image.",
         """examples:
   gancode sample runs/ring -n 10000 --out samples.npz
-  gancode sample runs/digits --label 7 -n 64 --out sevens.npz --sheet sevens.png""",
+  gancode sample runs/digits --label 7 --out sevens.png
+  gancode sample runs/digits -n 1000 --out digits/""",
     )
     add = command.add_argument
     add("folder", type=Path, metavar="RUN").complete = shtab.DIRECTORY
-    add("-n", type=int, default=10_000, help="how many (10000)")
-    add("--out", type=Path, default=Path("samples.npz"), help="the archive (samples.npz)")
+    add("-n", type=int, help="how many (10000; in one picture 64)")
+    add("--out", default="samples.npz", help="where to, .npz, .npy, .csv, .png or FOLDER/ "
+        "(samples.npz)")  # fmt: skip
     add("--label", type=int, help="of one class only (in turn)")
     add("--seed", type=int, default=0, help="what they are drawn from (0)")
     add("--sheet", type=Path, help="also a picture of the first 64")
 
 
 def _sample(options):
-    import io
-
     import numpy as np
 
-    from gancode import checkpoint, reports, runs
+    from gancode import reports, runs, samples
 
+    picture = samples.ending(options.out) == ".png"
     run = runs.load(options.folder)
-    x = run.sample(options.n, options.seed, options.label).numpy()
-    arrays = {"x": x}
+    n = options.n if options.n is not None else 64 if picture else 10_000
+    x = run.sample(n, options.seed, options.label).float().numpy()
+    labels = None
     if (classes := run.gan.classes) is not None:
-        turn = np.arange(options.n) % classes
-        arrays["y"] = turn if options.label is None else np.full(options.n, options.label)
-    archive = io.BytesIO()
-    np.savez(archive, **arrays)
-    checkpoint.write(options.out, archive.getvalue())
+        labels = np.arange(n) % classes if options.label is None else np.full(n, options.label)
+    samples.save(options.out, x, labels)
     if options.sheet:
         reports.sheet(x[:64], options.sheet)
     print(f"{options.out}: x {x.shape}, from {x.min():.3g} to {x.max():.3g}")
@@ -241,9 +274,9 @@ def _add_evaluate(commands):
         "evaluate",
         _evaluate,
         "measure how good a run is",
-        "Measure samples of a run against its data, each number with its standard error. Mixtures: "
-        "modes, high quality, reverse KL. Digits: Fréchet and kernel distance, precision, recall. "
-        "All else: sliced transport.",
+        "Measure samples of a run against its data, each number with its standard error, and "
+        "beside it what real data score. Mixtures: modes, high quality, reverse KL. Digits: "
+        "Fréchet and kernel distance, precision, recall. All else: sliced transport.",
         """examples:
   gancode evaluate runs/ring
   gancode evaluate runs/digits --json | jq '.metrics["Fréchet distance"].value'""",
@@ -252,19 +285,33 @@ def _add_evaluate(commands):
     add("folder", type=Path, metavar="RUN").complete = shtab.DIRECTORY
     add("-n", type=int, help="how many samples (2500 of a mixture, else 10000)")
     add("--seed", type=int, default=0, help="what they are drawn from (0)")
+    add("--data", metavar="FOLDER", help="where the images of the run are now, if they have moved")
     add("--json", action="store_true", help="as JSON")
 
 
 def _evaluate(options):
     from gancode import runs
 
-    found = runs.evaluate(options.folder, options.n, options.seed)
+    def numbers(estimate):
+        return {"value": estimate.value, "error": estimate.error}
+
+    def text(estimate):
+        return str(estimate) if estimate.error else f"{estimate.value:g}"
+
+    found = runs.evaluate(options.folder, options.n, options.seed, options.data)
+    against = {score.against for score in found.values()}
     if options.json:
-        numbers = {name: {"value": e.value, "error": e.error} for name, e in found.items()}
-        print(json.dumps({"run": str(options.folder), "metrics": numbers}, ensure_ascii=False))
+        scores = {
+            name: numbers(score) | {"real": score.real and numbers(score.real)}
+            for name, score in found.items()
+        }
+        report = {"run": str(options.folder), "metrics": scores, "real": ", ".join(against)}
+        print(json.dumps(report, ensure_ascii=False))
         return
-    for name, estimate in found.items():
-        print(f"{name:20} {estimate if estimate.error else f'{estimate.value:g}'}")
+    for name, score in found.items():
+        real = text(score.real) if score.real else "–"
+        print(f"{name:20} {text(score):22} real: {real}")
+    print(f"real: {', '.join(against)}")
 
 
 def _add_analyze(commands):

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, TensorDataset
 
+from gancode import adapters, randomness
 from gancode.images import fashion_mnist, folder, mnist, mnist_5k  # noqa: F401
 
 
@@ -26,7 +27,7 @@ class GaussianMixture:
     """
 
     def __init__(self, means, stds, weights=None):
-        self.means = torch.as_tensor(means, dtype=torch.float64)
+        self.means = _cpu(means)
         if self.means.ndim == 1:  # a list of numbers: points on the line
             self.means = self.means[:, None]
         if self.means.ndim != 2 or 0 in self.means.shape:
@@ -53,7 +54,7 @@ class GaussianMixture:
     def sample(self, n, generator=None):
         """Draw n samples, shape (n, d), in float32."""
         mode = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.dim, generator=generator)
+        noise = torch.randn(n, self.dim, generator=generator, dtype=torch.float32, device="cpu")
         return self.means[mode].float() + self.stds[mode].float()[:, None] * noise
 
     def log_prob(self, x):
@@ -77,7 +78,7 @@ class GaussianMixture:
 
 def gaussian(mean=0.0, std=1.0):
     """The normal density of a mean (a number, or a point of d coordinates) and one std."""
-    return GaussianMixture(torch.as_tensor(mean, dtype=torch.float64).reshape(1, -1), std)
+    return GaussianMixture(_cpu(mean).reshape(1, -1), std)
 
 
 def mixture(means, stds, weights=None):
@@ -91,7 +92,7 @@ def ring(modes=8, radius=1.0, std=0.01):
     The defaults are the ring of VEEGAN (Srivastava et al. 2017).
     """
     # The angle 2π is the angle 0: a linspace that includes both ends would lose a mode.
-    angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
+    angle = 2 * math.pi * _cpu(range(modes)) / modes
     return GaussianMixture(radius * torch.stack([angle.cos(), angle.sin()], dim=1), std)
 
 
@@ -100,7 +101,7 @@ def grid(side=5, spacing=2.0, std=0.05):
 
     The defaults are the grid of VEEGAN (Srivastava et al. 2017).
     """
-    coordinate = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
+    coordinate = spacing * (_cpu(range(side)) - (side - 1) / 2)
     return GaussianMixture(torch.cartesian_prod(coordinate, coordinate), std)
 
 
@@ -109,10 +110,11 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
     no more than there are in the smallest of the `pieces` in which one of the `processes` has its
     share of a batch (of an iterable, of its first batch).
 
-    Accepted are a density; a floating-point tensor of samples; a data set, which is anything with
-    `len(data)` and `data[i]` that is not iterable, such as a `torch.utils.data.Dataset`, and whose
-    items may be tuples that begin with the sample; and an iterable of batches (whose batches may be
-    tuples that begin with the samples, as those of a DataLoader; it brings its own batch size).
+    Accepted are a density, or what `gancode.adapters.adapt` makes one of; a floating-point tensor
+    of samples; a data set, which is anything with `len(data)` and `data[i]` that is not iterable,
+    such as a `torch.utils.data.Dataset`, and whose items may be tuples that begin with the sample;
+    and an iterable of batches (whose batches may be tuples that begin with the samples, as those of
+    a DataLoader; it brings its own batch size).
 
     With `classes`, a number, every sample needs a label, int64, from 0 to classes − 1: accepted are
     a pair of tensors (samples, labels), a data set of such pairs, and an iterable of such batches;
@@ -121,6 +123,7 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
     Raises TypeError or ValueError for what is not accepted, for no data at all, for fewer samples
     than a batch, for labels out of their range, and for NaN or infinity.
     """
+    data = adapters.adapt(data)
     kind = _kind(data)
     if kind == "pair" and classes is None:
         raise TypeError(
@@ -132,13 +135,15 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
             f"a GAN with classes needs labels, and the data, a {kind}, have none; give a pair of "
             "tensors (samples, labels), or batches that are such pairs"
         )
+    sizes = batch_sizes(data, batch_size)
     if kind == "density":
-        first = data.sample(_few([batch_size], processes, pieces), torch.Generator())
+        first = _drawn(data, min(2, smallest(sizes, processes, pieces)))
     elif kind == "iterable":
         data, first = _first_batch(data)
         first = _of_batch(first, classes)
-        size = len(first if classes is None else first[0])
-        first = _each(lambda x: x[: _few([size], processes, pieces)], first)
+        sizes = sizes or [len(first if classes is None else first[0])]
+        few = min(2, smallest(sizes, processes, pieces))
+        first = _each(lambda x: x[:few], first)
     else:
         samples = data[0] if kind == "pair" else data
         n = len(samples) if kind == "data set" or samples.ndim else 0
@@ -150,7 +155,7 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
                 f"batch_size={batch_size} is larger than the data set, which has {n} samples; "
                 "choose a batch size of at most that"
             )
-        few = _few([batch_size, n % batch_size], processes, pieces)  # the last may be smaller
+        few = min(2, smallest(sizes, processes, pieces))
         if kind == "data set":
             first = _ByKey(data, classes)[0, 0, 0, range(few)]  # which moves no random state
         else:
@@ -162,6 +167,48 @@ def examine(data, batch_size, classes=None, *, processes=1, pieces=1):
     _check_values(samples)
     labelled = classes is not None and kind != "pair"
     return Labelled(data, classes) if labelled else data, first
+
+
+def batch_sizes(data, batch_size) -> list[int] | None:
+    """The sizes that batches of `data` have, in samples, without one of zero; None where only
+    reading them would tell."""
+    kind = _kind(data)
+    if kind == "density":
+        return [batch_size]
+    if kind != "iterable":
+        samples = data[0] if kind == "pair" else data
+        return _cut(len(samples) if kind == "data set" or samples.ndim else 0, batch_size)
+    if isinstance(data, list):
+        batches = [
+            batch[0] if isinstance(batch, (tuple, list)) and batch else batch for batch in data
+        ]
+        return [len(x) for x in batches if torch.is_tensor(x) and x.ndim and len(x)] or None
+    cut = getattr(data, "batch_sampler", None) if isinstance(data, DataLoader) else None
+    if type(cut) is not BatchSampler or not hasattr(cut.sampler, "__len__"):
+        return None
+    return _cut(len(cut.sampler), cut.batch_size, whole=cut.drop_last)
+
+
+def smallest(sizes, processes, pieces) -> int:
+    """The size of the smallest piece of batches of these sizes, as `Tensor.chunk` cuts the equal
+    shares of the processes. An empty share is passed over."""
+    shares = [size // processes for size in sizes if size >= processes] or [1]
+    chunks = [(share, -(-share // pieces)) for share in shares]
+    return min(share % chunk or chunk for share, chunk in chunks)
+
+
+def in_memory(data):
+    """All samples of `data` as one tensor, where they lie in memory so; else None."""
+    data = data.data if isinstance(data, Labelled) else data
+    data = data.tensors if isinstance(data, TensorDataset) else data
+    data = data[0] if isinstance(data, tuple) else data
+    return data if torch.is_tensor(data) else None
+
+
+def _cut(n, batch_size, whole=False):
+    """The sizes of the batches of n samples."""
+    sizes = {min(n, batch_size), 0 if whole else n % batch_size}
+    return sorted(sizes - {0}, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -254,14 +301,15 @@ class Batches:
                     )
             return batches
         size = len(self.data[0] if self._kind == "pair" else self.data)
-        order = torch.randperm(size, generator=self.generator)
+        order = torch.randperm(size, generator=self.generator, device="cpu")
         batches = [self._mine(index) for index in order.split(self.batch_size)]
         batches = [index for index in batches if index is not None]
         if self._kind == "data set":
-            seed = torch.randint(2**62, (), generator=self.generator).item()
+            seed = randomness.drawn_seed(self.generator)
             keys = ((seed, k, self.part[0], b.tolist()) for k, b in enumerate(batches))
             self._keys[:] = list(keys)[given:]
-            return iter(self._loader)
+            with torch.device("cpu"):  # it draws too, by the default device
+                return iter(self._loader)
         return (_each(lambda x, i=index: x[i], self.data) for index in batches[given:])
 
     def _read(self):
@@ -269,7 +317,7 @@ class Batches:
         state to begin with, as a shuffling DataLoader does, is then drawn from the common one."""
         if self.part[1] == 1:
             return iter(self.data)
-        seed = torch.randint(2**62, (), generator=self.generator).item()
+        seed = randomness.drawn_seed(self.generator)
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
             batches = iter(self.data)
@@ -360,10 +408,12 @@ def _kind(data):
         return "tensor"
     if isinstance(data, tuple) and len(data) == 2 and all(map(torch.is_tensor, data)):
         return "pair"
-    if hasattr(data, "sample"):
-        return "density"
+    if isinstance(data, DataLoader):
+        return "iterable"
     by_index = hasattr(data, "__len__") and hasattr(data, "__getitem__")
     is_set = isinstance(data, Dataset) and not isinstance(data, IterableDataset)
+    if hasattr(data, "sample") and not (by_index and is_set):
+        return "density"
     if by_index and (is_set or not hasattr(data, "__iter__")):
         return "data set"
     return "iterable"
@@ -374,12 +424,27 @@ def _each(function, batch):
     return tuple(map(function, batch)) if isinstance(batch, tuple) else function(batch)
 
 
-def _few(sizes, processes, pieces):
-    """The size of the smallest piece of batches of these sizes, as `Tensor.chunk` cuts the equal
-    shares of the processes; at most 2. An empty share is passed over."""
-    shares = [size // processes for size in sizes if size >= processes]
-    chunks = [(share, -(-share // pieces)) for share in shares]
-    return min([2, *(share % chunk or chunk for share, chunk in chunks)])
+def _drawn(density, n):
+    """n samples; TypeError for what has a method `sample` that is not a density's."""
+    try:
+        samples = density.sample(n, torch.Generator())
+        said = f"returns {_shown(samples)}"
+    except Exception as error:  # of many types: it may be any object's method
+        samples, said = None, f"raises {type(error).__name__}: {error}"
+    if torch.is_tensor(samples) and samples.shape[:1] == (n,):
+        return samples
+    table = " (of a table torch.tensor(table.to_numpy(), dtype=torch.float32))"
+    raise TypeError(
+        f"data of type {type(density).__name__} have a method sample, but not that of a density: "
+        f"sample({n}, generator) must return a tensor of {n} samples, and it {said}; give a tensor "
+        f"of samples{table if hasattr(density, 'to_numpy') else ''}, or an object whose method does"
+    )
+
+
+def _shown(value):
+    """The type of a value, and the shape where it has one."""
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
 def _first_batch(data):
@@ -406,7 +471,7 @@ def _of_batch(batch, classes):
         return samples
     if samples is batch or len(batch) != 2:
         raise TypeError("with classes a batch must be a pair of tensors (samples, labels)")
-    labels = batch[1]
+    labels = adapters.labels(batch[1])
     if not (torch.is_tensor(labels) and labels.dtype == torch.int64):
         kind = labels.dtype if torch.is_tensor(labels) else type(labels).__name__
         raise TypeError(f"labels must be a tensor of type torch.int64, not {kind}")
@@ -442,7 +507,8 @@ def _load(data, index, classes):
     if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items):
         raise TypeError("with classes an item of the data set must be a pair (sample, label)")
     try:
-        labels = torch.tensor([operator.index(label) for _, label in items])
+        labels = [operator.index(label) for _, label in items]
+        labels = torch.tensor(labels, device=samples[0].device)
     except TypeError as error:
         raise TypeError(f"the labels of a data set must be integers: {error}") from error
     return _of_batch((torch.stack(samples), labels), classes)
@@ -459,8 +525,13 @@ def _check_values(samples):
         raise ValueError(f"the data contain NaN or infinity: {bad} of {samples.numel()} values")
 
 
+def _cpu(values):
+    """Numbers as float64 on the CPU, where all is drawn, whatever torch.set_default_device says."""
+    return torch.as_tensor(values, dtype=torch.float64, device="cpu")
+
+
 def _one_each(name, values, modes):
-    values = torch.as_tensor(values, dtype=torch.float64)
+    values = _cpu(values)
     if values.ndim == 0:
         return values.repeat(modes)
     if values.shape != (modes,):

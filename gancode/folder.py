@@ -77,6 +77,24 @@ class Folder:
                 found[-1].unlink()  # what follows takes its place
         return state
 
+    def refuse_unsaved(self, parts):
+        """Try all that a checkpoint of `parts` takes, but for the disk.
+
+        Raises ValueError, naming the part and the entry of its state, for what cannot be saved.
+        """
+        for name, part in parts.items() if self.path is not None else ():
+            for key, value in part.state_dict().items():
+                try:
+                    checkpoint.loads(checkpoint.dumps({key: value}))
+                    if name == "averaged":
+                        safetensors_bytes(_weights({key: value}))
+                except Exception as error:  # of many types: the value may be any object
+                    raise ValueError(
+                        f"{key!r} in the state of {name} cannot be saved, a "
+                        f"{type(value).__name__}: {str(error).splitlines()[0]}; a state must hold "
+                        "tensors, beside numbers and texts, and that of the generator nothing else"
+                    ) from error
+
     def restore(self, state, parts, batches, rng, device) -> dict:
         """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
         where the run stopped, those of `device` too, and return its counters."""
@@ -106,9 +124,8 @@ class Folder:
                 if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise FloatingPointError(f"step {step}: {key} holds NaN or infinity")
         if self.processes.first:
-            # A copy of each: safetensors takes no two names for the same numbers.
-            weights = {k: v.detach().cpu().clone() for k, v in state["parts"]["averaged"].items()}
-            checkpoint.write(self.path / WEIGHTS, safetensors_bytes(weights, {"step": str(step)}))
+            weights = safetensors_bytes(_weights(state["parts"]["averaged"]), {"step": str(step)})
+            checkpoint.write(self.path / WEIGHTS, weights)
             checkpoint.save(self.path, step, state)  # last: a finished run has all its files
 
     def log(self, row):
@@ -234,6 +251,14 @@ def _check_writable(path):
             f"the folder {path} cannot be written ({error.strerror}); give another, or change its "
             "permissions",
         ) from error
+
+
+def _weights(state):
+    """Tensors as safetensors takes them: each one a copy, its numbers in the order of its axes."""
+    order = torch.contiguous_format
+    return {
+        name: tensor.detach().cpu().clone(memory_format=order) for name, tensor in state.items()
+    }
 
 
 def _tensors(state, name=""):

@@ -8,12 +8,14 @@ import gzip
 import hashlib
 import http.client
 import importlib.resources
+import io
 import operator
 import os
 import socket
 import tempfile
 import warnings
 import zlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +43,13 @@ _PATIENCE = 20  # seconds that a server may be silent for
 
 _TRANSPARENT = ("RGBA", "LA", "PA")  # Pillow's names of kinds of image
 _DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+# What Pillow leaves of a transparent colour of a PNG, by how its channels are packed: it brings the
+# pixels to 8 bits, and not the colour.
+_UNIT = {
+    "L;2": lambda grey: 85 * grey,
+    "L;4": lambda grey: 17 * grey,
+    "RGB;16B": lambda colour: tuple(value >> 8 for value in colour),
+}
 _TURNS = {  # by EXIF's orientation: what brings the image upright
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -50,6 +59,9 @@ _TURNS = {  # by EXIF's orientation: what brings the image upright
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
+# Endings of images that Pillow alone does not read.
+_UNREAD = {".heic", ".heif", ".hif", ".avif", ".jxl", ".jxr", ".svg", ".raw", ".dng", ".cr2"}
+_UNREAD |= {".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".exr", ".hdr"}
 _READABLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", *_TRANSPARENT, *_DEEP)
 
 
@@ -103,15 +115,19 @@ def folder(path, size=64, *, channels=3, strict=False):
     what is transparent laid on white, brought to 3 channels or 1, its shorter side resized to
     `size` and the centre cut out. Of an animation it is the first frame. A file is an image if
     Pillow knows its ending and neither it nor a folder on the way to it is hidden; they are in the
-    order of their names. A set that fits into memory trains faster from there:
-    `torch.stack(list(...))`.
+    order of their names. A link to a folder is followed, and each folder is read once. A set that
+    fits into memory trains faster from there: `torch.stack(list(...))`.
 
-    Every file is decoded once, here. The broken ones are named in a warning and left out; the
-    attribute `skipped` lists them, as pairs of path and reason. With `strict` they are refused.
+    Every file is decoded once, here, and the attribute `fingerprint` is a text that tells these
+    images from others, wherever they lie. The broken ones are named in a warning and left out; the
+    attribute `skipped` lists them, as pairs of path and reason. Images that nothing here reads,
+    such as .heic, links to nothing and locked folders are counted in that warning. The attribute
+    `left_out` counts all that was left out, as a dict from the reason to how many. With `strict`
+    what a warning would speak of is refused.
 
     Raises FileNotFoundError or NotADirectoryError for a path that is no folder; ValueError for one
-    without any image, for a broken image where `strict` is set or none is sound, for a size that
-    is no positive integer, and for channels other than 1 and 3.
+    without any sound image, for what `strict` refuses, for a size that is no positive integer, and
+    for channels other than 1 and 3.
     """
     return ImageFolder(path, size, channels, strict)
 
@@ -131,13 +147,16 @@ class ImageFolder(Dataset):
         if self.size < 1:
             raise ValueError(f"size={size!r} must be a positive integer")
         self.path, self.channels = Path(path), channels
-        found = _image_files(self.path)
+        found, lost, passed = _image_files(self.path)
         with ThreadPoolExecutor() as pool:  # decoding lets other threads run
-            flaws = list(pool.map(functools.partial(_flaw, channels=channels), found))
+            looks = list(pool.map(functools.partial(_look, channels=channels), found))
+        flaws, crcs = zip(*looks, strict=True)
         self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
         self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
-        if self.skipped:
-            self._report(refuse=strict or not self.files)
+        content = ",".join(crc for crc, flaw in zip(crcs, flaws, strict=True) if not flaw)
+        self.fingerprint = f"{len(self.files)} images, crc {zlib.crc32(content.encode()):08x}"
+        self.left_out = dict(lost + passed + Counter({"broken": len(self.skipped)}))
+        self._report(_counted(lost), strict)
         resize, crop = transforms.Resize(self.size), transforms.CenterCrop(self.size)
         self._to_tensor = transforms.Compose([resize, crop, transforms.PILToTensor()])
 
@@ -153,19 +172,32 @@ class ImageFolder(Dataset):
     def __repr__(self):
         """Names and sizes of the files are in it, so that a run knows its data again."""
         names = [f"{f.relative_to(self.path).as_posix()} {f.stat().st_size}" for f in self.files]
-        crc = zlib.crc32("\n".join(names).encode())
+        # The bytes of a name need not be text.
+        crc = zlib.crc32("\n".join(names).encode(errors="surrogateescape"))
         shape = (self.channels, self.size, self.size)
         return f"ImageFolder({len(self)} images of shape {shape}, crc {crc:08x})"
 
-    def _report(self, refuse):
+    def summary(self) -> str:
+        """How many images there are, and how many files were left out for which reason."""
+        without = f"; left out: {_counted(self.left_out)}" if self.left_out else ""
+        return f"{self.path}: {len(self)} images{without}"
+
+    def _report(self, lost, strict):
+        """Warn of what is broken or `lost`, or refuse it."""
         shown = [f"{file.relative_to(self.path)} ({flaw})" for file, flaw in self.skipped[:5]]
         if more := len(self.skipped) - len(shown):
             shown.append(f"{more} more")
         total = len(self.files) + len(self.skipped)
         text = f"{len(self.skipped)} of {total} images in {self.path} are broken"
-        if refuse:
+        if self.skipped and (strict or not self.files):
             raise ValueError(f"{text}; repair or remove them: {', '.join(shown)}")
-        warnings.warn(f"{text} and left out: {', '.join(shown)}", stacklevel=4)
+        if lost and strict:
+            raise ValueError(f"{self.path} holds what cannot be read: {lost}; remove or convert it")
+        also = f"; also left out: {lost}" if lost else ""
+        if self.skipped:
+            warnings.warn(f"{text} and left out: {', '.join(shown)}{also}", stacklevel=4)
+        elif lost:
+            warnings.warn(f"left out of {self.path}: {lost}", stacklevel=4)
 
 
 def _idx_set(name, train, root):
@@ -248,50 +280,90 @@ def _patience():
 
 
 def _image_files(path):
+    """The files in a folder that have the ending of an image, in order, and two counters of what
+    else is there: images that nothing here reads and what cannot be looked at, and the rest."""
     from PIL import Image
 
     if not path.is_dir():
         kind = NotADirectoryError if path.exists() else FileNotFoundError
         raise kind(f"{path} is no folder of images")
     endings = {e for e, name in Image.registered_extensions().items() if name in Image.OPEN}
-    inside = ((file, file.relative_to(path).parts) for file in path.rglob("*"))
-    files = [
-        file
-        for file, parts in inside
-        if not any(part.startswith(".") for part in parts) and file.is_file()
-    ]
-    found = sorted(file for file in files if file.suffix.lower() in endings)
+    found, lost, passed = [], Counter(), Counter()
+    folders, links, seen = [path], [], set()
+    while folders or links:
+        # Links last: what can be reached without one has the name that it has without one.
+        folder = folders.pop() if folders else links.pop(links.index(min(links)))
+        real = os.path.realpath(folder)
+        if real in seen:
+            passed["links to folders that are read already"] += 1
+            continue
+        seen.add(real)
+        try:
+            entries = list(folder.iterdir())
+        except OSError as error:
+            lost[f"folders that cannot be read ({error.strerror})"] += 1
+            continue
+        for entry in entries:
+            ending = entry.suffix.lower()
+            if entry.name.startswith("."):
+                passed["hidden"] += 1
+            elif entry.is_dir():
+                (links if entry.is_symlink() else folders).append(entry)
+            elif not entry.is_file():
+                lost["links to nothing" if entry.is_symlink() else "no files"] += 1
+            elif ending in endings:
+                found.append(entry)
+            elif ending in _UNREAD:
+                lost[f"{ending} (nothing here reads it; convert to .png or .jpg)"] += 1
+            else:
+                passed[f"{ending} (no image)" if ending else "files without an ending"] += 1
     if not found:
+        files = sum(n for why, n in (lost + passed).items() if why.startswith((".", "files")))
         raise ValueError(
-            f"{path} holds no images: none of its {len(files)} files has the ending of one "
-            "(.png, .jpg, .webp, ...)"
+            f"{path} holds no images: none of its {files} files has the ending of one "
+            f"(.png, .jpg, .webp, ...){': ' * bool(lost)}{_counted(lost)}"
         )
-    return found
+    return sorted(found), lost, passed
 
 
-def _flaw(file, channels):
-    """Why a file cannot be used, or None."""
+def _counted(reasons) -> str:
+    return ", ".join(f"{n} {why}" for why, n in sorted(reasons.items()))
+
+
+def _look(file, channels):
+    """Why a file cannot be used, or None, and a checksum of its content."""
     from PIL import Image
 
+    crc, content = "", io.BytesIO()
     try:
-        with Image.open(file) as image:
+        content = io.BytesIO(file.read_bytes())
+        crc = f"{zlib.crc32(content.getbuffer()):08x}"
+        with Image.open(content) as image:
             if image.mode not in _READABLE:
-                return f"of mode {image.mode}, whose values have no known range"
+                return f"of mode {image.mode}, whose values have no known range", crc
             image.draft(None, (1, 1))  # all of a JPEG is read, and an eighth of it computed
             _plain(image, channels)
     except Exception as error:  # of many types: every decoder has its own
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}".replace(repr(content), file.name), crc
+    return None, crc
 
 
 def _plain(image, channels):
     """An upright image in grey or in colour, 8 bits a channel, nothing transparent."""
     from PIL import Image
 
+    packed = image.tile[0][3] if image.format == "PNG" and image.tile else None
     image.load()  # before its tags: those of a PNG may follow the pixels
     image = _upright(image)
+    clear = image.info.get("transparency")  # a colour, in the numbers of the file
     if image.mode in _DEEP:  # Pillow would cut off what exceeds 255
-        values = np.asarray(image).astype(np.float32).clip(0, 65535) / 257
-        image = Image.fromarray(values.round().astype(np.uint8))
+        values = np.asarray(image)
+        grey = values.astype(np.float32).clip(0, 65535) / 257
+        image = Image.fromarray(grey.round().astype(np.uint8))
+        if isinstance(clear, int):
+            image.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    elif clear is not None and packed in _UNIT:
+        image.info["transparency"] = _UNIT[packed](clear)
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

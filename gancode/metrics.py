@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from gancode.ranges import DataRangeWarning
+
 _GROUPS = 25  # of a jackknife: its standard error is itself known to about 1/√48 = 14 %
 _FEWEST = 25  # points: the deviation of so many is known as well as that
 _BLOCK = 2**22  # distances held at once: 32 MiB
@@ -107,7 +109,10 @@ def wasserstein(x, y, order: int = 1, weights=(None, None)) -> Transport:
     for name, points, given in zip("xy", (x, y), weights, strict=True):
         if given is None:
             _enough(name, points)
-    cost = np.linalg.norm(x[:, None] - y[None], axis=2) ** order
+    cost = np.empty((len(x), len(y)))
+    rows = max(1, _BLOCK // max(1, y.size))
+    for k in range(0, len(x), rows):  # a difference has d numbers for each of the cost
+        cost[k : k + rows] = np.linalg.norm(x[k : k + rows, None] - y[None], axis=2) ** order
     plan, log = _pot().emd(*masses, cost, log=True, numItermax=10_000_000)
     if log["warning"]:
         raise RuntimeError(f"the linear program was not solved: {log['warning']}")
@@ -157,7 +162,7 @@ def gaussian_wasserstein(mean, covariance, other_mean, other_covariance) -> floa
     ValueError where they do not match or are not.
     """
     means = [_points("a mean", m)[:, 0] for m in (mean, other_mean)]
-    covariances = [np.atleast_2d(np.asarray(c, float)) for c in (covariance, other_covariance)]
+    covariances = [np.atleast_2d(_numbers(c)[0]) for c in (covariance, other_covariance)]
     for m, c in zip(means, covariances, strict=True):
         if c.shape != (len(m), len(m)) or len(m) != len(means[0]):
             raise ValueError(
@@ -352,7 +357,8 @@ def digit_features(images):
     `images` has shape (n, 1, 28, 28) or (n, 28, 28) and values in [−1, 1], −1 the background. Its
     weights, the data they come from and their accuracy stand in `features/digits.safetensors`.
     Numbers from it compare with those of the same file alone. Raises ValueError for another shape,
-    for values outside the range, and for NaN.
+    for values outside the range, and for NaN; a `gancode.DataRangeWarning` is for images without
+    any value below 0, which look like digits from 0 to 1.
     """
     images = torch.as_tensor(images).detach().to("cpu", torch.float32)
     images = images[:, None] if images.ndim == 3 else images
@@ -365,6 +371,14 @@ def digit_features(images):
         raise ValueError(
             f"images must have values in [−1, 1], not from {images.min():.3g} to "
             f"{images.max():.3g}; for bytes `images / 127.5 - 1`, for an open end `.clamp(-1, 1)`"
+        )
+    low, high = images.min().item(), images.max().item()
+    if 0 <= low < high:
+        warnings.warn(
+            f"the images have values from {low:.3g} to {high:.3g}, and the classifier takes −1 for "
+            "the background; if it is 0 here, give `2 * images - 1`",
+            DataRangeWarning,
+            stacklevel=2,
         )
     network = _digit_classifier()
     parts = [network(batch) for batch in images.split(500)]
@@ -517,8 +531,7 @@ def _pair(name, points, other_name, others):
 
 
 def _points(name, points):
-    points = points.detach().cpu().numpy() if hasattr(points, "detach") else np.asarray(points)
-    points = points.astype(np.float64)
+    points, _ = _numbers(points)
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or not len(points):
         raise ValueError(f"{name} must have shape (n, d) or (n,), n > 0, not {points.shape}")
@@ -527,15 +540,32 @@ def _points(name, points):
     return points
 
 
+def _numbers(values):
+    """An array of float64, and the relative rounding of the numbers in the type they came in."""
+    if isinstance(values, torch.Tensor):
+        rounding = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
+        return values.detach().cpu().double().numpy(), rounding  # NumPy knows no bfloat16
+    values = np.asarray(values)
+    rounding = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
+    return values.astype(np.float64), float(rounding)
+
+
 def _weights(name, weights, points):
     if weights is None:
         return np.full(len(points), 1 / len(points))
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (len(points),) or (weights < 0).any() or abs(weights.sum() - 1) > 1e-9:
+    weights, rounding = _numbers(weights)
+    # Each is rounded, and so was what they were divided by.
+    tolerance = max(1e-9, min(8 * rounding, 0.01))
+    total = weights.sum()
+    if (
+        weights.shape != (len(points),)
+        or not (weights >= 0).all()
+        or not abs(total - 1) <= tolerance
+    ):
         raise ValueError(
             f"the weights of {name} must be {len(points)} numbers, none negative, with sum 1"
         )
-    return weights
+    return weights if abs(total - 1) <= 1e-9 else weights / total
 
 
 @functools.cache

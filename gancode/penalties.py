@@ -23,13 +23,15 @@ def _generated(real, generated, generator):
 def _between(real, generated, generator):
     """One uniform point on the segment of each pair (Gulrajani et al. 2017, section 4)."""
     shape = (len(real),) + (1,) * (real.ndim - 1)
-    return torch.lerp(real, generated, torch.rand(shape, generator=generator).to(real))
+    return torch.lerp(
+        real, generated, torch.rand(shape, generator=generator, device="cpu").to(real)
+    )
 
 
 def _around(real, generated, generator):
     """The data with normal noise of half their standard deviation (Kodali et al. 2017, whose noise
     has any size)."""
-    noise = torch.randn(real.shape, generator=generator).to(real)
+    noise = torch.randn(real.shape, generator=generator, device="cpu").to(real)
     return real + 0.5 * real.std(correction=0) * noise
 
 
@@ -94,6 +96,12 @@ class Penalty:
             f"Penalty(where={self.where!r}, norm={self.norm!r}, weight={describe(self.weight)}, "
             f"every={self.every})"
         )
+
+    @property
+    def name(self):
+        """Its name in NAMED, or where it is taken and with which norm."""
+        names = [name for name, pair in NAMED.items() if pair == (self.where, self.norm)]
+        return names[0] if names else f"{self.norm} {self.where}"
 
     def weight_at(self, step, progress):
         """What the mean norm is multiplied with at a step; zero where the step is left out."""

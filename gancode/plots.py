@@ -68,7 +68,7 @@ def density(source, role, span, *, label=None, ax=None):
     if hasattr(source, "log_prob"):
         import torch
 
-        x = torch.linspace(*span, 512, dtype=torch.float64)
+        x = torch.linspace(*span, 512, dtype=torch.float64, device="cpu")
         ax.plot(x, source.log_prob(x[:, None]).exp(), label=label, **ROLES[role])
     else:
         samples = _array(source).ravel()
@@ -115,10 +115,12 @@ def history(rows, theory, *, axes=None):
     """
     if axes is None:
         axes = figure(1, len(theory), height=2.8)[1]
-    axes = np.atleast_1d(axes)
+    axes = np.atleast_1d(axes).ravel()
     steps = [row["step"] for row in rows]
     for ax, (name, value) in zip(axes, theory.items(), strict=True):
-        ax.plot(steps, [row[name] for row in rows], label="measured", **ROLES["measured"])
+        alone = {"marker": "o"} if len(rows) == 1 else {}  # a line would not show
+        values = [row[name] for row in rows]
+        ax.plot(steps, values, label="measured", **ROLES["measured"], **alone)
         if value is not None:
             ax.axhline(float(value), label=f"theory: {value}", **ROLES["theory"])
         ax.set(xlabel="step", title=name.replace("_", " "))
@@ -162,4 +164,5 @@ def animation(fig, draw, frames, *, seconds=5.0):
 
 def _array(x):
     """A NumPy array from a tensor on any device, or from anything that NumPy takes."""
-    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+    # By way of float64: NumPy knows no bfloat16.
+    return x.detach().cpu().double().numpy() if hasattr(x, "detach") else np.asarray(x)

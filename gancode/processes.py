@@ -12,6 +12,22 @@ import torch
 from tqdm import TqdmWarning
 
 
+def _launched() -> int:
+    """How many processes the environment says there are; looked at before Accelerate does, which
+    would wait for the others for half an hour."""
+    said = os.environ.get("WORLD_SIZE", "1")
+    if not said.isdecimal() or int(said) < 1:
+        raise ValueError(f"WORLD_SIZE={said!r} is no number of processes; unset it")
+    missing = [name for name in ("RANK", "MASTER_ADDR") if not os.environ.get(name)]
+    if int(said) > 1 and missing:
+        raise ValueError(
+            f"{said} processes were launched, but without {' and '.join(missing)} in the "
+            f"environment; WORLD_SIZE={said} may be left over from an earlier launch: unset it, or "
+            "start all of them with torchrun"
+        )
+    return int(said)
+
+
 class Processes:
     """All processes of a launch, seen from one of them; without a launch there is only this one.
 
@@ -25,10 +41,10 @@ class Processes:
             from accelerate import PartialState  # here: it costs a third of a second
             from accelerate.utils import parse_flag_from_env
 
+        launched = _launched()
         # Accelerate joins processes on the CPU only where it is told to use the CPU.
         accelerator = torch.cuda.is_available() or torch.xpu.is_available()
         state = PartialState(cpu=not accelerator or parse_flag_from_env("ACCELERATE_USE_CPU"))
-        launched = int(os.environ.get("WORLD_SIZE", 1))
         if launched != state.num_processes:
             raise ValueError(
                 f"{launched} processes were launched, but Accelerate has joined "

@@ -41,6 +41,11 @@ def streams(k, rank=0):
     return np.random.SeedSequence(entropy).generate_state(5).tolist()
 
 
+def drawn_seed(generator) -> int:
+    """A seed below 2⁶², drawn from a generator."""
+    return torch.randint(2**62, (), generator=generator, device="cpu").item()
+
+
 def kept(device):
     """A context that leaves the global random state of torch as it found it."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])

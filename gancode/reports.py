@@ -1,11 +1,19 @@
-"""What is seen of a run while it trains: callbacks for `gancode.train`.
+"""What is seen of a run: callbacks for `gancode.train` while it trains, and pictures at its end.
 
-Each returns a function `callback(step, run)`; a list of them is a callback too.
+A callback is a function `callback(step, run)`; a list of them is one too. Pictures are drawn into
+files alone, so no screen is needed.
 """
 
+import contextlib
+import math
 from pathlib import Path
 
+import matplotlib
+from matplotlib.figure import Figure
+
 from gancode import plots
+
+SAMPLES, CURVES = "samples.png", "history.png"
 
 
 def sheets(folder, *, every=1000, n=64):
@@ -25,23 +33,57 @@ def sheets(folder, *, every=1000, n=64):
     return callback
 
 
-def sheet(samples, path):
-    """Write a picture of samples: images (n, 1 or 3, height, width) in [−1, 1], or points (n, 2).
+def sheet(samples, path, real=None):
+    """Write a picture of samples: images (n, 1 or 3, height, width) in [−1, 1], or points (n, 2),
+    these beside `real` ones where there are some.
 
     Raises ValueError for samples of another shape.
     """
     shape = tuple(samples.shape)
     if len(shape) == 4 and shape[1] in (1, 3):
-        ax = plots.images(samples, columns=8)
+        columns = max(8, math.isqrt(shape[0]))
+        with _page(path) as (figure, ax):
+            plots.images(samples, columns, ax=ax)
+            height, width = ax.images[0].get_array().shape[:2]
+            figure.set_size_inches(7, 7 * height / width)
     elif len(shape) == 2 and shape[1] == 2:
-        ax = plots.scatter(samples, "generated")
+        with _page(path) as (_, ax):
+            plots.scatter(samples, "generated", label="generated", ax=ax)
+            if real is not None:  # above, for their modes may be narrow
+                plots.scatter(real, "real", label="real", ax=ax)
+            ax.legend()
     else:
         raise ValueError(
             f"samples of shape {shape} cannot be drawn; give images (n, 1 or 3, height, width), or "
             "points (n, 2)"
         )
-    ax.figure.savefig(path)
-    plots.plt.close(ax.figure)
+
+
+def curves(rows, theory, path):
+    """Write a picture of columns of a run's history, each beside the value that `theory`, a dict,
+    has for it: a number, or None."""
+    shown = {name: value if value is None else round(value, 4) for name, value in theory.items()}
+    with _page(path, 2, 2, height=5.0) as (_, axes):
+        plots.history(rows, shown, axes=axes)
+
+
+def finish(run, out, theory, real=None):
+    """Draw what a run has come to into its folder: SAMPLES, a sheet or points beside `real` ones,
+    and CURVES, its losses and logits beside their values in theory. Returns the two paths."""
+    out = Path(out)
+    points = real is not None
+    sheet(run.sample(len(real) if points else 64), out / SAMPLES, real)
+    curves(run.history, theory, out / CURVES)
+    return [out / SAMPLES, out / CURVES]
+
+
+@contextlib.contextmanager
+def _page(path, rows=1, columns=1, height=4.5):
+    """A figure and its axes, which are written to a path and shown nowhere."""
+    with matplotlib.rc_context(plots.STYLE):
+        figure = Figure(figsize=(7, height))
+        yield figure, figure.subplots(rows, columns)
+        figure.savefig(path)
 
 
 def tensorboard(folder):

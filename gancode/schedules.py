@@ -2,9 +2,14 @@
 near 1 at the last."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 POINTS = tuple(k / 8 for k in range(9))  # where a function of the user's is looked at
+
+
+class ScheduleWarning(UserWarning):
+    """A run goes on with another length, and what follows a schedule jumps."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,25 @@ def describe(value) -> str:
     if not callable(value) or isinstance(value, (Geometric, Cosine, Constant)):
         return repr(value)
     return f"a function with the values {', '.join(f'{float(value(s)):.9g}' for s in POINTS)}"
+
+
+def warn_of_a_jump(schedules, before, now):
+    """Warn, with a `ScheduleWarning`, where a run that was at progress `before` is at progress
+    `now` for being given another length, and schedules, by name, differ between the two."""
+    ends = {name: (value(before), value(now)) for name, value in schedules.items()}
+    jumps = [
+        f"{name} from {one:.3g} to {other:.3g}"
+        for name, (one, other) in ends.items()
+        if not math.isclose(one, other, rel_tol=0.01)
+    ]
+    if jumps:
+        warnings.warn(
+            f"the run has another length than before, of which {now:.0%} are done and not "
+            f"{before:.0%}: what follows a schedule jumps, {', '.join(jumps)}. A new run of the "
+            "whole length has no jump",
+            ScheduleWarning,
+            stacklevel=3,
+        )
 
 
 def schedule(name, value):

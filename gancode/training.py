@@ -1,21 +1,24 @@
 """Adversarial training: one discriminator step, one generator step, in plain sight."""
 
-import copy
 import math
 import operator
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from gancode import penalties as gradient_penalties
-from gancode import randomness, schedules
-from gancode.data import Batches, examine
+from gancode import randomness, ranges, schedules, trial
+from gancode.adam import adam
+from gancode.data import Batches, batch_sizes, examine, in_memory, smallest
 from gancode.folder import Folder, describe
 from gancode.processes import Processes
+from gancode.progress import lines, on_a_terminal
+from gancode.trial import twice
 
 
 class GAN(nn.Module):
@@ -39,7 +42,7 @@ class GAN(nn.Module):
         They are drawn on the CPU, so that a seed means the same numbers on every device.
         """
         weights = next(self.generator.parameters())
-        return torch.randn(n, self.latent_dim, generator=generator).to(weights)
+        return torch.randn(n, self.latent_dim, generator=generator, device="cpu").to(weights)
 
 
 @dataclass
@@ -89,7 +92,8 @@ class Run:
             if labels is not None:
                 raise ValueError("labels are for a conditional GAN: GAN(..., classes=k)")
             return ()
-        labels = torch.arange(n) % classes if labels is None else torch.as_tensor(labels)
+        in_turn = torch.arange(n, device="cpu") % classes
+        labels = in_turn if labels is None else torch.as_tensor(labels, device="cpu")
         labels = labels.expand(n) if labels.ndim == 0 else labels
         if labels.shape != (n,) or labels.is_floating_point() or labels.is_complex():
             raise ValueError(
@@ -131,8 +135,9 @@ def train(
     """Train a GAN in place, in train mode, and return its `Run`.
 
     A step is `discriminator_steps` steps of the discriminator, then one of the generator, each
-    with its own `torch.optim.Adam(weights, lr, betas, fused=True)`. The discriminator sees real and
-    generated samples in one forward of the concatenated batch, as many of the one as of the other.
+    with its own `torch.optim.Adam(weights, lr, betas, fused=True)` (see `gancode.adam`). The
+    discriminator sees real and generated samples in one forward of the concatenated batch, as many
+    of the one as of the other.
     The generator's step goes on with the latents of the discriminator's last one: what it generates
     is the same, and need not be computed again. A conditional GAN generates with the labels of the
     real batch.
@@ -162,7 +167,8 @@ def train(
     - measure: called as `measure(run)` for every row of the history; returns a dict of numbers that
       are added to it and shown by the progress bar.
     - callback: called as `callback(step, run)` after every step, with the run so far; or a list.
-    - progress: show a progress bar on stderr; by default only where that is a terminal.
+    - progress: show a progress bar on stderr; by default where that is a terminal, and where it is
+      none write a line every half a minute, for a log.
     - out: a folder for checkpoints, for history.jsonl, one JSON line a row, and for
       generator.safetensors, the averaged generator; made where missing. A checkpoint is written
       every `save_every` steps and at the end. Ctrl-C ends the step, writes a checkpoint, and raises
@@ -170,7 +176,8 @@ def train(
     - resume: continue the run in `out`, if one has begun there, from its newest checkpoint, or from
       the one before it ("previous"). The rest of the run is then, bit for bit, what it would have
       been without the stop, with the same arguments on the same machine; only the clock differs.
-      `steps` or `seconds` (of all parts together) may be larger than before.
+      `steps` or `seconds` (of all parts together) may be larger than before; schedules reach over
+      the whole of it, and a `gancode.ScheduleWarning` says which numbers jump for that.
 
     The run takes place where the generator's weights are. Under `torchrun` or `accelerate launch`
     each process moves the networks to the device that Accelerate gives it, takes its share of every
@@ -185,10 +192,13 @@ def train(
     an epoch), as many latents, and what a penalty draws. Dropout draws from the global state, which
     differs from process to process; where there are several, penalties draw from it too.
 
-    Raises, before anything has changed, ValueError or TypeError for arguments that do not fit
-    together, `gancode.checkpoint.CheckpointError` for a checkpoint that is damaged or of another
-    run, OSError for a folder that cannot be written; and FloatingPointError, naming step and
-    quantity, as soon as a loss is NaN or infinite.
+    Before the first step copies of the networks take one, on trial, and a `DataRangeWarning` says
+    where the data lie out of the range of what the generator can make.
+
+    Raises, before anything has changed, ValueError or TypeError for arguments, data and networks
+    that do not fit together and for what cannot be saved, `gancode.checkpoint.CheckpointError` for
+    a checkpoint that is damaged or of another run, OSError for a folder that cannot be written; and
+    FloatingPointError, naming step and quantity, as soon as a loss is NaN or infinite.
     """
     objective = _objective(objective)
     critic_loss, generator_loss = objective.torch()
@@ -240,10 +250,26 @@ def train(
         samples, *labels = (
             part.to(device) for part in ([examples] if gan.classes is None else examples)
         )
-        _check_fit(gan, samples, labels)
-    # Fused: one kernel for all weights, up to a third more steps a second on small networks.
-    generator_adam = torch.optim.Adam(generator_weights, float(lr(0.0)), betas, fused=True)
-    discriminator_adam = torch.optim.Adam(discriminator_weights, float(lr(0.0)), betas, fused=True)
+        sizes = batch_sizes(data, batch_size)
+        tried = trial.Step(critic_loss, generator_loss, objective.paired, penalties, precision)
+        networks = trial.examine(
+            gan,
+            samples,
+            labels,
+            tried,
+            smallest(sizes or [batch_size], processes.count, accumulate),
+            _sizes(sizes, processes.count, accumulate),
+        )
+        if processes.first:
+            whole = in_memory(data)
+            ranges.compare(
+                samples if whole is None else whole,
+                generator,
+                gan.latents(16),
+                [y.repeat(16)[:16] for y in labels],
+            )
+    generator_adam = adam(generator_weights, float(lr(0.0)), betas)
+    discriminator_adam = adam(discriminator_weights, float(lr(0.0)), betas)
 
     folder = Folder(
         out,
@@ -267,13 +293,15 @@ def train(
         resume,
         processes,
     )
-    run = Run(gan, copy.deepcopy(generator).eval().requires_grad_(False))
+    averaged = trial.copied(generator, "generator").eval().requires_grad_(False)
+    run = Run(gan, averaged)
     parts = {
         "gan": gan,
         "averaged": run.averaged,
         "generator_adam": generator_adam,
         "discriminator_adam": discriminator_adam,
     }
+    folder.refuse_unsaved(parts)
     before = folder.find(parts)
 
     # All that can be refused has been: from here on the networks change.
@@ -296,6 +324,10 @@ def train(
             counters[k] for k in ("step", "losses", "images", "elapsed", "interval")
         )
         run.history[:] = counters["history"]
+        followed = {"lr": lr} | {each.name: partial(each.weight_at, 1) for each in penalties}
+        if processes.first and "progress" in counters:  # older checkpoints do not say
+            now = min(step / steps if steps else elapsed / seconds, 1.0)
+            schedules.warn_of_a_jump(followed, counters["progress"], now)
 
     # What is called is compiled; weights and states stay those of the networks themselves.
     G, D = (torch.compile(net) if compile else net for net in (generator, discriminator))
@@ -304,6 +336,8 @@ def train(
     now = time.perf_counter()
     began, interval_began = now - elapsed, now - interval  # the parts of a run together
     done = step >= steps if steps else elapsed >= seconds
+    if progress is None and not on_a_terminal():
+        callbacks.insert(0, lines(f"{steps}" if steps else f"as many as {seconds:g} s allow"))
     shown = False if not processes.first else progress
     bar = tqdm(
         total=steps,
@@ -314,22 +348,24 @@ def train(
     with bar, folder.last_good(), folder.interrupts_postponed() as interrupted:
         while not done:
             how_far, step = min(step / steps if steps else elapsed / seconds, 1.0), step + 1
-            for adam in (generator_adam, discriminator_adam):
-                adam.param_groups[0]["lr"] = float(lr(how_far))
+            for optimiser in (generator_adam, discriminator_adam):
+                optimiser.param_groups[0]["lr"] = float(lr(how_far))
 
             # The discriminator learns to tell real from generated ...
             for turn in range(1, discriminator_steps + 1):
                 real, *labels = (part.to(device) for part in _parts(next(real_batches)))
                 latents = processes.mine(gan.latents(len(real) * processes.count, rng))
                 pieces = list(_pieces(accumulate, real, latents, *labels))
-                reused = turn == discriminator_steps and accumulate == 1
+                reused = turn == discriminator_steps and accumulate == 1 and not networks.shared
+                if len(pieces[-1][1]) < networks.fewest:  # the last is the smallest
+                    raise ValueError(f"step {step}: {_SINGLE}")
                 discriminator_adam.zero_grad()
                 for share, x, z, *y in pieces:
                     with precise:
                         with torch.set_grad_enabled(reused):
                             generated = G(z, *y).to(x.dtype)
                         fake = generated.detach()
-                        logits = D(torch.cat([x, fake]), *_twice(y)).to(x.dtype)
+                        logits = D(torch.cat([x, fake]), *twice(y)).to(x.dtype)
                     logits_real, logits_generated = logits.chunk(2)
                     loss = critic_loss(logits_real, logits_generated)
                     seen = {"real batch": x, "generated batch": fake, "logits": logits}
@@ -352,8 +388,10 @@ def train(
                         loss = loss + penalty
                     (share * loss).backward()
                 processes.average_gradients(discriminator_weights)
-                if clip is not None:
-                    discriminator_norm = nn.utils.clip_grad_norm_(discriminator_weights, clip)
+                if clip is not None or networks.shared:  # of which the generator's step writes anew
+                    discriminator_norm = nn.utils.clip_grad_norm_(
+                        discriminator_weights, math.inf if clip is None else clip
+                    )
                 discriminator_adam.step()
                 images += len(real) * processes.count
 
@@ -364,7 +402,7 @@ def train(
                     if not reused:  # too many graphs to keep
                         generated = G(z, *y).to(x.dtype)
                     if objective.paired:  # the loss compares each with a real one
-                        logits = D(torch.cat([x, generated]), *_twice(y)).to(x.dtype).chunk(2)
+                        logits = D(torch.cat([x, generated]), *twice(y)).to(x.dtype).chunk(2)
                     else:
                         logits = [D(generated, *y).to(x.dtype)]
                 loss = generator_loss(*logits)
@@ -386,8 +424,9 @@ def train(
             done = step == steps if steps else elapsed >= seconds
             if step % log_every == 0 or done:
                 if clip is None:
-                    discriminator_norm = _gradient_norm(discriminator_weights)
                     generator_norm = _gradient_norm(generator_weights)
+                    if not networks.shared:
+                        discriminator_norm = _gradient_norm(discriminator_weights)
                 means = processes.mean(logits_real.mean().item(), logits_generated.mean().item())
                 row = {
                     "step": step,
@@ -414,6 +453,7 @@ def train(
             if out is not None and (step % save_every == 0 or done or stop):
                 counters = {
                     "step": step,
+                    "progress": min(step / steps if steps else elapsed / seconds, 1.0),
                     "losses": losses,
                     "images": images,
                     "elapsed": elapsed,
@@ -441,60 +481,20 @@ def _objective(objective):
     return objective
 
 
-def _check_fit(gan, samples, labels):
-    """Run one small batch through a copy, so that nothing of the original moves."""
-    trial = copy.deepcopy(gan).train()
-    n = len(samples)
-    latents = trial.latents(n)
-    given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
-    with torch.no_grad():
-        try:
-            generated = trial.generator(latents, *labels)
-        except Exception as error:
-            raise ValueError(
-                f"the generator does not take {given}{_and_labels(labels)}: {error}"
-            ) from error
-    if generated.shape != samples.shape or generated.dtype != samples.dtype:
-        raise ValueError(
-            f"the generator makes samples of shape {tuple(generated.shape[1:])} and type "
-            f"{generated.dtype}, but the data have {tuple(samples.shape[1:])} and "
-            f"{samples.dtype}; the two must agree"
-        )
-    try:
-        logits = trial.discriminator(torch.cat([samples, generated]), *_twice(labels))
-    except Exception as error:
-        raise ValueError(
-            "the discriminator does not take what the generator makes, samples of shape "
-            f"{tuple(samples.shape[1:])}{_and_labels(labels)}: {error}"
-        ) from error
-    if logits.shape not in [(2 * n,), (2 * n, 1)]:
-        raise ValueError(
-            f"for {2 * n} samples the discriminator returns shape {tuple(logits.shape)}; it must "
-            f"return one logit a sample, shape {(2 * n,)} or {(2 * n, 1)}"
-        )
-    if _made_by(logits.grad_fn) in ("SigmoidBackward0", "SoftmaxBackward0"):
-        raise ValueError(
-            "the discriminator ends in a sigmoid: it returns probabilities, and the losses here "
-            "take logits; leave the sigmoid out"
-        )
+def _sizes(sizes, processes, pieces):
+    """In which sizes batches reach the networks, in words; None where nobody knows."""
+    if sizes is None:
+        return None
+    shared = f", shared by {processes} processes" if processes > 1 else ""
+    cut = f", cut into {pieces} pieces" if pieces > 1 else ""
+    return f"the data come in batches of {' and '.join(map(str, sizes))}{shared}{cut}"
 
 
-def _made_by(node):
-    """The name of the last operation of a graph that does more than move, choose, cast or clip."""
-    moves = ("View", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Alias", "Select", "Expand")
-    moves += ("Slice", "Permute", "ToCopy", "Clamp")
-    while node is not None and node.name().removeprefix("Unsafe").startswith(moves):
-        node = node.next_functions[0][0]
-    return node.name() if node is not None else None
-
-
-def _and_labels(labels):
-    return f" with labels of shape {tuple(labels[0].shape)}" if labels else ""
-
-
-def _twice(labels):
-    """Labels for a batch of real samples and a generated one after it."""
-    return [y.repeat(2) for y in labels]
+_SINGLE = (
+    "a batch, or its last piece, is a single sample, and the networks take statistics of batches, "
+    "so of two or more; let the data come in batches that leave two (a DataLoader with "
+    "drop_last=True), or take networks without such layers"
+)
 
 
 def _trainable(module, name):

@@ -48,11 +48,13 @@ def make_gan(rank, batch_norm=False, dropout=0.0):
 def run_one(folder, rank, *, out=None, kill=None, break_at=None, network=(), **k):
     # Every process makes its own networks: training begins with those of the first.
     gan = make_gan(rank, **dict(network))
-    shown = []  # what the discriminator of this process is shown, first of all in a trial
+    shown = []  # what the discriminator of this process is shown
 
     def look(module, arguments):
+        if module is not gan.discriminator:  # a copy, on trial
+            return
         shown.append(arguments[0].detach().clone())
-        if break_at is not None and rank == 1 and len(shown) == 2 * break_at:
+        if break_at is not None and rank == 1 and len(shown) == 2 * break_at - 1:
             return (arguments[0] * float("nan"),)
 
     def stop(step, run):
@@ -69,7 +71,7 @@ def run_one(folder, rank, *, out=None, kill=None, break_at=None, network=(), **k
         result = {"averaged": run.averaged.state_dict(), "history": rows}
     except (FloatingPointError, ValueError) as error:
         result["error"] = str(error)
-    return result | {"gan": gan.state_dict(), "shown": shown[1:]}
+    return result | {"gan": gan.state_dict(), "shown": shown}
 
 
 if __name__ == "__main__":

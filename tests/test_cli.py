@@ -1,19 +1,24 @@
 """The commands, from training to measuring, and what they answer to wrong input."""
 
 import errno
+import itertools
 import json
 import os
 import re
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
 
 import gancode
 from gancode import folder as run_folder
-from gancode import images, runs
+from gancode import images, reports, runs
 from gancode.cli import main, parser
 
 RING = ["train", "--data", "ring", "--batch-size", "8", "--sheet-every", "0"]
@@ -42,7 +47,8 @@ def test_a_run_is_trained_sampled_and_measured(capsys):
     assert found["modes"]["value"] == modes.covered
     assert found["high quality"]["value"] == modes.high_quality.value
     assert main(["evaluate", "runs/ring", "-n", "200"]) == 0
-    assert re.search(r"^reverse KL +\S+ ± \S+$", capsys.readouterr().out, re.MULTILINE)
+    beside = r"^reverse KL +\S+ ± \S+ +real: \S+ ± \S+$"
+    assert re.search(beside, capsys.readouterr().out, re.MULTILINE)
 
 
 def test_only_data_is_needed_and_the_rest_is_the_recipe(monkeypatch):
@@ -301,3 +307,271 @@ def test_shells_can_complete_commands(capsys, shell):
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     assert "--discriminator-steps" in shown and "evaluate" in shown
+
+
+def photographs(folder, n=25, seed=0):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for k in range(n):
+        pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{k:02d}.png", compress_level=0)
+    return folder
+
+
+PHOTOS = ["train", "--size", "28", "--channels", "1", "--network", "mlp", "--batch-size", "5"]
+PHOTOS += ["--sheet-every", "0", "--lr", "1e-3", "--penalty", "r1=1"]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_images_may_move_and_the_run_goes_on_with_them(monkeypatch, capsys, in_memory):
+    if not in_memory:
+        monkeypatch.setattr(runs, "_IN_MEMORY", 1)
+    folder = photographs(runs.Path("photos"))
+    assert main([*PHOTOS, "--data", "photos", "--steps", "6", "--out", "whole"]) == 0
+    assert main([*PHOTOS, "--data", "photos", "--steps", "3", "--out", "parts"]) == 0
+    whole = run_numbers(capsys, "whole")
+    new = folder.rename("elsewhere")
+
+    assert main(["evaluate", "whole", "--json"]) == 2
+    said = capsys.readouterr().err
+    assert "images of this run were in" in said and "photos, which is no folder now; if" in said
+    assert "--data says where they are" in said
+    assert run_numbers(capsys, "whole", "--data", "elsewhere") == whole
+    assert main(["train", "--resume", "--out", "parts", "--steps", "6"]) == 2
+    assert "--data says where they are" in capsys.readouterr().err
+
+    goes_on = ["train", "--resume", "--out", "parts", "--data", "elsewhere", "--sheet-every", "0"]
+    assert main([*goes_on, "--steps", "6"]) == 0  # nothing else need be said again
+    one, two = (load_file(f"{name}/generator.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert runs.read("parts")["data"] == str(new.absolute())
+    capsys.readouterr()
+    assert main(["train", "--resume", "--out", "parts", "--steps", "7"]) == 0  # it knows now
+    run_numbers(capsys, "parts")
+
+    # A run that has no step left learns it too.
+    new.rename("photos again")
+    capsys.readouterr()
+    assert main([*goes_on[:-3], "photos again"]) == 0
+    assert runs.read("parts")["data"].endswith("photos again")
+
+
+def run_numbers(capsys, folder, *options):
+    capsys.readouterr()
+    assert main(["evaluate", folder, "--json", "-n", "30", *options]) == 0
+    return json.loads(capsys.readouterr().out)["metrics"]
+
+
+@pytest.mark.parametrize("change", ["another set", "one more", "one changed"])
+def test_other_images_are_not_those_of_the_run_wherever_they_lie(capsys, change):
+    folder = photographs(runs.Path("photos"))
+    assert main([*PHOTOS, "--data", "photos", "--steps", "3", "--out", "run"]) == 0
+    where = []
+    if change == "another set":
+        photographs(runs.Path("others"), seed=1)
+        where = ["--data", "others"]
+    elif change == "one more":
+        Image.new("L", (28, 28)).save(folder / "new.png")
+    else:
+        other = Image.new("L", (28, 28), 7)
+        other.save(folder / "00.png", compress_level=0)  # of the same name and length
+    capsys.readouterr()
+    said = "are not those of this run: 2[56] images, crc .*, and it was trained on 25 images, crc"
+    assert main(["evaluate", "run", *where]) == 2
+    assert re.search(said, capsys.readouterr().err)
+    assert main(["train", "--resume", "--out", "run", "--steps", "6", *where]) == 2
+    assert re.search(said, capsys.readouterr().err)
+
+
+def test_a_run_from_before_there_were_fingerprints_goes_on(capsys):
+    photographs(runs.Path("photos"))
+    assert main([*PHOTOS, "--data", "photos", "--steps", "3", "--out", "run"]) == 0
+    path = runs.Path("run/settings.json")
+    old = json.loads(path.read_text())
+    del old["fingerprint"]
+    path.write_text(json.dumps(old))
+    runs.Path("photos").rename("elsewhere")
+    assert main(["evaluate", "run", "--data", "elsewhere", "-n", "30"]) == 0
+    photographs(runs.Path("others"), seed=1)
+    goes_on = ["train", "--resume", "--out", "run", "--sheet-every", "0", "--steps", "6", "--data"]
+    capsys.readouterr()
+    assert main([*goes_on, "others"]) == 2  # the checkpoint knows
+    assert "with data=TensorDataset" in capsys.readouterr().err
+    assert main([*goes_on, "elsewhere"]) == 0
+
+
+def test_what_a_run_has_by_name_cannot_move(capsys):
+    assert main([*RING, "--steps", "2"]) == 0
+    photographs(runs.Path("photos"))
+    assert main(["evaluate", "runs/ring", "--data", "photos"]) == 2
+    assert "the data of this run are ring, which cannot have moved" in capsys.readouterr().err
+    for other in ("grid", "photos"):
+        assert main(["train", "--resume", "--out", "runs/ring", "--data", other]) == 2
+        assert "holds a run with data=ring, and this one has data=" in capsys.readouterr().err
+
+
+def test_too_few_images_or_samples_are_a_sentence_about_them(capsys):
+    photographs(runs.Path("photos"), 20)
+    assert main([*PHOTOS, "--data", "photos", "--steps", "2", "--out", "run"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "run"]) == 2
+    said = capsys.readouterr().err
+    assert re.match("gancode: /.*/photos holds 20 images, too few .* at least 25", said)
+    assert main([*PHOTOS, "--data", "photos", "--out", "two", "--measure"]) == 2
+    assert "photos holds 20 images" in capsys.readouterr().err
+    assert not runs.Path("two").exists()  # before any step
+    photographs(runs.Path("more"), 30)
+    assert main([*PHOTOS, "--data", "more", "--steps", "2", "--out", "three"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "three", "-n", "20"]) == 2
+    assert "20 samples are too few for a standard error; give at least 25 (-n)" in (
+        capsys.readouterr().err
+    )
+
+
+def test_beside_each_number_stands_what_real_data_score(capsys):
+    assert main([*RING, "--steps", "4"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "runs/ring", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    real = gancode.metrics.modes(
+        gancode.data.ring().sample(2500, torch.Generator().manual_seed(1)), gancode.data.ring()
+    )
+    found = report["metrics"]
+    assert found["modes"]["real"] == {"value": 8, "error": 0}
+    assert found["high quality"]["real"]["value"] == real.high_quality.value
+    assert found["reverse KL"]["real"]["error"] == real.reverse_kl.error
+    assert report["real"] == "2500 real samples"
+
+
+@pytest.mark.parametrize(("n", "against"), [(25, None), (60, 30), (200, 30)])
+def test_real_images_are_compared_with_others_of_them(capsys, n, against):
+    photographs(runs.Path("photos"), 40 if against is None else 60)
+    assert main([*PHOTOS, "--data", "photos", "--steps", "2", "--out", "run"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "run", "-n", str(n)]) == 0
+    shown = capsys.readouterr().out
+    if against is None:
+        assert "real: –" in shown and "too few images to compare one half with the other" in shown
+        return
+    assert f"{against} real images, against {against} others" in shown
+    generated, real = re.findall(r"([\d.]+) ± ", shown)
+    assert float(real) < float(generated)
+
+
+def test_what_real_digits_score_is_measured_once_and_kept(capsys, monkeypatch):
+    digits = ["train", "--data", "mnist-5k", "--network", "mlp", "--conditional", "--steps", "2"]
+    assert main(digits) == 0
+    looked, real = [], gancode.metrics.digit_features
+
+    def features(images):
+        looked.append(len(images))
+        return real(images)
+
+    monkeypatch.setattr(gancode.metrics, "digit_features", features)
+
+    def evaluated(*options):
+        capsys.readouterr(), looked.clear()
+        assert main(["evaluate", "runs/mnist-5k", "--json", *options]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    first = evaluated("-n", "300")
+    assert sorted(looked) == [300, 300, 5000]  # generated, real, and those to compare with
+    assert first["real"] == "300 real images, against 2500 others"
+    scores = {name: score["real"]["value"] for name, score in first["metrics"].items()}
+    assert scores["Fréchet distance"] < 10 < first["metrics"]["Fréchet distance"]["value"]
+    assert scores["precision"] > 0.8 and scores["class as asked"] > 0.98
+    assert evaluated("-n", "300") == first and sorted(looked) == [300, 5000]
+    assert evaluated("-n", "301")["real"].startswith("301") and len(looked) == 3
+    runs.Path("runs/mnist-5k/real.json").write_text("damaged")
+    assert evaluated("-n", "300") == first
+    assert main(["evaluate", "runs/mnist-5k", "-n", "50"]) == 2
+    assert "50 samples are too few for a Fréchet distance of 64 features" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sheets", ["0", "1000"])
+def test_a_run_however_short_ends_with_pictures_named_in_its_last_line(capsys, sheets):
+    assert main(["train", "--data", "ring", "--steps", "2", "--sheet-every", sheets]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    pictures = re.search(r"Pictures: (\S+), (\S+)$", last).groups()
+    assert pictures == ("runs/ring/samples.png", "runs/ring/history.png")
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert picture.format == "PNG" and picture.size[0] == 1008
+
+
+def test_the_curves_stand_beside_what_the_objective_says(monkeypatch):
+    seen = []
+    monkeypatch.setattr(reports, "curves", lambda rows, theory, path: seen.append((rows, theory)))
+    assert main([*RING, "--steps", "3", "--objective", "least-squares"]) == 0
+    ((rows, theory),) = seen
+    assert rows == runs.load("runs/ring").history
+    assert theory == pytest.approx(
+        {"discriminator_loss": 0.25, "generator_loss": 0.125} | dict.fromkeys(
+            ("logits_real", "logits_generated"), 0.5), abs=1e-6
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("out", "n"), [("x.npz", 10_000), ("x.npy", 10_000), ("x.csv", 10_000), ("x.PNG", 64)]
+)
+def test_the_ending_says_into_what_samples_are_written(capsys, out, n):
+    assert main([*RING, "--steps", "2"]) == 0
+    assert main(["sample", "runs/ring", "--out", out]) == 0
+    assert f"{out}: x ({n}, 2), from " in capsys.readouterr().out
+    content = runs.Path(out).read_bytes()
+    marks = {"x.npz": b"PK", "x.npy": b"\x93NUMPY", "x.csv": b"x1,x2\n", "x.PNG": b"\x89PNG"}
+    assert content.startswith(marks[out])
+    expected = runs.load("runs/ring").sample(n).numpy()
+    if out.endswith("csv"):
+        found = np.loadtxt(out, delimiter=",", skiprows=1, dtype=np.float32)
+        assert np.array_equal(found, expected)
+
+
+def test_samples_of_classes_go_into_a_folder_and_other_endings_are_refused(capsys):
+    digits = ["train", "--data", "mnist-5k", "--network", "mlp", "--conditional", "--steps", "2"]
+    assert main(digits) == 0
+    assert main(["sample", "runs/mnist-5k", "-n", "12", "--out", "digits/"]) == 0
+    names = sorted(path.name for path in runs.Path("digits").iterdir())
+    assert names[:2] == ["000000-class-0.png", "000001-class-1.png"] and len(names) == 12
+    capsys.readouterr()
+    for out, said in [
+        ("x.jpg", "samples cannot be written to x.jpg: give .npz"),
+        ("x.csv", "x.csv is for points"),
+        ("digits/", "digits is not empty"),
+    ]:
+        assert main(["sample", "runs/mnist-5k", "-n", "2", "--out", out]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["sample", "nothing", "--out", "x.jpg"]) == 2  # before the run is looked at
+    assert "cannot be written to x.jpg" in capsys.readouterr().err
+
+
+def test_a_log_is_told_how_far_a_run_is(monkeypatch, capsys):
+    clock = itertools.count(0, 11)
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    assert main([*RING, "--steps", "8", "--log-every", "3"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 2 and all(" of 8, after " in line for line in lines)
+
+
+def test_what_a_folder_leaves_out_is_told_in_one_line_each():
+    """In a process of its own: here warnings are caught, and names are text."""
+    folder = photographs(runs.Path("photos"))
+    (folder / "a.heic").touch()
+    (folder / "notes.txt").touch()
+    os.rename(folder / "00.png", os.fsencode(folder) + b"/caf\xe9.png")
+    os.rename("photos", b"caf\xe9")
+    train = [*PHOTOS, "--data", os.fsdecode(b"caf\xe9"), "--steps", "2"]
+    command = [sys.executable, "-m", "gancode.cli"]
+    options = {"capture_output": True, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    result = subprocess.run([*command, *train], **options)
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.decode().splitlines()
+    lines = [line for line in lines if not line.startswith("step ")]  # of a slow machine
+    assert re.match(r"gancode: warning: left out of .*: 1 \.heic \(nothing here reads it", lines[0])
+    assert re.match(r"gancode: .*caf\\udce9: 25 images; left out: 1 .heic.*, 1 .txt", lines[1])
+    assert len(lines) == 2
+    assert result.stdout.startswith(b"runs/caf\\udce9: 2 steps. Next: gancode evaluate")
+    run = os.fsdecode(b"runs/caf\xe9")
+    for words in (["evaluate", run, "-n", "25"], ["sample", run, "-n", "2"]):
+        assert subprocess.run([*command, *words], **options).returncode == 0

@@ -812,3 +812,202 @@ def test_processes_shuffle_a_loader_alike_whatever_their_global_state():
 
     shares = [torch.cat(epoch(rank)).flatten() for rank in (0, 1)]
     assert sorted(torch.cat(shares).tolist()) == list(range(16))
+
+
+def test_linked_folders_are_read_once_and_circles_end(tmp_path):
+    for name in ("photos/real/a.png", "elsewhere/b.png", "elsewhere/deep/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture("L", 0).save(tmp_path / name)
+    photos = tmp_path / "photos"
+    (photos / "linked").symlink_to(tmp_path / "elsewhere")
+    (photos / "again").symlink_to(tmp_path / "elsewhere" / "deep")  # is read through this one
+    (photos / "inside").symlink_to(photos / "real")
+    (photos / "circle").symlink_to(photos)
+    (photos / "file.png").symlink_to(tmp_path / "elsewhere" / "b.png")
+    found = data.folder(photos)
+    names = [file.relative_to(photos).as_posix() for file in found.files]
+    assert names == ["again/c.png", "file.png", "linked/b.png", "real/a.png"]
+    assert found.left_out == {"links to folders that are read already": 3}
+    assert torch.stack(list(found)).shape == (4, 3, 64, 64)
+    through = tmp_path / "link"  # the folder itself may be a link
+    through.symlink_to(photos)
+    assert len(data.folder(through)) == 4 and repr(data.folder(through)) == repr(found)
+
+
+def mixed(folder):
+    picture("L", 0).save(folder / "good.png")
+    for name in ("a.HEIC", "b.heic", "c.cr2", "notes.txt", "more.txt", "LICENSE", ".hidden.png"):
+        (folder / name).write_bytes(b"content")
+    (folder / "gone.png").symlink_to(folder / "nothing")
+    (folder / ".cache").mkdir()
+    os.mkfifo(folder / "pipe.png")
+
+
+def test_whatever_is_left_out_is_counted_by_its_reason(tmp_path):
+    mixed(tmp_path)
+    (tmp_path / "cut.png").write_text("no image")
+    unread = "(nothing here reads it; convert to .png or .jpg)"
+    said = r"1 of 2 images .* left out: cut.png .*; also left out: 1 .cr2 \(.*, 2 .heic \("
+    with pytest.warns(UserWarning, match=said) as caught:
+        found = data.folder(tmp_path)
+    assert len(caught) == 1 and "txt" not in str(caught[0].message)
+    assert found.left_out == {
+        f".heic {unread}": 2,
+        f".cr2 {unread}": 1,
+        ".txt (no image)": 2,
+        "files without an ending": 1,
+        "hidden": 2,
+        "links to nothing": 1,
+        "no files": 1,
+        "broken": 1,
+    }
+    assert found.summary() == f"{tmp_path}: 1 images; left out: " + ", ".join(
+        f"{n} {reason}" for reason, n in sorted(found.left_out.items())
+    )
+
+
+def test_images_that_cannot_be_read_are_refused_on_request_and_where_there_is_no_other(tmp_path):
+    mixed(tmp_path)
+    with pytest.raises(ValueError, match=r"cannot be read: 1 .cr2.*2 .heic.*; remove or convert"):
+        data.folder(tmp_path, strict=True)
+    with pytest.warns(UserWarning, match=rf"^left out of {tmp_path}: 1 .cr2"):
+        data.folder(tmp_path)
+    (tmp_path / "good.png").unlink()
+    with pytest.raises(ValueError, match=r"no images: none of its 6 files .*: 1 .cr2 .*, 2 .heic"):
+        data.folder(tmp_path)
+
+
+def test_what_only_lies_beside_is_no_reason_to_warn(tmp_path):
+    picture("L", 0).save(tmp_path / "a.png")
+    (tmp_path / "captions.txt").touch()
+    assert data.folder(tmp_path, strict=True).left_out == {".txt (no image)": 1}
+
+
+def test_a_folder_that_is_locked_is_counted(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    picture("L", 0).save(tmp_path / "a.png")
+    real = type(tmp_path).iterdir
+
+    def iterdir(path):
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", iterdir)
+    with pytest.warns(UserWarning, match=r"1 folders that cannot be read \(Permission denied\)"):
+        assert len(data.folder(tmp_path)) == 1
+
+
+def test_names_that_are_no_text_are_files_like_others(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)
+    for name in (b"a\xff.png", b"b.png", b"c\xfe.heic"):
+        picture("L", 0).save(tmp_path / "x.png")
+        os.rename(tmp_path / "x.png", folder + b"/" + name)
+    with pytest.warns(UserWarning, match="1 .heic"):
+        found = data.folder(os.fsdecode(folder))
+    assert len(found) == 2 and torch.stack(list(found)).shape == (2, 3, 64, 64)
+    before = repr(found)
+    assert "2 images of shape (3, 64, 64), crc " in before
+    os.rename(folder + b"/a\xff.png", folder + b"/a\xfe.png")
+    with pytest.warns(UserWarning, match="1 .heic"):
+        assert repr(data.folder(os.fsdecode(folder))) != before
+
+
+def test_the_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path):
+    def prints(folder):
+        found = data.folder(folder)
+        return found.fingerprint, repr(found)
+
+    (tmp_path / "one" / "more").mkdir(parents=True)
+    picture("L", 0).save(tmp_path / "one" / "a.png", compress_level=0)
+    picture("L", 9).save(tmp_path / "one" / "more" / "b.png")
+    before = prints(tmp_path / "one")
+    (tmp_path / "one").rename(tmp_path / "two")
+    (tmp_path / "two" / "notes.txt").touch()
+    assert prints(tmp_path / "two") == before
+    other = (tmp_path / "two" / "a.png").read_bytes()
+    picture("L", 1).save(tmp_path / "two" / "a.png", compress_level=0)  # of the same length
+    assert len(other) == (tmp_path / "two" / "a.png").stat().st_size
+    assert prints(tmp_path / "two")[0] != before[0]
+
+
+def grey_png(path, depth, key, *rows):
+    """A grey PNG of so many bits, with one transparent grey; rows are packed."""
+    size = struct.pack(">IIBBBBB", 8 * len(rows[0]) // depth, len(rows), depth, 0, 0, 0, 0)
+    write_png(path, size, struct.pack(">H", key), b"".join(b"\0" + row for row in rows))
+
+
+def write_png(path, header, clear, content):
+    chunks = [
+        (b"IHDR", header),
+        (b"tRNS", clear),
+        (b"IDAT", zlib.compress(content)),
+        (b"IEND", b""),
+    ]
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+            for name, body in chunks
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("depth", "key", "row", "expected"),
+    [
+        (16, 1000, struct.pack(">4H", 1000, 1001, 51 * 257, 0), [1, -0.97, -0.6, -1]),
+        (16, 0, struct.pack(">4H", 1000, 0, 51 * 257, 0), [-0.97, 1, -0.6, 1]),
+        (8, 51, bytes([51, 52, 0, 255]), [1, -0.59, -1, 1]),
+        (4, 3, bytes([0x3C, 0x03]), [1, 0.6, -1, 1]),
+        (2, 1, bytes([0b01_00_10_11]), [1, -1, 0.333, 1]),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_grey_is_white_at_every_depth(tmp_path, depth, key, row, expected, channels):
+    grey_png(tmp_path / "a.png", depth, key, *[row] * 4)
+    found = data.folder(tmp_path, 4, channels=channels)[0]
+    torch.testing.assert_close(
+        found[:, 0], torch.tensor(expected).expand(channels, 4), rtol=0, atol=0.01
+    )
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_transparent_colour_is_white_at_every_depth(tmp_path, depth):
+    kind = {8: ">6B", 16: ">6H"}[depth]
+    scale = 1 if depth == 8 else 257
+    row = struct.pack(kind, *(scale * v for v in (10, 20, 30, 10, 20, 200)))
+    header = struct.pack(">IIBBBBB", 2, 2, depth, 2, 0, 0, 0)
+    clear = struct.pack(">3H", *(scale * v for v in (10, 20, 30)))
+    write_png(tmp_path / "a.png", header, clear, 2 * (b"\0" + row))
+    found = data.folder(tmp_path, 2)[0]
+    assert torch.equal(found[:, 0, 0], torch.ones(3))
+    assert ((found[:, 0, 1] + 1) * 127.5).round().tolist() == [10, 20, 200]
+
+
+def test_a_turned_grey_of_16_bits_loses_no_transparency(tmp_path):
+    exif = Image.Exif()
+    exif[0x112] = 6
+    values = np.full((4, 8), 51 * 257, np.uint16)
+    values[:, :4] = 7  # on the left, which comes above
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=7, exif=exif)
+    found = data.folder(tmp_path, 4, channels=1)[0]
+    assert (found[0, 0] > 0.9).all() and (found[0, -1] < -0.5).all()
+
+
+def test_draws_are_made_on_the_cpu_whatever_the_default_device_is():
+    def draw():
+        rng, drawn = generator(), []
+        for make in (data.ring, data.grid, lambda: data.mixture([0.0, 1.0], [0.1, 0.2], [1, 2])):
+            drawn.append(make().sample(5, rng))
+        for kind in ("tensor", "pair", "data set"):
+            stream = data.Batches(made[kind], 4, rng)
+            drawn += [next(stream) for _ in range(4)]
+        return [x for one in drawn for x in (one if isinstance(one, tuple) else (one,))]
+
+    made = {"tensor": X, "pair": (X, Y), "data set": TensorDataset(X, Y)}
+    expected = draw()
+    with torch.device("meta"):  # where nothing can be computed
+        found = draw()
+    assert {x.device.type for x in found} == {"cpu"} and all(map(torch.equal, found, expected))

@@ -2,12 +2,14 @@
 
 import json
 import math
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 import safetensors
 import scipy.linalg
+import scipy.spatial
 import scipy.stats
 import torch
 from conftest import ROOT
@@ -212,6 +214,75 @@ def test_a_shift_has_the_sliced_distance_of_one_coordinate_of_the_sphere(order):
     ]
     mean, mean_error, *_ = spread(found)
     assert mean == pytest.approx(exact, abs=4 * mean_error + 0.01 * exact)  # bias of the root
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(200, 300, 2500), (300, 40, 10_000)])
+def test_a_distance_holds_as_many_numbers_as_it_says(n, m, d):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    tracemalloc.start()
+    found = metrics.wasserstein(x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The points in float64, a few of n·m (cost, plan, what the solver makes), and of one block.
+    numbers = (n + m) * d + 10 * n * m + 4 * metrics._BLOCK
+    assert peak < 8 * numbers < 8 * n * m * d / 3
+    cost = scipy.spatial.distance.cdist(x, y)
+    assert found.distance == pytest.approx((found.plan * cost).sum(), rel=1e-12)
+
+
+TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_tensors_of_every_type_are_points(dtype):
+    x, y = torch.randn(2, 60, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    x.requires_grad_()
+    plain = x.detach().double().numpy(), y.double().numpy()
+    for measure in (
+        lambda x, y: metrics.wasserstein(x, y).distance,
+        metrics.sliced_wasserstein,
+        metrics.frechet,
+        metrics.kernel,
+        metrics.precision_recall,
+        lambda x, y: (
+            metrics.gaussian_wasserstein(x[0], torch.eye(3).to(x), y[0], torch.eye(3))
+            if torch.is_tensor(x)
+            else metrics.gaussian_wasserstein(x[0], np.eye(3), y[0], np.eye(3))
+        ),
+        lambda x, y: metrics.modes(x, data.mixture(np.eye(3), 1.0)),
+    ):
+        assert measure(x, y) == measure(*plain)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "make"),
+    [*((dtype, torch.Tensor.clone) for dtype in TYPES)]
+    + [(dtype, torch.Tensor.numpy) for dtype in TYPES[:3]],  # NumPy has no bfloat16
+)
+@pytest.mark.parametrize("n", [30, 1000])
+def test_weights_sum_to_one_as_well_as_their_type_can(dtype, n, make):
+    weights = torch.rand(n, generator=torch.Generator().manual_seed(0)).to(dtype)
+    weights = weights / weights.sum()
+    x, y = torch.linspace(0, 1, n), torch.zeros(1)
+    found = metrics.wasserstein(x, y, 1, (make(weights), [1.0]))
+    exact = weights.double() / weights.double().sum()
+    assert found.distance == pytest.approx((exact @ x.double()).item(), rel=1e-9)
+    assert found.plan.sum() == pytest.approx(1, abs=1e-12)
+    with pytest.raises(ValueError, match="the weights of x must be"):
+        metrics.wasserstein(x, y, 1, (make(weights * 0.98), [1.0]))
+
+
+def test_the_sum_of_the_report_is_taken():
+    weights = np.full(3, 1 / 3, np.float32)
+    weights[0] = np.float32(0.99999988) - weights[1] - weights[2]
+    assert weights.astype(np.float64).sum() == pytest.approx(0.99999988, abs=3e-8)
+    metrics.wasserstein([0, 1, 2], [1], 2, (weights, [1]))
+    with pytest.raises(ValueError, match="with sum 1"):  # in float64 that is no rounding
+        metrics.wasserstein([0, 1, 2], [1], 2, (weights.astype(np.float64), [1]))
+    for bad in ([np.nan, 0.5, 0.5], [np.inf, 0, 0]):
+        with pytest.raises(ValueError, match="none negative"):
+            metrics.wasserstein([0, 1, 2], [1], 2, (bad, [1]))
 
 
 @pytest.mark.parametrize("order", [1, 2])

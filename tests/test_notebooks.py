@@ -8,7 +8,9 @@ overlook (the measured ones) agree with their checksum and with the mark beside 
 import ast
 import copy
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -269,3 +271,84 @@ def test_a_change_in_a_measured_digit_fails_its_checksum(changed):
     index = list(CHANGES).index("measured")
     assert check_html(original.cells[index].outputs[0].data["text/html"]) == []
     assert check_html(stored.cells[index].outputs[0].data["text/html"]) != []
+
+
+# Figures.
+
+DRAWS = """\
+import matplotlib.pyplot as plt
+
+plt.plot([0, 1])
+plt.show()"""
+
+
+def tool(path, *options, **environment):
+    command = [sys.executable, ROOT / "tools" / "notebooks.py", *options, path]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def figure(tmp_path):
+    """A notebook with one cell that draws."""
+    path = tmp_path / "figure.ipynb"
+    cell = nbformat.v4.new_code_cell(DRAWS)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    return path
+
+
+@pytest.mark.parametrize("backend", ["Agg", "svg", "TkAgg"])
+def test_figures_are_shown_in_the_page_whatever_the_environment_asks_for(figure, backend):
+    result = tool(figure, MPLBACKEND=backend)
+    assert result.returncode == 0, result.stderr
+    (cell,) = nbformat.read(figure, as_version=4).cells
+    assert pictures(cell) == ["image/png"]
+    assert not [kind for kind, _ in texts(cell) if kind == "stderr"]
+
+
+@pytest.mark.parametrize(
+    ("source", "metadata"),
+    [
+        (DRAWS.replace("plt.show()", "plt.close()\nplt.show()"), {}),
+        ("6 * 7", {"mystnb": {"figure": {"caption": "What it shows.", "name": "fig-what"}}}),
+        ("import matplotlib\n\nmatplotlib.use('agg')\n" + DRAWS.replace("plt.show", "print"),
+         {"mystnb": {"figure": {"caption": "What it shows."}}}),
+        ("plots = type('plots', (), {'animation': lambda k: k})\nplots.animation(3)", {}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("options", [[], ["--only-normalise"]])
+def test_a_figure_cell_without_a_picture_is_refused_and_the_file_untouched(
+    figure, source, metadata, options
+):
+    cells = [nbformat.v4.new_markdown_cell("text"), nbformat.v4.new_code_cell("%pip --version")]
+    cells.append(nbformat.v4.new_code_cell(source, metadata=metadata))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), figure)
+    before = figure.read_bytes()
+    result = tool(figure, *options)
+    assert result.returncode == 1
+    assert "figure.ipynb: the file is left as it was, for cell 2 draws a figure" in result.stderr
+    assert figure.read_bytes() == before
+
+
+def test_every_figure_of_the_book_has_its_picture(notebook):
+    assert notebooks.missing_picture(notebook) is None
+
+
+@pytest.mark.parametrize("home", ["new", "locked"])
+def test_a_first_import_has_nothing_to_say_under_the_comparison(tmp_path, home):
+    """Where matplotlib has no cache yet it may take its time, and says so; where it can write none
+    it says so at every import."""
+    path = tmp_path / "chapters" / "figure.ipynb"
+    path.parent.mkdir()
+    shutil.copy(ROOT / "chapters" / "conftest.py", path.parent)
+    cells = [nbformat.v4.new_code_cell(text) for text in ("import matplotlib.pyplot", DRAWS)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebooks.execute(notebook, path.parent)
+    path.write_text(notebooks.normalise(notebook), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--nbval", "--numprocesses=0", path]
+    command += ["-c", "pyproject.toml", f"--confcutdir={tmp_path}"]
+    config = tmp_path if home == "new" else "/dev/null/matplotlib"
+    environment = os.environ | {"HOME": str(tmp_path), "MPLBACKEND": "Agg"}
+    environment |= {"MPLCONFIGDIR": str(config), "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0 and "2 passed" in result.stdout, result.stdout

@@ -1,6 +1,7 @@
 """Two processes that train one GAN, on the CPU over gloo, beside one that does the same alone."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from launched import RUNS, run_one
+
+from gancode import processes
 
 HERE = Path(__file__).parent
 
@@ -106,3 +109,41 @@ def test_the_smallest_share_of_an_epoch_is_tried_before_training(folder):
 def test_every_process_needs_a_sample(folder):
     for result in read(folder, "small"):
         assert "batch_size=1 is for all 2 processes together" in result["error"]
+
+
+@pytest.mark.parametrize(
+    ("stale", "said"),
+    [
+        ({"WORLD_SIZE": "2"}, "2 processes were launched, but without RANK and MASTER_ADDR in"),
+        ({"WORLD_SIZE": "8", "RANK": "0"}, "8 processes were launched, but without MASTER_ADDR"),
+        ({"WORLD_SIZE": "4", "MASTER_ADDR": "node1"}, "without RANK .*unset it, or start all"),
+        ({"WORLD_SIZE": "many"}, "WORLD_SIZE='many' is no number of processes"),
+        ({"WORLD_SIZE": ""}, "WORLD_SIZE='' is no number of processes; unset it"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE='0' is no number of processes"),
+    ],
+)
+def test_what_a_launch_has_left_behind_is_named(monkeypatch, stale, said):
+    for name in ("RANK", "MASTER_ADDR", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in stale.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=said):
+        processes.Processes()
+
+
+def test_nobody_is_waited_for_where_a_launch_is_over(tmp_path):
+    """In a process of its own, for Accelerate looks once for the others."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("RANK", "MASTER_ADDR")}
+    command = [sys.executable, "-m", "gancode.cli", "train", "--data", "ring", "--steps", "1"]
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 280}
+    result = subprocess.run(command, env=clean | {"WORLD_SIZE": "2"}, **options)
+    assert result.returncode == 2, result.stderr
+    assert re.match("gancode: 2 processes were launched, but without RANK", result.stderr)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_launch_of_one_is_none(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    for name in ("RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    assert (processes.Processes().count, processes.Processes().first) == (1, True)

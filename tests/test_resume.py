@@ -2,13 +2,16 @@
 
 import copy
 import errno
+import itertools
 import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -400,7 +403,8 @@ def test_a_new_process_knows_a_schedule_of_the_users_again(tmp_path):
 
     first = options(0.5)  # alive until the end, so that no other has its address
     train(tmp_path, 2, **first)
-    train(tmp_path, 4, resume=True, **options(0.5))
+    with pytest.warns(gancode.ScheduleWarning, match="lr from 0.0005 to 0.00075"):
+        train(tmp_path, 4, resume=True, **options(0.5))
     with pytest.raises(CheckpointError, match="penalties=.*weight=a function with .*, 0.5, every"):
         train(tmp_path, 6, resume=True, **options(0.5) | {"penalties": options(0.4)["penalties"]})
     with pytest.raises(CheckpointError, match="lr=a function with .*0.0005, and .*0.0004;"):
@@ -436,17 +440,14 @@ def test_a_buffer_may_be_infinite_and_a_weight_may_not(tmp_path):
         train(tmp_path / "weight", 1, callback=breaks)
 
 
-def test_the_speed_after_a_stop_is_that_of_the_whole_interval(tmp_path):
-    def slow(step, run):
-        time.sleep(0.05)
-        if step == 4:
-            raise Stop
-
+def test_the_speed_after_a_stop_is_that_of_the_whole_interval(tmp_path, monkeypatch):
+    clock = itertools.count()  # a second between any two looks at it, of which a step takes one
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
     options = {"log_every": 6, "save_every": 3, "discriminator_steps": 1}
     with pytest.raises(Stop):
-        train(tmp_path, 6, callback=slow, **options)
+        train(tmp_path, 6, callback=stop_at(4), **options)
     rate = train(tmp_path, 6, resume=True, **options).history[0]["images_per_second"]
-    assert rate < 6 * 4 / 0.1  # two of the sleeps were before the checkpoint
+    assert rate == (4 + 4 + 2) * 2 / 6  # images of two epochs, by six steps of a second
 
 
 def test_the_averaged_generator_is_there_for_others(tmp_path):
@@ -471,3 +472,81 @@ def test_nan_names_the_last_good_checkpoint(tmp_path):
         train(tmp_path, 50, gan=gan, save_every=2)
     state = checkpoint.load(checkpoint.saved(tmp_path)[-1])
     assert all(w.isfinite().all() for w in state["parts"]["gan"].values())
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP])
+def test_a_file_system_that_cannot_sync_folders_is_one_to_train_on(tmp_path, monkeypatch, code):
+    real, refused = os.fsync, []
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            refused.append(descriptor)
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    whole = everything(train(None, 9))
+    train(tmp_path, 9, save_every=4)
+    assert refused
+    for path in checkpoint.saved(tmp_path)[1:]:
+        path.unlink()
+    assert same(everything(train(tmp_path, 9, resume=True)), whole)
+
+
+@pytest.mark.parametrize(
+    ("of_folder", "code"), [(False, errno.EINVAL), (False, errno.ENOTSUP), (True, errno.EIO)]
+)
+def test_what_a_disk_refuses_otherwise_is_told(tmp_path, monkeypatch, of_folder, code):
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == of_folder:
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        train(tmp_path, 2)
+
+
+FOLLOWING = {"lr": "1e-3..1e-4", "penalties": ["r1=1..0.1@2", "wgan-gp=1"]}
+
+
+def lengthened(out, steps, **options):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train(out, steps, resume=True, **options)
+    return [str(one.message) for one in caught if one.category is gancode.ScheduleWarning]
+
+
+def test_what_jumps_in_a_run_that_is_made_longer_is_said(tmp_path):
+    train(tmp_path, 4, **FOLLOWING)
+    (said,) = lengthened(tmp_path, 8, **FOLLOWING)
+    assert "50% are done and not 100%" in said
+    # At half of a geometric schedule, the geometric mean of its ends; lazy weights count double.
+    assert "lr from 0.0001 to 0.000316, r1 from 0.2 to 0.632. " in said and "wgan-gp" not in said
+
+
+def test_a_run_that_goes_on_as_planned_has_nothing_to_say(tmp_path):
+    for stop in (3, 6):
+        with pytest.raises(Stop):
+            train(tmp_path, 9, save_every=1, callback=stop_at(stop), resume=True, **FOLLOWING)
+    assert lengthened(tmp_path, 9, **FOLLOWING) == []
+    assert lengthened(tmp_path, 9, **FOLLOWING) == []  # it is at its end
+    plain = {"lr": 1e-3, "penalties": ["r1=1"]}
+    train(tmp_path / "plain", 4, **plain)
+    assert lengthened(tmp_path / "plain", 8, **plain) == []
+
+
+def test_a_run_by_the_clock_that_is_made_longer_says_it_too(tmp_path, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
+    train(tmp_path, None, seconds=4.0, **FOLLOWING)
+    (said,) = lengthened(tmp_path, None, seconds=8.0, **FOLLOWING)
+    assert "lr from 0.0001 to 0.000316" in said
+
+
+def test_a_checkpoint_that_does_not_say_how_far_it_was_is_taken_up(tmp_path):
+    train(tmp_path, 4, **FOLLOWING)
+    (path,) = checkpoint.saved(tmp_path)[-1:]
+    state = checkpoint.load(path)
+    del state["counters"]["progress"]  # as older versions wrote it
+    checkpoint.save(tmp_path, 4, state)
+    assert lengthened(tmp_path, 8, **FOLLOWING) == []

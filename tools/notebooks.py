@@ -4,10 +4,13 @@
     python tools/notebooks.py --only-normalise NOTEBOOK...
 
 The committed form holds what a reader sees and what the tests compare (sources, outputs, execution
-counts 1 to n) and nothing that changes from one run or one machine to the next.
+counts 1 to n) and nothing that changes from one run or one machine to the next. A cell that draws
+a figure has its picture, or the file is left as it was.
 """
 
 import argparse
+import ast
+import os
 import sys
 from pathlib import Path
 
@@ -23,12 +26,21 @@ CELL_METADATA = {"tags", "mystnb", "checked"}
 CELL_TIMEOUT = 300  # seconds, as for pytest
 
 
+def prepare() -> None:
+    """Make the environment of this process one for kernels to inherit: they choose themselves how
+    figures are shown (into the page), and a first import has nothing to say in them."""
+    os.environ.pop("MPLBACKEND", None)
+    # Fonts are looked for once, and a folder that cannot be written is replaced for all.
+    import matplotlib.font_manager  # noqa: F401
+
+
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Run every cell of `notebook` in a new kernel of this environment, with `folder` as its
     working directory; the outputs replace those that were there.
 
     Raises CellExecutionError at the first cell that fails.
     """
+    prepare()
     NotebookClient(
         notebook,
         kernel_name="python3",
@@ -55,6 +67,31 @@ def normalise(notebook: nbformat.NotebookNode) -> str:
                     output.metadata = nbformat.from_dict({})
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
+
+
+def missing_picture(notebook: nbformat.NotebookNode) -> str | None:
+    """The first cell that draws a figure and shows no picture, in words; None where there is none.
+
+    A cell draws one where its metadata have a caption, or where it ends in `plt.show()` or in an
+    animation.
+    """
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not _draws(cell):
+            continue
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        if "image/png" not in kinds:
+            return f"cell {number} draws a figure and shows no picture:\n\n{cell.source}"
+    return None
+
+
+def _draws(cell) -> bool:
+    if "figure" in cell.metadata.get("mystnb", {}):
+        return True
+    try:
+        body = ast.parse(cell.source).body
+    except SyntaxError:  # a magic
+        return False
+    return bool(body) and ast.unparse(body[-1]).startswith(("plt.show(", "plots.animation("))
 
 
 def _join_streams(outputs):
@@ -90,6 +127,8 @@ def main(arguments: list[str] | None = None) -> None:
                 execute(notebook, path.parent)
             except CellExecutionError as error:
                 sys.exit(f"{path}: a cell failed, and the file is left as it was.\n\n{error}")
+        if problem := missing_picture(notebook):
+            sys.exit(f"{path}: the file is left as it was, for {problem}")
         path.write_text(normalise(notebook), encoding="utf-8")
 
 

@@ -1,0 +1,85 @@
+"""Samples as files: an archive or an array of NumPy, a table of points, a picture, a folder of
+images. The ending of a path decides which."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from gancode import checkpoint
+
+FOLDER = "/"
+ENDINGS = (".npz", ".npy", ".csv", ".png", FOLDER)
+_KINDS = (
+    ".npz for an archive of x (and of the labels y), .npy for the array x, .csv for a table of "
+    "points, .png for one picture, or a folder (a path that ends in /) for one picture an image"
+)
+
+
+def ending(path) -> str:
+    """One of ENDINGS; raises ValueError for a path with another."""
+    if str(path).endswith((FOLDER, os.sep)) or Path(path).is_dir():
+        return FOLDER
+    found = Path(path).suffix.lower()
+    if found not in ENDINGS:
+        raise ValueError(f"samples cannot be written to {path}: give {_KINDS}")
+    return found
+
+
+def save(path, x, labels=None):
+    """Write samples to a path, in the form that its ending asks for.
+
+    `x` is an array of float32, points (n, d) or images (n, channels, height, width) in [−1, 1], and
+    `labels` (n,) are integers or None. Raises ValueError for an ending that is unknown or does not
+    go with such samples, and for a folder that is not empty; OSError where the disk refuses.
+    """
+    kind, points = ending(path), x.ndim == 2
+    if points != (kind == ".csv") and kind in (".csv", FOLDER):
+        raise ValueError(
+            f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
+            f"shape {x.shape[1:]}: give {_KINDS}"
+        )
+    _SAVE[kind](Path(path), x, labels)
+
+
+def _npz(path, x, labels):
+    content = io.BytesIO()
+    np.savez(content, x=x, **({} if labels is None else {"y": labels}))
+    checkpoint.write(path, content.getvalue())
+
+
+def _npy(path, x, labels):
+    content = io.BytesIO()
+    np.save(content, x)
+    checkpoint.write(path, content.getvalue())
+
+
+def _csv(path, x, labels):
+    names = [f"x{k}" for k in range(1, x.shape[1] + 1)]
+    rows = [names, *([f"{value:.9g}" for value in row] for row in x)]
+    if labels is not None:
+        rows = [[*row, str(y)] for row, y in zip(rows, ["y", *labels], strict=True)]
+    checkpoint.write(path, "".join(",".join(row) + "\n" for row in rows).encode())
+
+
+def _png(path, x, labels):
+    from gancode import reports  # here: it brings matplotlib
+
+    reports.sheet(x, path)
+
+
+def _folder(path, x, labels):
+    from PIL import Image
+
+    path.mkdir(parents=True, exist_ok=True)
+    if any(path.iterdir()):
+        raise ValueError(f"the folder {path} is not empty; give a new one")
+    pixels = ((x.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    for k, image in enumerate(pixels):
+        of_class = "" if labels is None else f"-class-{labels[k]}"
+        grey = image.shape[-1] == 1
+        Image.fromarray(image[..., 0] if grey else image).save(path / f"{k:06d}{of_class}.png")
+
+
+_SAVE = {".npz": _npz, ".npy": _npy, ".csv": _csv, ".png": _png, FOLDER: _folder}

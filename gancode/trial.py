@@ -1,0 +1,329 @@
+"""Networks tried before the first step, on copies: what would fail in the middle of a run, or give
+wrong gradients in silence, is found while nothing is lost."""
+
+import contextlib
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
+
+from gancode.adam import adam
+from gancode.penalties import Penalty, gradient_penalty
+
+
+@dataclass(frozen=True)
+class Step:
+    """What networks are tried on: the two losses of `Objective.torch()`, whether they compare
+    pairs, the penalties, and the precision to compute in, "fp32" or "bf16"."""
+
+    critic_loss: Callable
+    generator_loss: Callable
+    paired: bool
+    penalties: list
+    precision: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a loop must know of its networks.
+
+    With `shared`, samples are made from weights that the discriminator's step changes: a graph of
+    them that is kept over that step would have wrong gradients. `fewest` is how many samples a
+    batch must have: 2 where a layer takes statistics of it, else 1.
+    """
+
+    shared: bool
+    fewest: int = 1
+
+
+def examine(gan, samples, labels, step, smallest=2, sizes=None) -> Findings:
+    """Take a step with copies of the networks; they themselves stay as they are.
+
+    `samples` are one or two, and `labels` is empty or holds theirs. No fewer than `smallest` come
+    together, as far as is known; `sizes` says in words which sizes batches have, and is None where
+    nobody knows them all.
+
+    Raises ValueError, saying what to do, for networks that have no weights yet or cannot be copied,
+    that do not take or return what they must, or cannot be differentiated as often as a step asks
+    for, and for a single sample where they take two; TypeError for what is no tensor.
+    """
+    for name in ("generator", "discriminator"):
+        _refuse_lazy(getattr(gan, name), name)
+    if step.penalties and _compiled(gan.discriminator):
+        raise ValueError(
+            "the discriminator is compiled, and penalties differentiate it twice, which a compiled "
+            "network cannot be; give the network itself: compile=True compiles all but that"
+        )
+
+    def taken(n):
+        """The step with n samples, and what is wrong with it."""
+        many, *others = (torch.cat([x] * -(-n // len(x)))[:n] for x in (samples, *labels))
+        try:
+            found = _take(gan, many, others, step)
+        except ValueError as error:
+            return None, error
+        return found, None if found.finite else ValueError("they return NaN or infinity")
+
+    found, problem = taken(len(samples))
+    if len(samples) == 1 and problem and not taken(2)[1]:
+        raise ValueError(
+            f"{problem}. The networks take two samples and not one alone{_statistics(gan)}, and "
+            f"{sizes or 'the first batch has one'}: choose the sizes so that two are always left, "
+            "drop the last batch (a DataLoader does with drop_last=True), or take no statistics of "
+            "batches"
+        ) from problem
+    if found is None and smallest > len(samples):
+        found, _ = taken(smallest)  # they may want groups of a certain size
+    if found is None:
+        raise problem
+    unknown = sizes is None and len(samples) > 1
+    return Findings(found.shared, fewest=2 if unknown and taken(1)[1] else 1)
+
+
+def copied(network, name, memo=None):
+    """A copy of a network that shares nothing with it.
+
+    What a layer keeps from a forward, an activation or the weight of a hooked `weight_norm`, is
+    copied without its graph. A dict `memo` goes from the copy of one network to that of another
+    that may share layers with it. Raises ValueError, naming the layer, for what has no copy.
+    """
+    memo = {} if memo is None else memo
+    memo |= _detached(network)
+    try:
+        return copy.deepcopy(network, memo)
+    except Exception as error:  # of many types: every object has its own
+        raise ValueError(
+            f"training needs a copy of the {name}, and {_uncopied(network)} has none: "
+            f"{str(error).partition('. ')[0]}; leave that out of the network, or out of what the "
+            "__getstate__ of its class returns"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Taken:
+    shared: bool
+    finite: bool
+
+
+def _take(gan, samples, labels, step):
+    """One step as the networks are, and where they will compute in bfloat16 another one so."""
+    found = _take_in(contextlib.nullcontext(), gan, samples, labels, step)
+    if step.precision == "bf16":
+        _take_in(torch.autocast(samples.device.type, torch.bfloat16), gan, samples, labels, step)
+    return found
+
+
+def _take_in(precise, gan, samples, labels, step):
+    memo, dtype = {}, samples.dtype
+    generator, discriminator = (
+        copied(getattr(network, "_orig_mod", network), name, memo).train()  # not compiled
+        for network, name in ((gan.generator, "generator"), (gan.discriminator, "discriminator"))
+    )
+    latents = gan.latents(len(samples))
+    given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
+    with_labels = f" with labels of shape {tuple(labels[0].shape)}" if labels else ""
+    with _told(f"the generator does not take {given}{with_labels}"), precise:
+        generated = generator(latents, *labels)
+    _check_samples(generated, samples, exact=isinstance(precise, contextlib.nullcontext))
+    generated = generated.to(dtype)
+    fake = generated.detach()
+
+    both = torch.cat([samples, fake])
+    untouched = both._version
+    taken = f"samples of shape {tuple(samples.shape[1:])}{with_labels}"
+    with _told(f"the discriminator does not take what the generator makes, {taken}"), precise:
+        logits = discriminator(both, *twice(labels))
+    in_place = both._version > untouched
+    _check_logits(logits, len(both))
+    with _told("the discriminator's step fails"):
+        loss = step.critic_loss(*logits.to(dtype).chunk(2))
+    if step.penalties:
+        # Of weight 1: a schedule may begin at zero.
+        penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
+        draws = torch.Generator()
+        with _told("the penalties cannot be taken of the discriminator", in_place), precise:
+            penalty = gradient_penalty(
+                discriminator, samples, fake, penalties, draws, labels=labels
+            )
+            penalty.backward()
+    with _told("the discriminator's step fails"):
+        loss.backward()
+    with _told("the generator's step fails", in_place):
+        with precise:
+            if step.paired:
+                against = discriminator(torch.cat([samples, generated]), *twice(labels))
+                against = against.to(dtype).chunk(2)
+            else:
+                against = [discriminator(generated, *labels).to(dtype)]
+        weights = [weight for weight in generator.parameters() if weight.requires_grad]
+        step.generator_loss(*against).backward(inputs=weights)
+    with _told("the optimiser's step fails"):
+        learnt = [weight for weight in discriminator.parameters() if weight.requires_grad]
+        for each in (weights, learnt):
+            adam(each).step()
+    finite = bool(generated.isfinite().all() and logits.isfinite().all())
+    return _Taken(_shares(gan, discriminator, generated), finite)
+
+
+def twice(labels):
+    """Labels for a batch of real samples and a generated one after it."""
+    return [y.repeat(2) for y in labels]
+
+
+@contextlib.contextmanager
+def _told(sentence, in_place=False):
+    """What fails inside is a ValueError that says so, but for a lack of memory; of a discriminator
+    that changes its input in place, that says this."""
+    try:
+        yield
+    except (MemoryError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as error:  # of many types: the networks are the user's
+        cause = (
+            "the discriminator changes its input in place; give its first layer inplace=False"
+            if in_place
+            else error
+        )
+        raise ValueError(f"{sentence}: {cause}") from error
+
+
+def _check_samples(generated, samples, exact):
+    if not torch.is_tensor(generated):
+        raise TypeError(f"the generator returns a {type(generated).__name__}; {_ALONE}")
+    if generated.shape != samples.shape or (exact and generated.dtype != samples.dtype):
+        raise ValueError(
+            f"the generator makes samples of shape {tuple(generated.shape[1:])} and type "
+            f"{generated.dtype}, but the data have {tuple(samples.shape[1:])} and "
+            f"{samples.dtype}; the two must agree"
+        )
+    if not generated.requires_grad:
+        raise ValueError(
+            "what the generator makes does not depend on its weights: does it detach it, or "
+            "compute under torch.no_grad?"
+        )
+
+
+def _check_logits(logits, n):
+    if not torch.is_tensor(logits):
+        raise TypeError(f"the discriminator returns a {type(logits).__name__}; {_ALONE}")
+    if logits.shape not in [(n,), (n, 1)]:
+        one_each = logits.shape[:1] == (n,) and logits.numel() == n
+        raise ValueError(
+            f"for {n} samples the discriminator returns shape {tuple(logits.shape)}; it must "
+            f"return one logit a sample, shape {(n,)} or {(n, 1)}"
+            f"{': let it end in nn.Flatten(0)' if one_each else ''}"
+        )
+    if not logits.requires_grad:
+        raise ValueError(
+            "the discriminator's logits do not depend on its weights: does it detach them, or "
+            "compute under torch.no_grad?"
+        )
+    if _made_by(logits.grad_fn) in ("SigmoidBackward0", "SoftmaxBackward0"):
+        raise ValueError(
+            "the discriminator ends in a sigmoid: it returns probabilities, and the losses here "
+            "take logits; leave the sigmoid out"
+        )
+
+
+_ALONE = "it must return one tensor: return that alone, or wrap the network in one that does"
+
+
+def _made_by(node):
+    """The name of the last operation of a graph that does more than move, choose, cast or clip."""
+    moves = ("View", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Alias", "Select", "Expand")
+    moves += ("Slice", "Permute", "ToCopy", "Clamp")
+    while node is not None and node.name().removeprefix("Unsafe").startswith(moves):
+        node = node.next_functions[0][0]
+    return node.name() if node is not None else None
+
+
+def _shares(gan, discriminator, generated):
+    """Whether weights that a discriminator's step changes are behind what was generated: those of
+    the generator, by where their numbers lie, or any in the graph of it."""
+    learnt = [w for net in (gan.discriminator, discriminator) for w in net.parameters()]
+    changed = {_place(w) for w in learnt if w.requires_grad}
+    behind = [*gan.generator.parameters(), *gan.generator.buffers(), *_leaves(generated.grad_fn)]
+    return bool(changed & {_place(tensor) for tensor in behind} - {None})
+
+
+def _place(tensor):
+    """Where the numbers of a tensor lie; None where that says nothing."""
+    strided = tensor.layout is torch.strided and tensor.numel()
+    return tensor.untyped_storage().data_ptr() or None if strided else None
+
+
+def _leaves(root):
+    """The tensors at the ends of a graph."""
+    seen, ahead = set(), [root]
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name().endswith("AccumulateGrad"):
+            yield node.variable
+        ahead += [following for following, _ in node.next_functions]
+
+
+def _compiled(network):
+    marks = ("_orig_mod", "_compiled_call_impl")  # of torch.compile, of Module.compile
+    return any(getattr(layer, mark, None) for layer in network.modules() for mark in marks)
+
+
+def _refuse_lazy(network, name):
+    for path, layer in network.named_modules():
+        own = [*layer._parameters.values(), *layer._buffers.values()]
+        if any(is_lazy(tensor) for tensor in own if tensor is not None):
+            raise ValueError(
+                f"the {name}'s {_layer(path, layer)} is lazy and has no weights yet; call the "
+                f"{name} once before training, with a batch of what it takes"
+            )
+
+
+def _statistics(gan):
+    """The first layer that takes statistics of a batch, in words."""
+    for name in ("generator", "discriminator"):
+        for path, layer in getattr(gan, name).named_modules():
+            if isinstance(layer, _BatchNorm):
+                return f", as the {name}'s {_layer(path, layer)} takes statistics of them"
+    return ""
+
+
+def _layer(path, layer):
+    return f"layer {path!r} ({type(layer).__name__})" if path else f"{type(layer).__name__}"
+
+
+def _tensors(value, seen=None):
+    """All tensors in nested dicts, lists, tuples and sets."""
+    seen = set() if seen is None else seen
+    if torch.is_tensor(value):
+        yield value
+    elif isinstance(value, (dict, list, tuple, set)) and id(value) not in seen:
+        seen.add(id(value))
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(each, seen)
+
+
+def _detached(network):
+    """Copies without a graph of the tensors that layers keep from a forward, by their id."""
+    found = {}
+    for layer in network.modules():
+        own = [value for key, value in vars(layer).items() if key != "_modules"]
+        found |= {id(x): x.detach().clone() for x in _tensors(own) if not x.is_leaf}
+    return found
+
+
+def _uncopied(network):
+    """Which attribute of which layer has no copy, in words."""
+    memo = _detached(network)
+    for path, layer in network.named_modules():
+        for key, value in vars(layer).items():
+            try:
+                if key != "_modules":
+                    copy.deepcopy(value, dict(memo))
+            except Exception:
+                return f"{key!r} in its {_layer(path, layer)}"
+    return "it"
