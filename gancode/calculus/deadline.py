@@ -1,0 +1,158 @@
+"""A limit in time for code that knows of none.
+
+`with within(seconds):` raises `OutOfTime` inside its block once the time is up, in whatever
+pure-Python code runs there, in any thread. Only a C function that does not return delays it. A
+watchdog, which is a thread of the block's own, throws the exception into the block's thread. Where
+threads cannot be started, only `check`, called by the code itself, keeps the time.
+
+`OutOfTime` is no `Exception`, so that code which catches its own mistakes lets it pass. It belongs
+to the outermost block whose time is up; `attempt` knows which of nested ones that is.
+"""
+
+import ctypes
+import math
+import sys
+import threading
+import time
+
+_RETRY = 0.005  # s: until a thread is looked at again that could not be interrupted
+_REPEAT = 0.1  # s: until the exception is thrown again; a bare `except:` may have swallowed it
+
+_local = threading.local()  # .end: when the time of the innermost block is up, by `_clock`
+_clock = time.monotonic
+
+
+class OutOfTime(BaseException):
+    """The time of the block is up."""
+
+
+class within:
+    """A context manager whose block has `seconds` (positive, or infinite) to end in.
+
+    Blocks nest, and none lasts longer than those around it. What an interrupted computation may
+    leave changed, the working precision of mpmath and of flint, is put back.
+    """
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        check()
+        if not self._seconds > 0:
+            raise OutOfTime
+        self._outer, self._precisions = _end(), _precisions()
+        end = _clock() + self._seconds
+        self._watch = _Watch.start(end, sys._getframe(1)) if end < self._outer else None
+        _local.end = min(end, self._outer)
+
+    def __exit__(self, kind, error, trace) -> None:
+        while self._watch:
+            try:
+                self._watch.stop()
+                self._watch = None
+            except OutOfTime:  # too late: the block has ended
+                continue
+        _local.end = self._outer
+        if kind is not None:
+            for context, precision in self._precisions:
+                context.prec = precision
+
+
+def remaining() -> float:
+    """Seconds until the time of the innermost block is up; infinite outside of all blocks."""
+    return _end() - _clock()
+
+
+def check() -> None:
+    """Raise `OutOfTime` where the time is up, whether or not a watchdog could be started."""
+    if remaining() <= 0:
+        raise OutOfTime
+
+
+def attempt(function, *args, seconds: float, default=None):
+    """function(*args), or `default` where it raises an `Exception` or takes longer than `seconds`.
+
+    For asking an adviser whose answer is welcome and whose failure is no news. Raises `OutOfTime`
+    where the time of a block around it is up.
+    """
+    try:
+        with within(seconds):
+            return function(*args)
+    except OutOfTime:
+        check()  # the time of a block around this one
+        return default
+    except Exception:
+        return default
+
+
+def _end() -> float:
+    return getattr(_local, "end", math.inf)
+
+
+def _precisions() -> list:
+    """The contexts of the numerical libraries in use, each with its working precision."""
+    contexts = [
+        getattr(sys.modules[module], name)
+        for module, name in (("mpmath", "mp"), ("flint", "ctx"))
+        if hasattr(sys.modules.get(module), name)
+    ]
+    return [(context, context.prec) for context in contexts]
+
+
+class _Watch:
+    """A watchdog over one block: the frame that entered it, in the thread that made this."""
+
+    @classmethod
+    def start(cls, end, frame) -> "_Watch | None":
+        self = cls()
+        self._end, self._frame, self._target = end, frame, threading.get_ident()
+        self._over = threading.Event()
+        self._firing = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="deadline", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no threads here, as in a browser
+            return None
+        return self
+
+    def stop(self) -> None:
+        """Nothing is thrown from here on. May be interrupted itself, and is then called again."""
+        with self._firing:
+            self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = max(0, self._end - _clock())
+        while not self._over.wait(pause):
+            stack = _stack(self._target)
+            if self._frame not in stack:
+                return
+            pause = _RETRY
+            if _may_be_interrupted(stack):
+                with self._firing:
+                    if not self._over.is_set():
+                        _throw(OutOfTime, self._target)
+                pause = _REPEAT
+
+
+def _stack(thread) -> list:
+    """The frames of a thread, the innermost first."""
+    stack, frame = [], sys._current_frames().get(thread)
+    while frame is not None:
+        stack.append(frame)
+        frame = frame.f_back
+    return stack
+
+
+def _may_be_interrupted(stack) -> bool:
+    """Not while a block opens or closes, nor while a module is imported: none stays half done."""
+    return not any(
+        frame.f_code in (within.__enter__.__code__, within.__exit__.__code__)
+        or frame.f_code.co_filename.startswith("<frozen importlib")
+        for frame in stack
+    )
+
+
+def _throw(error, thread) -> None:
+    """Have a thread raise `error` at its next step."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
