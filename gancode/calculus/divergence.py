@@ -104,7 +104,7 @@ class Divergence:
 
         That f** = f is what `biconjugate` is for.
         """
-        return Conjugate(*conjugate(self.f, r, _Y, S.Zero, oo), _Y)
+        return Conjugate(*conjugate(self.f, r, _Y, S.Zero, oo, name="r"), _Y)
 
     def biconjugate(self) -> sympy.Expr:
         """The conjugate of the conjugate, derived from it alone: f again, since f is convex
@@ -113,7 +113,7 @@ class Divergence:
         # Where f is smooth the supremum lies at its slope.
         slopes = [piece.expr.diff(r) for piece in pieces(self.f, r, S.Zero, oo)]
         ends = star.domain.inf, star.domain.sup
-        expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes)
+        expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes, name="y")
         return expr
 
     @property
