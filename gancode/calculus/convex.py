@@ -9,16 +9,16 @@ import itertools
 from dataclasses import dataclass
 
 import sympy
-from sympy import AccumBounds, Add, Dummy, Interval, LambertW, Mul, Piecewise, Pow, S, exp, log, oo
+from sympy import AccumBounds, Interval, LambertW, Piecewise, Pow, S, exp, log, oo
 from sympy.core.relational import Relational
 
 from . import advice
 from .curvature import is_convex
 from .deadline import attempt
 from .implicit import implicit
-from .kinks import Piece, between, inside, pieces, probes
+from .kinks import Piece, between, pieces, probes
 from .proof import prove
-from .stable import stable
+from .roots import formula
 
 _SECONDS = 8.0  # for the closed form of a conjugate
 _SMOOTH = (  # besides powers: functions without a jump, kink or pole on the real line
@@ -138,7 +138,7 @@ def minimisers(
         start, end = part.ends(x)
         rising = _where(start, "<", parameters) & _where(end, ">", parameters)
         if rising is not S.EmptySet:
-            root = attempt(_root, part, x, s, rising, guesses, seconds=seconds)
+            root = attempt(formula, part, x, s, rising, guesses, seconds=seconds)
             if root is None:
                 piece = part.piece
                 root = implicit(name, part.first, part.second, x, piece.low, piece.high)(s)
@@ -192,7 +192,9 @@ class _Sloped:
         """The one-sided limits of both slopes at a place."""
         found = tuple(advice.limit(part, x, place, side) for part in (self.first, self.second))
         if None in found:
-            raise NotImplementedError(f"the slope of {self.piece.expr} has no known limit at {place}")
+            raise NotImplementedError(
+                f"the slope of {self.piece.expr} has no known limit at {x} = {place}"
+            )
         return found
 
     def ends(self, x) -> tuple:
@@ -239,101 +241,3 @@ def conjugate(function, x, y, low=-oo, high=oo, guesses=(), *, name) -> tuple:
         branches.append((value, branch.where.as_relational(y)))
     last, _ = branches.pop()  # outside the domain nothing is said, so the last needs no condition
     return Piecewise(*branches, (last, True)), domain
-
-
-# Closed forms ----------------------------------------------------------------------------------
-
-
-def _root(part, x, s, valid, guesses):
-    """The root in `x` of the slope of a piece, for `s` in `valid`, proved to be one; or None."""
-    ways = (_roots_by_logarithm, _power_roots, _exponential_roots, _logarithmic_roots, _solved)
-    where = [valid.as_relational(s)] if valid != S.Reals else []
-    numerator = sympy.numer(sympy.together(part.slope))  # the slope is finite inside the piece
-    for root in itertools.chain(guesses, *(way(part, x, s) for way in ways)):
-        values = [root.subs(s, probe) for probe in probes(valid.inf, valid.sup)]
-        if not all(v.is_real and inside(v, part.piece.low, part.piece.high) for v in values):
-            continue
-        root = advice.simplified(root)
-        if prove(_with_lambert(numerator.subs(x, root)), 0, assumptions=where):
-            return root
-    return None
-
-
-def _with_lambert(expr):
-    """exp(c·W(z)) = (z/W(z))ᶜ."""
-
-    def without(exponent):
-        factors = []
-        for term in Add.make_args(exponent):
-            c, function = term.as_coeff_Mul()
-            is_w = isinstance(function, LambertW)
-            factors.append((function.args[0] / function) ** c if is_w else exp(term))
-        return Mul(*factors)
-
-    return expr.replace(exp, without)
-
-
-def _exponential_roots(part, x, s):
-    """Roots by w = exp(k·x): exact where the slope is rational in w."""
-    if not part.slope.has(exp):
-        return
-    unit = _unit([power.args[0].coeff(x) for power in part.slope.atoms(exp)])
-    if unit is None:
-        return
-    w = Dummy("w", positive=True)
-    rational = advice.simplified(part.slope.subs(x, log(w) / unit))
-    numerator = sympy.numer(sympy.together(rational))
-    if not numerator.has(log):
-        yield from (log(root) / unit for root in advice.roots(numerator, w))
-
-
-def _unit(factors):
-    """The largest number of which all factors are whole multiples, or None."""
-    ratios = [factor / factors[0] for factor in factors if factor != 0]
-    if not ratios or not all(ratio.is_Rational for ratio in ratios):
-        return None
-    unit = factors[0] * sympy.gcd_list(ratios)
-    return abs(unit)
-
-
-def _logarithmic_roots(part, x, s):
-    """Roots of c·log g(x) + rest, where the rest is free of x: those of g(x) = exp(−rest/c)."""
-    total = sympy.expand_log(sympy.expand(part.slope), force=True)
-    rest, logs = total.as_independent(x, as_Add=True)
-    terms = [term.as_independent(x) for term in Add.make_args(sympy.expand(logs))]
-    if not all(isinstance(function, log) for _, function in terms):
-        return
-    unit = terms[0][0]
-    powers = [factor / unit for factor, _ in terms]
-    if all(power.is_Integer for power in powers):
-        bases = [function.args[0] for _, function in terms]
-        g = Mul(*(base**power for base, power in zip(bases, powers, strict=True)))
-        yield from advice.roots(sympy.numer(sympy.together(g - exp(-rest / unit))), x)
-
-
-def _solved(part, x, s):
-    yield from advice.roots(part.slope, x)
-
-
-def _roots_by_logarithm(part, x, s):
-    """Roots of log(−second/first) = log s where the left side is linear in x."""
-    if s.is_positive:
-        form = stable(log(-part.second / part.first))
-        if form.is_polynomial(x) and sympy.degree(form, x) == 1:
-            yield from sympy.solve(form - log(s), x)
-
-
-def _power_roots(part, x, s):
-    """Roots of g(x)ⁿ = s, with g rational and positive: those of g(x) = s^(1/n)."""
-    ratio = sympy.factor(-part.second / part.first)
-    if not (s.is_positive and ratio.is_rational_function(x)):
-        return
-    powers = ratio.as_powers_dict()
-    degrees = [n for base, n in powers.items() if base.has(x)]
-    n = sympy.gcd_list(degrees) if all(d.is_Integer for d in degrees) else S.One
-    if n > 1:
-        base = Mul(*(base ** (k / n) for base, k in powers.items()))
-        base *= sympy.sign(base.subs(x, between(part.piece.low, part.piece.high)))
-        yield from advice.roots(base - s ** (1 / n), x)
-
-

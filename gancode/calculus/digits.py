@@ -31,39 +31,38 @@ def in_digits(expr, symbols) -> Callable:
 def increasing_root(function, low, high):
     """Where an increasing function changes its sign in the interval (low, high), whose ends may be
     infinite. Raises `ArithmeticError` where no change of sign is found."""
+    if low < 0 < high and function(mpmath.mpf(0)) == 0:
+        return mpmath.mpf(0)
     left, right = _bracket(function, low, high)
     below, above = function(left), function(right)
-    smallest = mpmath.ldexp(1, -mpmath.mp.prec)
-    moved = None
-    for step in range(20 * mpmath.mp.prec):
-        width = right - left
-        if width <= smallest * max(abs(left), abs(right), smallest):
-            break
-        # the secant, with its fixed end weighed half (Illinois), and now and then the middle
-        place = left - below * width / (above - below)
-        if step % 4 == 3 or not left < place < right:
-            place = (left + right) / 2
-        value = function(place)
-        if value == 0:
+    smallest = mpmath.ldexp(1, 1 - mpmath.mp.prec)
+    last = left
+    while True:  # Ridders' method: the bracket at least halves with each step
+        middle = (left + right) / 2
+        value = function(middle)
+        root = mpmath.sqrt(value**2 - below * above)
+        place = middle + (middle - left) * (-value / root if root else 0)
+        near = smallest * abs(place)
+        if value == 0 or abs(place - last) <= near or right - left <= near:
             return place
-        if value < 0:
-            left, below, above = place, value, above / 2 if moved == "left" else above
-            moved = "left"
-        else:
-            right, above, below = place, value, below / 2 if moved == "right" else below
-            moved = "right"
-    return (left + right) / 2
+        last = place
+        for point, found in sorted([(middle, value), (place, function(place))]):
+            if found < 0 and point > left:
+                left, below = point, found
+            elif found >= 0 and point < right:
+                right, above = point, found
+                break
 
 
 def _bracket(function, low, high):
     """Two points between which the sign changes."""
     start = _inside(low, high)
     rising = function(start) < 0
-    before = start
-    for place in _towards(start, high if rising else low):
+    before, end = start, high if rising else low
+    for place in _towards(start, end):
         check()
         value = function(place)
-        if mpmath.isnan(value):
+        if mpmath.isnan(value) or place == end:
             break
         if (value < 0) != rising:
             return (before, place) if rising else (place, before)
@@ -84,5 +83,5 @@ def _towards(start, end):
     for k in range(1100 + 4 * mpmath.mp.prec):
         if mpmath.isinf(end):
             yield start + mpmath.sign(end) * mpmath.ldexp(1, k - 3)
-        elif k < mpmath.mp.prec:
+        else:
             yield end - (end - start) * mpmath.ldexp(1, -k - 1)

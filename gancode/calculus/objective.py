@@ -302,7 +302,9 @@ class Objective:
         if self.activation is None:
             return self.critic, self.generator
         outputs = {a: self.activation(a), b: self.activation(b)}
-        return tuple(loss.subs(outputs, simultaneous=True) for loss in (self.critic, self.generator))
+        return tuple(
+            loss.subs(outputs, simultaneous=True) for loss in (self.critic, self.generator)
+        )
 
     def _require_defined(self, critic, generator):
         if self.activation is None and self.domain != S.Reals:
@@ -363,7 +365,9 @@ class Objective:
             inverse = function.inverse_function()
             rows.append((f"{function(r)}, numerical", "the inverse of r = " + str(inverse(T))))
             points = [S.Half, S.One, S(2)]
-            rows.append(("", ", ".join(f"{function(x)} = {sympy.N(function(x), 15)}" for x in points)))
+            rows.append(
+                ("", ", ".join(f"{function(x)} = {sympy.N(function(x), 15)}" for x in points))
+            )
         if found.convexity != "proved":
             rows.append(("convexity", "checked, not proved"))
         return rows
@@ -417,7 +421,9 @@ def _domain(domain, activation) -> Interval:
         return image
     if domain != S.Reals and not (isinstance(domain, Interval) and domain.inf < domain.sup):
         raise ObjectiveError(f"a domain is an interval, such as Interval.open(0, 1), not {domain}")
-    domain = Interval(*map(_exact, domain.args[:2]), *domain.args[2:]) if domain != S.Reals else domain
+    domain = (
+        Interval(*map(_exact, domain.args[:2]), *domain.args[2:]) if domain != S.Reals else domain
+    )
     if activation is not None and not image.is_subset(domain):
         raise ObjectiveError(
             f"the activation {value} takes values in {interval_text(image)}, which is not within "
@@ -433,10 +439,11 @@ def _are_alike(value, f) -> bool:
         rows = [[g(x) for g in functions] for x in map(mpmath.mpf, (2, 0.5, 3, 0.2))]
         if any(map(mpmath.isnan, sum(rows, []))):
             return False
-        return all(
-            abs(mpmath.det(mpmath.matrix([*rows[:2], other]))) < mpmath.mpf(10) ** -20
-            for other in rows[2:]
-        )
+        one, two, *others = rows
+        normal = [
+            one[i - 2] * two[i - 1] - one[i - 1] * two[i - 2] for i in range(3)
+        ]  # to the plane of the first two rows, in which the others must lie
+        return all(abs(mpmath.fdot(normal, row)) < mpmath.mpf(10) ** -20 for row in others)
 
 
 def _without_fraction(condition):

@@ -171,6 +171,5 @@ def way_out(real, generated) -> str:
 
 def _convex(*parts, domain=S.Reals) -> bool:
     return all(
-        attempt(convexity, part, T, domain.inf, domain.sup, seconds=1) == "proved"
-        for part in parts
+        attempt(convexity, part, T, domain.inf, domain.sup, seconds=1) == "proved" for part in parts
     )

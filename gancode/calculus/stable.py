@@ -511,7 +511,9 @@ def _curves(total):
         slopes[u] = slopes.get(u, S.Zero) + factor
     curves = []
     for u, c in slopes.items():
-        number, leading = next(term for term in Add.make_args(u) if term.free_symbols).as_coeff_Mul()
+        number, leading = next(
+            term for term in Add.make_args(u) if term.free_symbols
+        ).as_coeff_Mul()
         k = S.Zero
         for term in Add.make_args(rest):
             factor, monomial = term.as_coeff_Mul()
@@ -578,7 +580,9 @@ def _samples(exprs):
     for point in itertools.product(_PROBES, repeat=len(symbols)):
         with mpmath.workdps(40):
             try:
-                values = [mpmath.mpmathify(function(*map(mpmath.mpf, point))) for function in functions]
+                values = [
+                    mpmath.mpmathify(function(*map(mpmath.mpf, point))) for function in functions
+                ]
             except (ZeroDivisionError, ValueError, OverflowError, TypeError):
                 continue
             if all(mpmath.isfinite(value) and not mpmath.im(value) for value in values):
