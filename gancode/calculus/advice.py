@@ -9,6 +9,8 @@ import sympy
 from sympy import Dummy, S
 
 from .deadline import attempt
+from .implicit import Implicit
+from .symbols import softplus
 
 SECONDS = 2.0  # for one question
 
@@ -53,6 +55,9 @@ def limit(expr, x, point, side="+", seconds=SECONDS):
         side = "-" if point is S.Infinity else "+"
     if not expr.has(x):
         return expr
+    if expr.has(Implicit):
+        return None
+    expr = expr.rewrite(sympy.log) if expr.has(softplus) else expr
     found = attempt(sympy.limit, expr, x, point, side, seconds=seconds)
     if found is None or not isinstance(found, sympy.Expr) or found.has(S.NaN, sympy.AccumBounds):
         return None

@@ -7,14 +7,30 @@ from collections.abc import Callable
 
 import mpmath
 import sympy
-from sympy import log
 
 from .deadline import check
 
 
+def _softplus(x):
+    return mpmath.log1p(mpmath.exp(x))
+
+
+def _log1mexp(x):
+    return mpmath.log(-mpmath.expm1(-x)) if x < 1 else mpmath.log1p(-mpmath.exp(-x))
+
+
+_KERNELS = {  # what our own functions are called by
+    "softplus": _softplus,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "relu": lambda x: max(x, mpmath.mpf(0)),
+    "log1mexp": _log1mexp,
+    "logsoftplus": lambda x: mpmath.log(_softplus(x)),
+}
+
+
 def in_digits(expr, symbols) -> Callable:
     """`expr` as a function of mpmath numbers: a real number, or NaN where there is none."""
-    function = sympy.lambdify(symbols, expr.rewrite(log), "mpmath")
+    function = sympy.lambdify(symbols, expr, [_KERNELS, "mpmath"])
 
     def value(*numbers):
         try:

@@ -174,9 +174,7 @@ class Objective:
         """
         value = self.value()
         if value.has(Implicit):
-            offset = value.subs(r, 1)
-            slope = self._optimum().at_critic(-self._optimum().real).subs(r, 1)
-            return Divergence.of_value(value - offset - slope * (r - 1), offset)
+            return self._numerical_divergence(value)
         offset = advice.simplified(value.subs(r, 1))
         known = attempt(self._known, value - offset, seconds=_SECONDS / 3)
         if known:
@@ -184,6 +182,16 @@ class Objective:
             return divergences[name].scaled(scale, offset)
         slope = advice.simplified(value.diff(r).subs(r, 1))
         return Divergence.of_value(_short(value - offset - slope * (r - 1)), offset)
+
+    def _numerical_divergence(self, value):
+        """The value v without a closed form: its slope is −L_real at the critic, its limit at r = 0
+        the largest value of −L_generated, and its slope at infinity the largest of −L_real."""
+        found = self._optimum()
+        offset = value.subs(r, 1)
+        slope = found.at_critic(-found.real).subs(r, 1)
+        limits = found.limit(-found.generated), found.limit(-found.real, oo)
+        ends = None if None in limits else (limits[0] - offset + slope, limits[1] - slope)
+        return Divergence.of_value(value - offset - slope * (r - 1), offset, ends)
 
     @classmethod
     def _known(cls, value):
@@ -237,7 +245,7 @@ class Objective:
         slope = self._pull()
         if not slope.has(a, b):
             return slope == 0
-        limit = self._optimum().limit_at_zero(slope.subs(b, T))
+        limit = self._optimum().limit(slope.subs(b, T))
         if limit is None:
             raise ObjectiveError(f"the limit of the weight {slope} as r → 0 is not known")
         return bool(limit == 0 or limit.has(Implicit) and abs(sympy.N(limit)) < 1e-12)

@@ -1,6 +1,5 @@
 """The critic that minimises its loss at every density ratio, and what follows from it."""
 
-import functools
 from dataclasses import dataclass
 
 import sympy
@@ -9,7 +8,7 @@ from sympy import AccumBounds, Function, Interval, Piecewise, S, Symbol, log, oo
 from . import advice
 from .convex import Branch, NotConvexError, convexity, minimisers
 from .deadline import attempt
-from .implicit import Implicit
+from .implicit import Implicit, implicit
 from .symbols import a, b, r, sigmoid
 
 _SECONDS = 2.5  # for the closed form of a critic
@@ -46,12 +45,13 @@ class Optimum:
         unique = [b for b in self.branches if not isinstance(b.value, AccumBounds)]
         return _cases([(function.subs(T, b.value), b.where) for b in unique])
 
-    def limit_at_zero(self, function) -> sympy.Expr | None:
-        """The limit of `function`, an expression in t, as r → 0; None where it is not known."""
-        first = self.branches[0].value
-        if isinstance(first, Implicit):
-            return _limit_of(function, first.func)
-        return advice.limit(function.subs(T, first), r, S.Zero, "+")
+    def limit(self, function, at=S.Zero) -> sympy.Expr | None:
+        """The limit of `function`, an expression in t, as r goes to 0 or to infinity (`at`); None
+        where it is not known."""
+        value = self.branches[0 if at == 0 else -1].value
+        if isinstance(value, Implicit):
+            return _limit_at(function, value.func, at)
+        return advice.limit(function.subs(T, value), r, at)
 
 
 def optimum(real, generated, domain=S.Reals) -> Optimum:
@@ -116,17 +116,19 @@ def _cases(pairs) -> sympy.Expr:
     return Piecewise(*branches[:-1], (branches[-1][0], True))
 
 
-def _limit_of(function, critic):
-    """The limit of `function`, an expression in t, at t = critic(r) as r → 0: there t goes to the
-    least point of the loss on generated samples."""
+def _limit_at(function, critic, at):
+    """The limit of `function`, an expression in t, at t = critic(r): there t goes to the least
+    point of the one loss that is left, at r = 0 that on generated samples."""
+    slope, other = (critic.second, critic.first) if at == 0 else (critic.first, critic.second)
     ends = [
-        advice.limit(critic.second, critic.x, end, side)
+        advice.limit(slope, critic.x, end, side)
         for end, side in ((critic.low, "+"), (critic.high, "-"))
     ]
     if None in ends:
         return None
     if ends[0] < 0 < ends[1]:
-        return function.subs(T, critic(S.Zero))
+        alone = implicit(critic.__name__, other, slope, critic.x, critic.low, critic.high)
+        return function.subs(T, alone(S.Zero))
     return advice.limit(function, T, *((critic.low, "+") if ends[0] >= 0 else (critic.high, "-")))
 
 

@@ -39,6 +39,7 @@ from sympy import (
 from sympy.core.relational import Relational
 
 from .deadline import attempt
+from .digits import in_digits
 from .symbols import softplus
 
 _SECONDS = 1.0  # for one question to SymPy
@@ -576,14 +577,9 @@ def _is_moderate(expr) -> bool:
 def _samples(exprs):
     """The real values of several expressions, as a tuple for each of a few points near and far."""
     symbols = sorted(set().union(*(expr.free_symbols for expr in exprs)), key=str)
-    functions = [sympy.lambdify(symbols, expr.rewrite(log), "mpmath") for expr in exprs]
+    functions = [in_digits(expr, symbols) for expr in exprs]
     for point in itertools.product(_PROBES, repeat=len(symbols)):
         with mpmath.workdps(40):
-            try:
-                values = [
-                    mpmath.mpmathify(function(*map(mpmath.mpf, point))) for function in functions
-                ]
-            except (ZeroDivisionError, ValueError, OverflowError, TypeError):
-                continue
-            if all(mpmath.isfinite(value) and not mpmath.im(value) for value in values):
-                yield tuple(map(mpmath.re, values))
+            values = [function(*map(mpmath.mpf, point)) for function in functions]
+        if not any(map(mpmath.isnan, values)):
+            yield tuple(values)
