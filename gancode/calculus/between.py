@@ -4,12 +4,11 @@ import sympy
 from sympy import S, exp, log
 
 from . import advice
-from .counting import K, Counting, add_power, log_ratio, numerical
+from .counting import Counting, K, add_power, log_ratio, numerical
 from .densities import Density, NoClosedFormError, Total, X, add_integral, certain
-from .deadline import attempt
 from .implicit import Implicit
 from .kinks import between as number_between
-from .kinks import pieces
+from .kinks import outermost, pieces
 from .symbols import r
 
 _MOST_TERMS = 200  # of a sum that is written out
@@ -24,11 +23,13 @@ class Ends:
 
     @property
     def at_zero(self):
-        return self._known[0] if self._known else self._limit(self._f, S.Zero)
+        near, _ = outermost(self._f, r, S.Zero, S.Infinity)
+        return self._known[0] if self._known else self._limit(near, S.Zero)
 
     @property
     def at_infinity(self):
-        return self._known[1] if self._known else self._limit(self._f / r, S.Infinity)
+        _, far = outermost(self._f, r, S.Zero, S.Infinity)
+        return self._known[1] if self._known else self._limit(far / r, S.Infinity)
 
     @staticmethod
     def _limit(expr, place):
@@ -38,8 +39,9 @@ class Ends:
         return found
 
 
-def mean_of_ratio(f, ends: Ends, first, second) -> sympy.Expr:
-    """E_q[f(p/q)], with p the law of `first` and q that of `second`, and f convex in `r`.
+def mean_of_ratio(f, ends: Ends, first, second, name: str) -> sympy.Expr:
+    """E_q[f(p/q)], with p the law of `first` and q that of `second`, and f convex in `r`; `name` is
+    what it is called.
 
     Raises `TypeError` for what is no random variable, and `NoClosedFormError`.
     """
@@ -50,7 +52,7 @@ def mean_of_ratio(f, ends: Ends, first, second) -> sympy.Expr:
     if discrete[0] != discrete[1]:
         raise TypeError("one distribution is discrete and the other continuous")
     if not discrete[0]:
-        return _integral(f, ends, first, second)
+        return _integral(f, ends, first, second, name)
     if first.pspace.is_Finite or second.pspace.is_Finite:
         return _finite_sum(f, ends, first, second)
     return _infinite_sum(f, ends, Counting.of(first), Counting.of(second))
@@ -141,7 +143,7 @@ def _summed(f, ends, p, q):
 # Continuous ------------------------------------------------------------------------------------
 
 
-def _integral(f, ends, first, second):
+def _integral(f, ends, first, second, name):
     p, q = Density.of(first), Density.of(second)
     both = p.support & q.support
     if not isinstance(both, (sympy.Interval, sympy.FiniteSet, type(S.EmptySet))):
@@ -158,7 +160,7 @@ def _integral(f, ends, first, second):
         for expr, part in _pieces_on(f, ratio, both):
             if not _add_integrals(total, expr, ratio, q.log, part):
                 raise NoClosedFormError(
-                    f"no closed form between {first.pspace.distribution} and "
+                    f"no closed form of {name} between {first.pspace.distribution} and "
                     f"{second.pspace.distribution}; use .numeric(log_p, log_q, grid)"
                 )
     return total.value()

@@ -15,8 +15,8 @@ from sympy.core.relational import Relational
 from . import advice
 from .curvature import is_convex
 from .deadline import attempt
-from .implicit import implicit
-from .kinks import Piece, between, pieces, probes
+from .implicit import Implicit, implicit
+from .kinks import Piece, between, outermost, pieces, probes
 from .proof import prove
 from .roots import formula
 
@@ -147,7 +147,7 @@ def minimisers(
         kink = left.piece.high
         before, after = left.at(x, kink, "-"), right.at(x, kink, "+")
         least = _where(before, "<=", parameters) & _where(after, ">=", parameters)
-        if least is not S.EmptySet:
+        if least is not S.EmptySet and not _joined(found, kink, least, s):
             found.append(Branch(kink, least))
     for end, part, side, relation, belongs in (
         (low, parts[0], "+", ">=", closed[0]),
@@ -157,6 +157,21 @@ def minimisers(
         if beyond is not S.EmptySet:
             found.append(Branch(end, beyond))
     return found
+
+
+def _joined(found, kink, least, s) -> bool:
+    """Whether a formula for another piece holds at the kink too, where it is least for only one s;
+    then that s is added to it."""
+    if not isinstance(least, sympy.FiniteSet) or len(least) != 1:
+        return False
+    (only,) = least
+    for i, branch in enumerate(found):
+        formula = not isinstance(branch.value, (AccumBounds, Implicit))
+        ends = only in (branch.where.inf, branch.where.sup)
+        if formula and ends and advice.simplified(branch.value.subs(s, only) - kink) == 0:
+            found[i] = Branch(branch.value, branch.where | least, branch.piece)
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -224,7 +239,8 @@ def conjugate(function, x, y, low=-oo, high=oo, guesses=(), *, name) -> tuple:
     Where the function is finite at a finite end, that end is where the supremum lies for all y
     beyond its slope there. `guesses` and `name` as for `minimisers`.
     """
-    ends = {end: advice.limit(function, x, end, "+" if end == low else "-") for end in (low, high)}
+    near = zip((low, high), outermost(function, x, low, high), "+-", strict=True)
+    ends = {end: advice.limit(expr, x, end, side) for end, expr, side in near}
     closed = [bool(end.is_finite and ends[end] is not None and ends[end].is_finite) for end in ends]
     options = {"closed": closed, "guesses": guesses, "name": name, "seconds": _SECONDS}
     found = minimisers(-x, function, x, y, low, high, **options)
@@ -236,7 +252,8 @@ def conjugate(function, x, y, low=-oo, high=oo, guesses=(), *, name) -> tuple:
         if branch.value in ends:
             value = branch.value * y - ends[branch.value]
         else:
-            value = y * branch.value - function.subs(x, branch.value)
+            smooth = branch.piece.expr.subs(y, 0) if branch.piece else function
+            value = y * branch.value - smooth.subs(x, branch.value)
             value = advice.simplified_on(value, y, branch.where)
         branches.append((value, branch.where.as_relational(y)))
     last, _ = branches.pop()  # outside the domain nothing is said, so the last needs no condition

@@ -6,7 +6,7 @@ convex functions they say nothing.
 """
 
 import sympy
-from sympy import Abs, Add, Max, Min, Mul, Pow, S, exp, log
+from sympy import Abs, Add, Max, Min, Mul, Pow, exp, log
 
 from .symbols import softplus
 

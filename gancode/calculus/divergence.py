@@ -154,7 +154,10 @@ class Divergence:
         # Where f is smooth the supremum lies at its slope.
         slopes = [piece.expr.diff(r) for piece in pieces(self.f, r, S.Zero, oo)]
         ends = star.domain.inf, star.domain.sup
-        expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes, name="y")
+        try:
+            expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes, name="y")
+        except NotImplementedError as error:
+            raise NoClosedFormError(f"no conjugate of {star.expr} was found: {error}") from None
         return expr
 
     @property
@@ -173,7 +176,8 @@ class Divergence:
         to 15 digits, where it can be bounded what the sum leaves out. Raises `NoClosedFormError`
         where there is no closed form.
         """
-        value = self.scale * mean_of_ratio(self.f, self._ends, first, second) + self.offset
+        value = mean_of_ratio(self.f, self._ends, first, second, self.label)
+        value = self.scale * value + self.offset
         if value.has(Implicit):
             return value
         value = advice.simplified(value)

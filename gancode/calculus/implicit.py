@@ -4,7 +4,7 @@ import functools
 
 import mpmath
 import sympy
-from sympy import Abs, Dummy, Expr, Function, Lambda, log
+from sympy import Abs, Dummy, Expr, Function, log
 
 from .digits import in_digits, increasing_root
 from .kinks import between
@@ -25,9 +25,9 @@ class Implicit(Function):
     first = second = x = low = high = None
 
     @classmethod
-    def inverse_function(cls) -> Lambda:
-        """s as a function of x."""
-        return Lambda(cls.x, -cls.second / cls.first)
+    def ratio(cls, x) -> Expr:
+        """The inverse: the s at which this function is `x`."""
+        return (-cls.second / cls.first).subs(cls.x, x)
 
     def fdiff(self, argindex=1) -> Expr:
         slope = self.args[0] * self.first.diff(self.x) + self.second.diff(self.x)
@@ -53,7 +53,6 @@ class Implicit(Function):
         first, second = _functions(cls)
         ends = (end._to_mpmath(mpmath.mp.prec) for end in (cls.low, cls.high))
         return increasing_root(lambda x: s * first(x) + second(x), *ends)
-
 
     @classmethod
     def at_exp(cls, logs):

@@ -47,6 +47,14 @@ def pieces(function, x, low=-oo, high=oo) -> list[Piece]:
     ]
 
 
+def outermost(function, x, low, high) -> tuple:
+    """The function near both ends of the interval, without kinks."""
+    if not function.has(*KINKED):
+        return function, function
+    cut = pieces(function, x, low, high)
+    return cut[0].expr, cut[-1].expr
+
+
 def _without_roots_of_squares(function):
     """√(t² − 2·t + 1) is |t − 1|, and has a kink."""
     return function.replace(

@@ -162,8 +162,7 @@ class Objective:
 
     def value(self) -> sympy.Expr:
         """The critic's value at its optimum, per unit of q, as a function of `r`: convex."""
-        found = self._optimum()
-        value = found.at_critic(-r * found.real - found.generated)
+        value = self._optimum().value()
         return value if value.has(Implicit) else _short(value.rewrite(log))
 
     def divergence(self) -> Divergence:
@@ -366,18 +365,17 @@ class Objective:
         return Card(self.name or "objective", self.source, rows)
 
     def _numerical_rows(self):
-        """What is to be said of a critic without a closed form."""
+        """What is to be said of a critic without a closed form, or without a proof."""
         found = self._optimum()
         rows = []
-        for function in found.functions:
-            inverse = function.inverse_function()
-            rows.append((f"{function(r)}, numerical", "the inverse of r = " + str(inverse(T))))
-            points = [S.Half, S.One, S(2)]
-            rows.append(
-                ("", ", ".join(f"{function(x)} = {sympy.N(function(x), 15)}" for x in points))
-            )
+        for branch in found.numerical:
+            t = branch.value.func
+            rows.append((f"numerical: {t(r)} inverts r =", advice.simplified(t.ratio(T), 60)))
+            for x in (S.Half, S.One, S(2)):
+                if branch.where.contains(x) == True:  # noqa: E712
+                    rows.append((f"{t(x)} =", sympy.N(t(x), 15)))
         if found.convexity != "proved":
-            rows.append(("convexity", "checked, not proved"))
+            rows.append(("convexity of the losses", "checked, not proved"))
         return rows
 
 

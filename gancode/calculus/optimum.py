@@ -32,18 +32,27 @@ class Optimum:
     convexity: str
 
     @property
-    def functions(self) -> list[type[Implicit]]:
-        """The parts of the critic that have no formula, each a function of r."""
-        return [b.value.func for b in self.branches if isinstance(b.value, Implicit)]
+    def numerical(self) -> list[Branch]:
+        """Those branches that have no formula."""
+        return [b for b in self.branches if isinstance(b.value, Implicit)]
 
     def critic(self) -> sympy.Expr:
         """The minimiser, an expression in r; an `AccumBounds` where a whole interval minimises."""
         return _cases([(branch.value, branch.where) for branch in self.branches])
 
+    def value(self) -> sympy.Expr:
+        """Minus the least loss, an expression in r."""
+        loss = r * self.real + self.generated
+        smooth = [(b, b.piece.expr if b.piece else loss) for b in self._unique]
+        return _cases([(-expr.subs(T, b.value), b.where) for b, expr in smooth])
+
     def at_critic(self, function) -> sympy.Expr:
-        """`function`, an expression in t and r, at the minimiser wherever there is only one."""
-        unique = [b for b in self.branches if not isinstance(b.value, AccumBounds)]
-        return _cases([(function.subs(T, b.value), b.where) for b in unique])
+        """`function`, an expression in t, at the minimiser wherever there is only one."""
+        return _cases([(function.subs(T, b.value), b.where) for b in self._unique])
+
+    @property
+    def _unique(self):
+        return [b for b in self.branches if not isinstance(b.value, AccumBounds)]
 
     def limit(self, function, at=S.Zero) -> sympy.Expr | None:
         """The limit of `function`, an expression in t, as r goes to 0 or to infinity (`at`); None

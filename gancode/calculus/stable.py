@@ -35,7 +35,6 @@ from sympy import (
     sqrt,
     tanh,
 )
-
 from sympy.core.relational import Relational
 
 from .deadline import attempt
@@ -277,32 +276,44 @@ def _logarithms(total):
 def _on_hyperbola(total):
     """A sum with √(quadratic in x) by the exponentials of θ = asinh x; None where it has none, or
     where other functions of x stand beside it."""
+    if total.atoms(Function) or _same_sign(total):
+        return None
+    angle = Dummy("u", real=True)
+    found = on_hyperbola(total, angle)
+    if found is None:
+        return None
+    form, x, place, inverse = found
+    return _real(form).subs(angle, inverse)
+
+
+def on_hyperbola(expr, angle):
+    """An expression with the root of one quadratic a·(x − m)² + c, with a, c > 0, and no other
+    quadratic, by exponentials of an angle: (the expression, x, x by the angle, the angle by x).
+
+    Then √(a·(x − m)² + c) = √c·cosh(angle). None where there is no such root.
+    """
     roots = {
         power.base
-        for power in total.atoms(Pow)
+        for power in expr.atoms(Pow)
         if power.exp.is_Rational and power.exp.q == 2 and power.base.is_polynomial()
     }
-    if len(roots) != 1 or total.atoms(Function) or _same_sign(total):
+    if len(roots) != 1 or len(next(iter(roots)).free_symbols) != 1:
         return None
-    (base,) = roots
-    if len(base.free_symbols) != 1:
+    (root,) = roots
+    (x,) = root.free_symbols
+    if sympy.degree(root, x) != 2:
         return None
-    (x,) = base.free_symbols
-    if sympy.degree(base, x) != 2:
-        return None
-    base = expand(base)
-    a, b, c = (base.coeff(x, n) for n in (2, 1, 0))
-    width = c / a - (b / a) ** 2 / 4
+    a, b, c = sympy.Poly(root, x).all_coeffs()
+    centre, width = -b / a / 2, sqrt(c / a - (b / a) ** 2 / 4)
     if not (a.is_positive and width.is_positive):
         return None
-    angle, centre, width = Dummy("u", real=True), -b / a / 2, sqrt(width)
     cosine, sine = ((exp(angle) + sign * exp(-angle)) / 2 for sign in (1, -1))
-    form = total.replace(
-        lambda e: isinstance(e, Pow) and e.exp.is_Rational and e.exp.q == 2,
+    place = centre + width * sine
+    form = expr.replace(
+        lambda e: isinstance(e, Pow) and e.base == root and e.exp.q == 2,
         lambda e: (sqrt(a) * width * cosine) ** (2 * e.exp),
     )
-    form = _real(form.subs(x, centre + width * sine))
-    return form.subs(angle, asinh((x - centre) / width))
+    return form.subs(x, place), x, place, asinh((x - centre) / width)
 
 
 # Products --------------------------------------------------------------------------------------
