@@ -15,9 +15,9 @@ from gancode.calculus.deadline import OutOfTime, attempt, check, remaining, with
 
 
 def spin(seconds=30.0):
-    """Pure Python that ends by itself only after a long time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Pure Python that ends by itself only after so much work."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         sum(range(100))
     return "done"
 
@@ -31,15 +31,34 @@ def nothing_is_left_behind():
 
 
 def test_what_runs_too_long_is_stopped_and_what_does_not_is_left_alone():
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(OutOfTime):
         with within(0.05):
             spin()
-    assert 0.05 <= time.monotonic() - began < 2
+    assert 0.05 <= time.thread_time() - began < 0.5
     with within(60):
         assert spin(0.01) == "done" and 0 < remaining() < 60
     with within(math.inf):
         assert remaining() == math.inf
+
+
+def test_the_time_is_that_of_work_and_waiting_has_its_limit_too():
+    with within(0.2):
+        time.sleep(0.5)
+        spin(0.01)
+    with pytest.raises(OutOfTime):
+        with within(0.05):
+            while True:
+                time.sleep(0.01)
+
+
+def test_where_the_work_of_a_thread_cannot_be_told_it_is_the_time_that_passes(monkeypatch):
+    monkeypatch.delattr(time, "pthread_getcpuclockid")
+    with pytest.raises(OutOfTime):
+        with within(0.1):
+            for _ in range(100):
+                time.sleep(0.01)
+    assert attempt(spin, seconds=0.05, default="late") == "late"
 
 
 def test_a_loop_of_the_block_itself_is_stopped():
@@ -122,14 +141,16 @@ def test_an_exception_thrown_as_the_block_ends_is_not_raised(monkeypatch):
     throw, thrown = deadline._throw, []
 
     def slow(error, thread):
-        time.sleep(0.05)  # meanwhile the block ends
+        begun.set()
+        time.sleep(0.2)  # meanwhile the block ends
         thrown.append(error)
         throw(error, thread)
 
     monkeypatch.setattr(deadline, "_throw", slow)
     for _ in range(5):
+        begun = threading.Event()
         with within(0.01):
-            spin(0.03)
+            assert begun.wait(30)
         spin(0.02)
     assert len(thrown) == 5
 

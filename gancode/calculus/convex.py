@@ -6,27 +6,56 @@ over `t`; the Fenchel conjugate of `f` at `y` minimises `f(r) - y·r` over `r`. 
 """
 
 import itertools
+from dataclasses import dataclass
 
 import sympy
-from sympy import AccumBounds, Dummy, Interval, Piecewise, S, exp, log, oo
+from sympy import AccumBounds, Interval, LambertW, Piecewise, Pow, S, exp, log, oo
 from sympy.core.relational import Relational
 
-from .domain import simplify_on
-from .kinks import between, inside, pieces, probes
+from . import advice
+from .curvature import is_convex
+from .deadline import attempt
+from .implicit import Implicit, implicit
+from .kinks import Piece, between, outermost, pieces, probes
 from .proof import prove
+from .roots import formula
+
+_SECONDS = 8.0  # for the closed form of a conjugate
+_SMOOTH = (  # besides powers: functions without a jump, kink or pole on the real line
+    *(exp, sympy.sinh, sympy.cosh, sympy.tanh, sympy.asinh, sympy.atan, sympy.erf, sympy.erfc),
+    *(sympy.sin, sympy.cos),
+)
 
 
 class NotConvexError(ValueError):
-    """The function is not convex (or not continuous); the message gives a place."""
+    """The function is not convex, or was not proved to be; the message says where or why."""
 
 
-def require_convex(function, x, low=-oo, high=oo) -> None:
-    """Raise `NotConvexError`, with a place, unless `function` is convex on (low, high)."""
+@dataclass(frozen=True)
+class Branch:
+    """`value` minimises for every s in `where`: an expression in s, which may hold an `Implicit`
+    function, or an `AccumBounds` where a whole interval minimises."""
+
+    value: sympy.Expr
+    where: sympy.Set
+    piece: Piece | None = None  # in which the value lies, unless at a kink
+
+
+# Is it convex? ---------------------------------------------------------------------------------
+
+
+def convexity(function, x, low=-oo, high=oo) -> str:
+    """How it is known that `function` is convex on (low, high): "proved", or only "checked".
+
+    Raises `NotConvexError`, with a place, where it is not, and `NotImplementedError` where its
+    kinks cannot be found.
+    """
+    if is_convex(function, x, low, high):
+        return "proved"
     parts = pieces(function, x, low, high)
+    proofs = []
     for piece in parts:
-        for point in probes(piece.low, piece.high):
-            if not piece.expr.subs(x, point).is_real:
-                raise NotConvexError(f"{function} has no real value at {x} = {point}")
+        proofs += _defined(piece, x, function)
         proof = prove(piece.expr.diff(x, 2), 0, ">=", piece.inside(x))
         if not proof:
             place = proof.counterexample.get(x, between(piece.low, piece.high))
@@ -34,134 +63,198 @@ def require_convex(function, x, low=-oo, high=oo) -> None:
                 f"{function} is not convex: at {x} = {place} its second derivative is "
                 f"{sympy.N(proof.lhs_value, 6)}"
             )
-    for left, right in zip(parts, parts[1:], strict=False):
+        proofs.append(proof)
+    for left, right in itertools.pairwise(parts):
         kink = left.high
-        if not prove(left.expr.subs(x, kink), right.expr.subs(x, kink)):
+        meet = [prove(side.expr.subs(x, kink), function.subs(x, kink)) for side in (left, right)]
+        if not all(meet):
             raise NotConvexError(f"{function} is not convex: it jumps at {x} = {kink}")
-        if not prove(left.expr.diff(x).subs(x, kink), right.expr.diff(x).subs(x, kink), "<="):
+        turn = prove(left.expr.diff(x).subs(x, kink), right.expr.diff(x).subs(x, kink), "<=")
+        if not turn:
             raise NotConvexError(f"{function} is not convex: its slope falls at {x} = {kink}")
+        proofs += [*meet, turn]
+    return "proved" if all(proof.status == "proved" for proof in proofs) else "checked"
+
+
+def require_convex(function, x, low=-oo, high=oo) -> None:
+    """Raise `NotConvexError` unless `function` is proved to be convex on (low, high)."""
+    if convexity(function, x, low, high) != "proved":
+        raise NotConvexError(
+            f"{function} may be convex, but that was only checked at many points, not proved"
+        )
+
+
+def _defined(piece, x, function):
+    """Proofs that the function is real, finite and smooth inside the piece: second derivatives say
+    nothing of poles and jumps."""
+    for point in probes(piece.low, piece.high):
+        if not sympy.N(piece.expr.subs(x, point)).is_real:
+            raise NotConvexError(f"{function} has no real value at {x} = {point}")
+    for part in piece.expr.atoms(Pow, sympy.Function):
+        if part.is_number or isinstance(part, _SMOOTH):
+            continue
+        if isinstance(part, Pow) and part.exp.is_Integer and part.exp > 0:
+            continue
+        if isinstance(part, (Pow, log)) and part.args[0].is_positive:
+            continue
+        if not isinstance(part, (Pow, log, LambertW)):
+            raise NotConvexError(f"{function} is not known to be convex: {part} may jump")
+        pole = part.is_Pow and part.exp.is_Integer
+        proof = prove(part.args[0] ** (2 if pole else 1), 0, ">", piece.inside(x))
+        if not proof:
+            place = proof.counterexample.get(x, between(piece.low, piece.high))
+            raise NotConvexError(f"{function} has no real value at {x} = {place}")
+        yield proof
+
+
+# Where is it least? ----------------------------------------------------------------------------
 
 
 def minimisers(
-    first, second, x, s, low=-oo, high=oo, guesses=()
-) -> list[tuple[sympy.Expr, sympy.Set]]:
+    first, second, x, s, low=-oo, high=oo, *, closed=(False, False), guesses=(), name, seconds
+) -> list[Branch]:
     """Where `s·first + second`, convex in `x` on (low, high), is least, for every value of `s`.
 
-    Returns pairs of a minimiser (an expression in `s`; an `AccumBounds` where a whole interval
-    minimises) and the set of `s` for which it is one. Values of `s` in no set have no minimiser
-    inside (low, high). `guesses` are expressions in `s` that may be minimisers; they are tried
-    before the first-order condition is solved. Raises `NotImplementedError` where SymPy cannot
-    solve it.
+    Values of `s` in no branch have no minimiser. `closed` says which ends belong to the interval.
+    `guesses` are expressions in `s` that may be minimisers; they are tried before the first-order
+    condition is solved. Where that finds no formula in so many `seconds`, the minimiser is an
+    `Implicit` function called `name`. Raises `NotImplementedError` where a slope has no known
+    limit.
     """
     parameters = Interval.open(0, oo) if s.is_positive else S.Reals
-    parts = pieces(s * first + second, x, low, high)
-    slopes = [piece.expr.diff(x) for piece in parts]
+    parts = [_Sloped.of(piece, x, s) for piece in pieces(s * first + second, x, low, high)]
     if len(parts) == 1:
         for guess in guesses:  # a stationary point of a convex function needs no limits
-            if prove(slopes[0].subs(x, guess), 0).status == "proved":
-                return [(guess, parameters)]
+            if prove(parts[0].slope.subs(x, guess), 0).status == "proved":
+                return [Branch(guess, parameters, parts[0].piece)]
     found = []
-    for piece, slope in zip(parts, slopes, strict=True):
-        start, end = (_edge(slope, x, edge) for edge in ((piece.low, "+"), (piece.high, "-")))
-        if not slope.has(x) or sympy.simplify(slope.diff(x)) == 0:
-            level = sympy.FiniteSet(*sympy.solve(sympy.simplify(slope), s)) & parameters
+    for part in parts:
+        if part.is_affine(x):
+            level = part.level(s) & parameters
             if level is not S.EmptySet:
-                found.append((AccumBounds(piece.low, piece.high), level))
+                flat = AccumBounds(part.piece.low, part.piece.high)
+                found.append(Branch(flat, level, part.piece))
             continue
-        rising = _where(start, s, "<", parameters) & _where(end, s, ">", parameters)
+        start, end = part.ends(x)
+        rising = _where(start, "<", parameters) & _where(end, ">", parameters)
         if rising is not S.EmptySet:
-            found.append((_root(slope, x, s, piece, rising, guesses), rising))
-    for left, right, piece in zip(slopes, slopes[1:], parts, strict=False):
-        kink = piece.high
-        least = _where(left.subs(x, kink), s, "<=", parameters) & _where(
-            right.subs(x, kink), s, ">=", parameters
-        )
-        if least is not S.EmptySet:
-            found.append((kink, least))
+            root = attempt(formula, part, x, s, rising, guesses, seconds=seconds)
+            if root is None:
+                piece = part.piece
+                root = implicit(name, part.first, part.second, x, piece.low, piece.high)(s)
+            found.append(Branch(root, rising, part.piece))
+    for left, right in itertools.pairwise(parts):
+        kink = left.piece.high
+        before, after = left.at(x, kink, "-"), right.at(x, kink, "+")
+        least = _where(before, "<=", parameters) & _where(after, ">=", parameters)
+        if least is not S.EmptySet and not _joined(found, kink, least, s):
+            found.append(Branch(kink, least))
+    for end, part, side, relation, belongs in (
+        (low, parts[0], "+", ">=", closed[0]),
+        (high, parts[-1], "-", "<=", closed[1]),
+    ):
+        beyond = _where(part.at(x, end, side), relation, parameters) if belongs else S.EmptySet
+        if beyond is not S.EmptySet:
+            found.append(Branch(end, beyond))
     return found
 
 
-def conjugate(function, x, y, low=-oo, high=oo, guesses=()) -> tuple[sympy.Expr, sympy.Set]:
+def _joined(found, kink, least, s) -> bool:
+    """Whether a formula for another piece holds at the kink too, where it is least for only one s;
+    then that s is added to it."""
+    if not isinstance(least, sympy.FiniteSet) or len(least) != 1:
+        return False
+    (only,) = least
+    for i, branch in enumerate(found):
+        formula = not isinstance(branch.value, (AccumBounds, Implicit))
+        ends = only in (branch.where.inf, branch.where.sup)
+        if formula and ends and advice.simplified(branch.value.subs(s, only) - kink) == 0:
+            found[i] = Branch(branch.value, branch.where | least, branch.piece)
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class _Sloped:
+    """A piece of s·first + second with its slopes: s·`first` + `second`."""
+
+    piece: Piece
+    slope: sympy.Expr
+    first: sympy.Expr
+    second: sympy.Expr
+
+    @classmethod
+    def of(cls, piece, x, s):
+        slope = piece.expr.diff(x)
+        return cls(piece, slope, slope.diff(s), slope.subs(s, 0))
+
+    def is_affine(self, x) -> bool:
+        """Whether the slope is the same on the whole piece."""
+        bends = [part.diff(x) for part in (self.first, self.second)]
+        place = probes(self.piece.low, self.piece.high)[1]
+        if any(abs(sympy.N(bend.subs(x, place))) > 1e-9 for bend in bends):
+            return False
+        return all(advice.simplified(bend) == 0 for bend in bends)
+
+    def level(self, s) -> sympy.Set:
+        """The values of s at which a constant slope vanishes."""
+        first, second = (advice.simplified(part) for part in (self.first, self.second))
+        if first == 0:
+            return S.Reals if second == 0 else S.EmptySet
+        return sympy.FiniteSet(advice.simplified(-second / first))
+
+    def at(self, x, place, side) -> tuple:
+        """The one-sided limits of both slopes at a place."""
+        found = tuple(advice.limit(part, x, place, side) for part in (self.first, self.second))
+        if None in found:
+            raise NotImplementedError(
+                f"the slope of {self.piece.expr} has no known limit at {x} = {place}"
+            )
+        return found
+
+    def ends(self, x) -> tuple:
+        return self.at(x, self.piece.low, "+"), self.at(x, self.piece.high, "-")
+
+
+def _where(slopes, relation, parameters) -> sympy.Set:
+    """The parameters s at which s·a + b stands in `relation` to 0, for numbers a and b, which may
+    be infinite, though not of both signs, and then s is positive."""
+    a, b = slopes
+    infinite = [part for part in slopes if not part.is_finite]
+    if infinite or a == 0:
+        sign = infinite[0] if infinite else b
+        holds = sympy.sympify(Relational(sign, 0, relation))
+        return parameters if holds == True else S.EmptySet  # noqa: E712
+    border = advice.simplified(-b / a)
+    strict = relation in ("<", ">")
+    if (relation[0] == "<") == bool(a.is_positive):
+        return parameters & Interval(-oo, border, True, strict)
+    return parameters & Interval(border, oo, strict, True)
+
+
+def conjugate(function, x, y, low=-oo, high=oo, guesses=(), *, name) -> tuple:
     """The Fenchel conjugate sup over x in (low, high) of (x·y − function), convex in `x`, and the
     set of `y` on which it is finite.
 
-    Where the function's slope is finite at a finite end, that end is where the supremum lies for
-    all y beyond the slope. `guesses` as for `minimisers`.
+    Where the function is finite at a finite end, that end is where the supremum lies for all y
+    beyond its slope there. `guesses` and `name` as for `minimisers`.
     """
-    branches, domain = [], S.EmptySet
-    for least, where in minimisers(-x, function, x, y, low, high, guesses):
-        domain = domain | where
-        if isinstance(least, AccumBounds):  # linear there: one end serves as well
+    near = zip((low, high), outermost(function, x, low, high), "+-", strict=True)
+    ends = {end: advice.limit(expr, x, end, side) for end, expr, side in near}
+    closed = [bool(end.is_finite and ends[end] is not None and ends[end].is_finite) for end in ends]
+    options = {"closed": closed, "guesses": guesses, "name": name, "seconds": _SECONDS}
+    found = minimisers(-x, function, x, y, low, high, **options)
+    domain = sympy.Union(*(branch.where for branch in found))
+    branches = []
+    for branch in found:
+        if isinstance(branch.value, AccumBounds):  # linear there: one end serves as well
             continue
-        value = simplify_on(y * least - function.subs(x, least), y, where)
-        branches.append((value, where.as_relational(y)))
-    for end, side, beyond in ((low, "+", Interval(-oo, 0)), (high, "-", Interval(0, oo))):
-        if not end.is_finite:
-            continue
-        value = sympy.limit(function, x, end, side)
-        slope = sympy.limit(function.diff(x).rewrite(Piecewise), x, end, side)
-        if value.is_finite and slope.is_finite:
-            where = Interval(beyond.inf + slope, beyond.sup + slope)
-            domain = domain | where
-            branches.append((end * y - value, where.as_relational(y)))
+        if branch.value in ends:
+            value = branch.value * y - ends[branch.value]
+        else:
+            smooth = branch.piece.expr.subs(y, 0) if branch.piece else function
+            value = y * branch.value - smooth.subs(x, branch.value)
+            value = advice.simplified_on(value, y, branch.where)
+        branches.append((value, branch.where.as_relational(y)))
     last, _ = branches.pop()  # outside the domain nothing is said, so the last needs no condition
     return Piecewise(*branches, (last, True)), domain
-
-
-def _edge(slope, x, edge):
-    return sympy.limit(slope, x, *edge)
-
-
-def _where(value, s, relation, parameters) -> sympy.Set:
-    """The parameters at which `value` (affine in `s`, or infinite) stands in `relation` to 0."""
-    statement = Relational(sympy.simplify(value), 0, relation)
-    if statement in (sympy.true, sympy.false):
-        return parameters if statement == True else S.EmptySet  # noqa: E712
-    return parameters & statement.as_set()
-
-
-def _root(slope, x, s, piece, valid, guesses):
-    """The root of `slope` in `x` within the piece, for `s` in `valid`; proved to be one."""
-    ways = (_exponential_roots, _logarithmic_roots, _solve)
-    for root in itertools.chain(guesses, *(way(slope, x) for way in ways)):
-        values = [root.subs(s, probe) for probe in probes(valid.inf, valid.sup)]
-        if not all(v.is_real and inside(v, piece.low, piece.high) for v in values):
-            continue
-        root = sympy.simplify(root)
-        where = [valid.as_relational(s)] if valid != S.Reals else []
-        if prove(slope.subs(x, root), 0, assumptions=where):
-            return root
-    raise NotImplementedError(
-        f"SymPy finds no closed form for the {x} at which {sympy.simplify(slope)} vanishes"
-    )
-
-
-def _exponential_roots(slope, x):
-    """Roots by w = exp(x): exact where the slope is rational in w."""
-    if slope.has(exp):
-        w = Dummy("w", positive=True)
-        numerator = sympy.numer(sympy.together(sympy.simplify(slope.subs(x, log(w)))))
-        if not numerator.has(log):
-            yield from (log(root) for root in _solve(numerator, w))
-
-
-def _logarithmic_roots(slope, x):
-    """Roots of c·log g(x) + rest, where the rest is free of x: those of g(x) = exp(−rest/c)."""
-    rest, logs = sympy.expand_log(sympy.expand(slope), force=True).as_independent(x, as_Add=True)
-    terms = [term.as_independent(x) for term in sympy.Add.make_args(sympy.expand(logs))]
-    if not all(isinstance(function, log) for _, function in terms):
-        return
-    unit = terms[0][0]
-    powers = [factor / unit for factor, _ in terms]
-    if all(power.is_Integer for power in powers):
-        bases = [function.args[0] for _, function in terms]
-        g = sympy.Mul(*(base**power for base, power in zip(bases, powers, strict=True)))
-        yield from _solve(sympy.numer(sympy.together(g - exp(-rest / unit))), x)
-
-
-def _solve(expression, x):
-    """Roots without the formulas of Cardano and Ferrari, which nobody can read or simplify."""
-    try:
-        yield from sympy.solve(expression, x, cubics=False, quartics=False)
-    except (NotImplementedError, sympy.PolynomialError):
-        return

@@ -5,6 +5,10 @@ pure-Python code runs there, in any thread. Only a C function that does not retu
 watchdog, which is a thread of the block's own, throws the exception into the block's thread. Where
 threads cannot be started, only `check`, called by the code itself, keeps the time.
 
+Time is the work of the block's thread, so that the outcome does not depend on what else the machine
+has to do; a block that waits instead of working has ten times as long. Where the work of a thread
+cannot be told, it is the time that passes.
+
 `OutOfTime` is no `Exception`, so that code which catches its own mistakes lets it pass. It belongs
 to the outermost block whose time is up; `attempt` knows which of nested ones that is.
 """
@@ -14,12 +18,13 @@ import math
 import sys
 import threading
 import time
+from typing import NamedTuple
 
 _RETRY = 0.005  # s: until a thread is looked at again that could not be interrupted
 _REPEAT = 0.1  # s: until the exception is thrown again; a bare `except:` may have swallowed it
+_PATIENCE = 10  # times the seconds of work: the seconds that may pass
 
-_local = threading.local()  # .end: when the time of the innermost block is up, by `_clock`
-_clock = time.monotonic
+_local = threading.local()  # .end: when the time of the innermost block is up
 
 
 class OutOfTime(BaseException):
@@ -41,9 +46,10 @@ class within:
         if not self._seconds > 0:
             raise OutOfTime
         self._outer, self._precisions = _end(), _precisions()
-        end = _clock() + self._seconds
-        self._watch = _Watch.start(end, sys._getframe(1)) if end < self._outer else None
-        _local.end = min(end, self._outer)
+        end = _End.after(self._seconds)
+        sooner = end.work < self._outer.work or end.wall < self._outer.wall
+        self._watch = _Watch.start(end, sys._getframe(1)) if sooner else None
+        _local.end = _End(*map(min, end, self._outer))
 
     def __exit__(self, kind, error, trace) -> None:
         while self._watch:
@@ -60,7 +66,7 @@ class within:
 
 def remaining() -> float:
     """Seconds until the time of the innermost block is up; infinite outside of all blocks."""
-    return _end() - _clock()
+    return _end().left(_worked())
 
 
 def check() -> None:
@@ -85,8 +91,37 @@ def attempt(function, *args, seconds: float, default=None):
         return default
 
 
-def _end() -> float:
-    return getattr(_local, "end", math.inf)
+class _End(NamedTuple):
+    """When the time is up: by the work of the thread, and by the clock on the wall."""
+
+    work: float
+    wall: float
+
+    @classmethod
+    def after(cls, seconds):
+        return cls(_worked() + seconds, time.monotonic() + _PATIENCE * seconds)
+
+    def left(self, worked) -> float:
+        return min(self.work - worked, self.wall - time.monotonic())
+
+
+def _end() -> _End:
+    return getattr(_local, "end", _End(math.inf, math.inf))
+
+
+def _worked(clock=None) -> float:
+    """Seconds that this thread has worked, or the one whose clock is given."""
+    if clock is None:
+        clock = _clock()
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def _clock():
+    """The clock of this thread's work; None where there is none that others can read."""
+    try:
+        return time.pthread_getcpuclockid(threading.get_ident())
+    except (AttributeError, OSError):
+        return None
 
 
 def _precisions() -> list:
@@ -106,6 +141,7 @@ class _Watch:
     def start(cls, end, frame) -> "_Watch | None":
         self = cls()
         self._end, self._frame, self._target = end, frame, threading.get_ident()
+        self._clock = _clock()
         self._over = threading.Event()
         self._firing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="deadline", daemon=True)
@@ -122,8 +158,12 @@ class _Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = max(0, self._end - _clock())
+        pause = 0.0
         while not self._over.wait(pause):
+            left = self._end.left(_worked(self._clock))
+            if left > 0:
+                pause = min(max(left, _RETRY), 3600)
+                continue
             stack = _stack(self._target)
             if self._frame not in stack:
                 return

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import sympy
 from sympy import And, Expr, Interval, S, Symbol, erf, exp, oo, pi, sqrt
 
+from . import advice
+
 X = Symbol("x", real=True)
 
 
@@ -46,14 +48,14 @@ class Density:
                 f"{variable.pspace.distribution} is none. Use .numeric(log_p, log_q, grid)"
             )
         self = cls(exponent, Interval(support.inf, support.sup))
-        mass = sympy.simplify(Integrals().add(S.One, 0, exponent, self.support).value())
+        mass = add_integral(Total(), S.One, 0, exponent, self.support).value()
         if mass.is_number and mass != 1:
             raise ValueError(f"the density {density} integrates to {mass}, not to 1; normalise it")
         return self
 
 
-class Integrals:
-    """A sum of integrals of c·L(x)ⁿ·exp(polynomial), which may be infinite.
+class Total:
+    """A sum of terms, each an integral or a sum, which may be infinite.
 
     A condition on parameters (such as λ < 2), on which the sum is finite, is collected.
     """
@@ -62,40 +64,51 @@ class Integrals:
         self.total = S.Zero
         self.conditions = set()
 
-    def add(self, coefficient, power, exponent, region, base=S.One) -> "Integrals":
-        """Add ∫ coefficient · base^power · exp(exponent) over `region`, an interval.
+    def add(self, coefficient, converges, even, value) -> None:
+        """Add coefficient · value(), which is finite where it `converges` (true, false or a
+        condition), and else infinite and positive where it is `even`.
 
-        Raises `NoClosedFormError` where it has none, and where infinities of both signs meet.
+        Raises `NoClosedFormError` where infinities of both signs may meet.
         """
         if coefficient == 0:
-            return self
+            return
         if coefficient is oo:
             self.total = oo
-            return self
-        a, b, c = _coefficients(exponent)
-        falls = _falls(a, b, region)
-        if falls == False:  # noqa: E712
-            if not coefficient.is_positive or power % 2:
-                raise NoClosedFormError("infinities of both signs may meet in the integral")
+        elif converges == False:  # noqa: E712
+            if not coefficient.is_positive or not even:
+                raise NoClosedFormError("infinities of both signs may meet in the sum")
             self.total = oo
         if self.total is oo:
-            return self
-        if falls != True:  # noqa: E712
+            return
+        if converges != True:  # noqa: E712
             if not coefficient.is_positive:
-                raise NoClosedFormError(f"whether the integral is finite depends on {falls}")
-            self.conditions.add(falls)
-        moments = _moments(a, b, region, sympy.degree(base, X) * power if base.has(X) else 0)
-        terms = sympy.Poly(sympy.expand(base**power), X).all_coeffs()[::-1]
-        integral = sum(term * moments[n] for n, term in enumerate(terms))
-        self.total += coefficient * exp(c) * integral
-        return self
+                raise NoClosedFormError(f"whether the sum is finite depends on {converges}")
+            self.conditions.add(converges)
+        self.total += coefficient * value()
 
     def value(self) -> Expr:
         """The sum; infinite where the conditions do not hold."""
-        total = sympy.simplify(self.total)
+        total = advice.simplified(self.total)
         if not self.conditions or total is oo:
             return total
         return sympy.Piecewise((total, And(*self.conditions)), (oo, True))
+
+
+def add_integral(total, coefficient, power, exponent, region, base=S.One) -> Total:
+    """Add ∫ coefficient · base^power · exp(exponent) over `region`, an interval, to a `Total`.
+
+    `exponent` is a polynomial of degree two or less in `X`, and `base` is one too. Raises
+    `NoClosedFormError` where infinities of both signs meet, or a sign is not known.
+    """
+    a, b, c = _coefficients(exponent)
+
+    def value():
+        moments = _moments(a, b, region, sympy.degree(base, X) * power if base.has(X) else 0)
+        terms = sympy.Poly(sympy.expand(base**power), X).all_coeffs()[::-1]
+        return exp(c) * sum(term * moments[n] for n, term in enumerate(terms))
+
+    total.add(coefficient, _falls(a, b, region), power % 2 == 0, value)
+    return total
 
 
 def certain(condition, about) -> bool:
@@ -111,7 +124,7 @@ def _coefficients(polynomial):
     """(a, b, c) of a·x² + b·x + c, or None."""
     if not polynomial.is_polynomial(X) or sympy.degree(polynomial, X) > 2:
         return None
-    return tuple(sympy.simplify(polynomial.coeff(X, n)) for n in (2, 1, 0))
+    return tuple(advice.simplified(polynomial.coeff(X, n)) for n in (2, 1, 0))
 
 
 def _falls(a, b, region):

@@ -22,13 +22,12 @@ _ON_CRITIC = {
 PENALTIES = (*_ON_CRITIC, "consensus", "instance-noise", "clipping")
 
 
-def dirac_gan(objective, penalty: str | Mapping | None = None) -> Game:
-    """The Dirac-GAN under an objective and its penalties; see `Objective.dirac`."""
+def dirac_gan(critic, generator, penalty: str | Mapping | None = None) -> Game:
+    """The Dirac-GAN under two losses, in `a` and `b`, and penalties; see `Objective.dirac`."""
     weights = _weights(penalty)
     noise = weights.get("instance-noise", S.Zero)
-    critic = _mean(objective.critic, noise)
+    critic, generator = (_mean(loss, noise) for loss in (critic, generator))
     critic += sum(weights[name] * term for name, term in _ON_CRITIC.items() if name in weights)
-    generator = _mean(objective.generator, noise)
     clip = {psi: weights["clipping"]} if "clipping" in weights else None
     game = Game({theta: generator, psi: critic}, clip)
     return game.consensus(weights["consensus"]) if "consensus" in weights else game

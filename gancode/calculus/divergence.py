@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import sympy
 from sympy import Abs, S, Symbol, exp, log, oo, sqrt
 
-from .convex import conjugate, require_convex
-from .densities import Density, Integrals, NoClosedFormError, X, certain
-from .kinks import between, pieces
+from . import advice
+from .between import Ends, mean_of_ratio
+from .convex import NotConvexError, conjugate, require_convex
+from .densities import NoClosedFormError
+from .implicit import Implicit
+from .kinks import pieces
+from .losses import compile_numpy
 from .proof import prove
 from .registry import Registry
 from .symbols import r
@@ -19,11 +23,19 @@ _L = Symbol("l", real=True)  # log r
 
 @dataclass(frozen=True)
 class Conjugate:
-    """The Fenchel conjugate f*(y) = sup over r > 0 of (r·y − f(r)), finite on `domain`."""
+    """The Fenchel conjugate f*(y) = sup over r > 0 of (r·y − f(r)), finite on `domain`.
+
+    Where there is no closed form, `expr` holds an `Implicit` function, the r at which the supremum
+    lies: it is `numerical`, and can be evaluated to any number of digits.
+    """
 
     expr: sympy.Expr
     domain: sympy.Set
     symbol: Symbol
+
+    @property
+    def numerical(self) -> bool:
+        return self.expr.has(Implicit)
 
     def __call__(self, value):
         return self.expr.subs(self.symbol, value)
@@ -44,11 +56,12 @@ class VariationalBound:
 class Divergence:
     """scale · D_f(p‖q) + offset.
 
-    `f` is an expression in `r`, convex on (0, ∞) with f(1) = 0, both checked. `scale` and `offset`
+    `f` is an expression in `r`, convex on (0, ∞) with f(1) = 0, both proved. `scale` and `offset`
     are 1 and 0 for a divergence by itself; `Objective.divergence` uses them to tie the divergence
     to the critic's value.
 
-    Raises `ValueError` where f has other symbols or f(1) is not 0, and `NotConvexError`.
+    Raises `ValueError` where f has other symbols or f(1) is not 0, and `NotConvexError` where f is
+    not convex, or is not proved to be.
     """
 
     def __init__(self, f, name: str = "", label: str = "D", swapped=False, scale=1, offset=0):
@@ -59,18 +72,30 @@ class Divergence:
             )
         if not prove(f.subs(r, 1), 0):
             raise ValueError(f"f(1) must be 0, so that D_f(p‖p) = 0; here it is {f.subs(r, 1)}")
-        require_convex(f, r, S.Zero, oo)
+        try:
+            require_convex(f, r, S.Zero, oo)
+        except NotImplementedError as error:
+            raise NotConvexError(f"f = {f} was not proved to be convex: {error}") from None
         self.f, self.name = f, name
         self.label = f"{label}(q‖p)" if swapped else f"{label}(p‖q)"
         self.scale, self.offset = sympy.sympify(scale), sympy.sympify(offset)
+        self._ends = Ends(f)
 
     @classmethod
-    def of_value(cls, f, offset) -> "Divergence":
-        """The divergence in a critic's value: f is a supremum of affine functions, so convex."""
+    def of_value(cls, f, offset, ends=None) -> "Divergence":
+        """The divergence in a critic's value: f is a supremum of affine functions, so convex.
+
+        `ends` are f(0) and the slope of f at infinity, for an f whose limits SymPy cannot take.
+        """
         self = cls.__new__(cls)
         self.f, self.name, self.label = f, "", "D(p‖q)"
-        self.scale, self.offset = S.One, offset
+        self.scale, self.offset, self._ends = S.One, offset, Ends(f, ends)
         return self
+
+    @property
+    def numerical(self) -> bool:
+        """Whether f is known by numbers only, for want of a closed form."""
+        return self.f.has(Implicit)
 
     def scaled(self, scale, offset) -> "Divergence":
         """The same divergence, tied to a value: scale · D_f + offset."""
@@ -80,10 +105,11 @@ class Divergence:
 
     def __str__(self) -> str:
         scale = "" if self.scale == 1 else f"{_text(self.scale)}·"
-        if self.offset == 0:
-            return scale + self.label
-        sign, size = _signed(self.offset)
-        return f"{scale}{self.label} {'−' if sign < 0 else '+'} {_text(size)}"
+        remark = " (numerical)" if self.numerical else ""
+        sign, size = _signed(self._shown_offset)
+        if size == 0:
+            return scale + self.label + remark
+        return f"{scale}{self.label} {'−' if sign < 0 else '+'} {_text(size)}{remark}"
 
     __repr__ = __str__
 
@@ -92,28 +118,46 @@ class Divergence:
         name, arguments = self.label.rstrip(")").split("(")
         name = {"χ²": r"\chi^2", "H²": r"\mathrm{H}^2"}.get(name, rf"\mathrm{{{name}}}")
         arguments = arguments.replace("‖", r" \,\|\, ")
-        sign, size = _signed(self.offset)
+        sign, size = _signed(self._shown_offset)
         offset = "" if size == 0 else f" {'-' if sign < 0 else '+'} {sympy.latex(size)}"
         return rf"{scale}{name}({arguments}){offset}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self._latex()}$"
 
+    @property
+    def _shown_offset(self):
+        return sympy.N(self.offset, 15) if self.offset.has(Implicit) else self.offset
+
     def conjugate(self) -> Conjugate:
         """The Fenchel conjugate of f, with the set on which it is finite; derived, not looked up.
 
-        That f** = f is what `biconjugate` is for.
+        That f** = f is what `biconjugate` is for. Raises `NoClosedFormError` where the slopes of f
+        have no known limits, and for an f that has no closed form itself.
         """
-        return Conjugate(*conjugate(self.f, r, _Y, S.Zero, oo), _Y)
+        if self.numerical:
+            raise NoClosedFormError("f has no closed form, so neither has its conjugate")
+        try:
+            return Conjugate(*conjugate(self.f, r, _Y, S.Zero, oo, name="r"), _Y)
+        except NotImplementedError as error:
+            raise NoClosedFormError(f"no conjugate of f = {self.f} was found: {error}") from None
 
     def biconjugate(self) -> sympy.Expr:
         """The conjugate of the conjugate, derived from it alone: f again, since f is convex
-        (the theorem of Fenchel and Moreau). Compare the two with `prove`."""
+        (the theorem of Fenchel and Moreau). Compare the two with `prove`.
+
+        Raises `NoClosedFormError` where the conjugate has no closed form.
+        """
         star = self.conjugate()
+        if star.numerical:
+            raise NoClosedFormError(f"the conjugate of {self.f} is known by numbers only")
         # Where f is smooth the supremum lies at its slope.
         slopes = [piece.expr.diff(r) for piece in pieces(self.f, r, S.Zero, oo)]
         ends = star.domain.inf, star.domain.sup
-        expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes)
+        try:
+            expr, _ = conjugate(star.expr, _Y, r, *ends, guesses=slopes, name="y")
+        except NotImplementedError as error:
+            raise NoClosedFormError(f"no conjugate of {star.expr} was found: {error}") from None
         return expr
 
     @property
@@ -125,89 +169,20 @@ class Divergence:
     def between(self, first, second) -> sympy.Expr:
         """D_f(first‖second), times scale plus offset, in closed form.
 
-        `first` and `second` are random variables of `sympy.stats`, both finite (such as
-        `Bernoulli`) or both continuous on the real line. Mass of `first` where `second` has none
-        counts with the slope of f at infinity, and mass of `second` where `first` has none with
-        f(0). Raises `NoClosedFormError` where there is no closed form.
+        `first` and `second` are random variables of `sympy.stats`, both discrete (such as
+        `Bernoulli` or `Poisson`) or both continuous on the real line. Mass of `first` where
+        `second` has none counts with the slope of f at infinity, and mass of `second` where `first`
+        has none with f(0). A sum over infinitely many outcomes that has no closed form is a number
+        to 15 digits, where it can be bounded what the sum leaves out. Raises `NoClosedFormError`
+        where there is no closed form.
         """
-        import sympy.stats  # here: whoever made the variables has loaded it already
-
-        for variable in (first, second):
-            if not hasattr(variable, "pspace"):
-                raise TypeError(f"between takes random variables of sympy.stats, not {variable!r}")
-        kinds = {bool(variable.pspace.is_Finite) for variable in (first, second)}
-        if kinds == {True, False}:
-            raise TypeError("one distribution is discrete and the other continuous")
-        divide = self._sum if kinds == {True} else self._integral
-        value = sympy.simplify(self.scale * divide(first, second) + self.offset)
+        value = mean_of_ratio(self.f, self._ends, first, second, self.label)
+        value = self.scale * value + self.offset
+        if value.has(Implicit):
+            return value
+        value = advice.simplified(value)
         # simplify turns s·log(t) into log(t**s)
         return value if value.is_number else sympy.expand_log(value)
-
-    def _sum(self, first, second):
-        mass = [sympy.stats.density(variable).dict for variable in (first, second)]
-        outcomes = set(mass[0]) | set(mass[1])
-        return sum(
-            self._term(mass[0].get(x, S.Zero), mass[1].get(x, S.Zero))
-            for x in sorted(outcomes, key=sympy.default_sort_key)
-        )
-
-    def _term(self, weight, other):
-        """q·f(p/q), continued to p = 0 and to q = 0."""
-        if weight == 0:
-            return other * self._at_zero() if other != 0 else S.Zero
-        if other == 0:
-            return weight * self._at_infinity()
-        return other * self.f.subs(r, weight / other)
-
-    def _at_zero(self):
-        """f(0): what mass of q costs where p has none."""
-        return sympy.limit(self.f, r, 0, "+")
-
-    def _at_infinity(self):
-        """The slope of f at infinity: what mass of p costs where q has none."""
-        return sympy.limit(self.f / r, r, oo)
-
-    def _integral(self, first, second):
-        p, q = Density.of(first), Density.of(second)
-        both = p.support & q.support
-        if not isinstance(both, (sympy.Interval, sympy.FiniteSet, type(S.EmptySet))):
-            raise NoClosedFormError(f"whether {p.support} and {q.support} overlap is not known")
-        total = Integrals()
-        for density, cost in ((p, self._at_infinity), (q, self._at_zero)):
-            alone = density.support - both
-            for part in alone.args if isinstance(alone, sympy.Union) else [alone]:
-                if part is not S.EmptySet:
-                    total.add(cost(), 0, density.log, sympy.Interval(part.inf, part.sup))
-        if isinstance(both, sympy.Interval):
-            ratio = sympy.expand(p.log - q.log)
-            for f, part in self._pieces_on(ratio, both):
-                if not _add_terms(total, f, ratio, q.log, part):
-                    raise NoClosedFormError(
-                        f"no closed form of {self.label} between {first.pspace.distribution} and "
-                        f"{second.pspace.distribution}; use .numeric(log_p, log_q, grid)"
-                    )
-        return total.value()
-
-    def _pieces_on(self, ratio, region):
-        """Smooth pieces of f, each with the interval of `region` on which exp(`ratio`) lies in it:
-        the densities are equal up to a kink of f at the edges."""
-        cut = pieces(self.f, r, S.Zero, oo)
-        if len(cut) == 1:
-            return [(self.f, region)]
-        crossings = set()
-        if ratio.has(X):
-            for piece in cut[1:]:
-                roots = sympy.solve(ratio - log(piece.low), X)
-                crossings |= {x for x in roots if certain(_lies_in(x, region), x)}
-        if len(crossings) > 1 and not all(x.is_number for x in crossings):
-            raise NoClosedFormError(f"the order of {crossings} is not known")
-        edges = [region.inf, *sorted(crossings), region.sup]
-        found = []
-        for low, high in zip(edges, edges[1:], strict=False):
-            value = exp(ratio.subs(X, between(low, high)))
-            holds = [certain((value >= c.low) & (value <= c.high), value) for c in cut]
-            found.append((cut[holds.index(True)].expr, sympy.Interval(low, high)))
-        return found
 
     def numeric(self, log_p, log_q, grid) -> float:
         """scale · D_f + offset by the trapezoidal rule, which is spectrally accurate for densities
@@ -229,12 +204,11 @@ class Divergence:
                     f"the density {name} integrates to {mass:.8g} over the grid, not to 1; "
                     "widen or refine the grid, or normalise the density"
                 )
-        low, high = self._stable()
-        at_zero, at_infinity = float(self._at_zero()), float(self._at_infinity())
+        at_zero, at_infinity = (float(e) for e in (self._ends.at_zero, self._ends.at_infinity))
         with np.errstate(all="ignore"):
             ratio = logs[0] - logs[1]
-            small = np.exp(logs[1]) * low(np.minimum(ratio, 0.0))
-            large = np.exp(logs[0]) * high(np.maximum(ratio, 0.0))
+            small = np.exp(logs[1]) * self._at_logs(np.minimum(ratio, 0.0), self.f)
+            large = np.exp(logs[0]) * self._at_logs(np.maximum(ratio, 0.0), self.f / r)
             values = np.where(ratio > 0, large, small)
             values = np.where(np.isneginf(ratio), np.exp(logs[1]) * at_zero, values)
             values = np.where(np.isposinf(ratio), np.exp(logs[0]) * at_infinity, values)
@@ -246,35 +220,20 @@ class Divergence:
             )
         return float(self.scale) * float(np.trapezoid(values, grid)) + float(self.offset)
 
-    def _stable(self):
-        """f(r) as a function of l = log r for l ≤ 0, and f(r)/r for l ≥ 0, without overflow."""
-        inverse = sympy.expand_log(sympy.expand(sympy.simplify(r * self.f.subs(r, 1 / r))))
-        pair = []
-        for expression, sign in ((sympy.expand_log(self.f), 1), (inverse, -1)):
-            expression = expression.subs(log(r), sign * _L).subs(r, exp(sign * _L))
-            pair.append(sympy.lambdify(_L, expression, "numpy"))
-        return pair
+    @staticmethod
+    def _at_logs(logs, function):
+        """A function of r at an array of values of log r, without overflow."""
+        roots = {t: Symbol(f"t{i}", real=True) for i, t in enumerate(_of_ratio(function))}
+        expr = sympy.expand(function).xreplace(roots)
+        expr = expr.subs({t: sympy.N(t, 17) for t in expr.atoms(Implicit)})
+        expr = sympy.expand_log(expr).subs(log(r), _L).subs(r, exp(_L))
+        arrays = [t.func.at_exp(logs) for t in roots]
+        return compile_numpy(expr, [_L, *roots.values()])(logs, *arrays)
 
 
-def _add_terms(total, f, ratio, log_q, region) -> bool:
-    """Add ∫ q·f(exp(`ratio`)), term by term; False where f is no sum of terms r^α·(log r)ⁿ."""
-    if not ratio.has(X):
-        total.add(f.subs(r, exp(ratio)), 0, log_q, region)
-        return True
-    for term in sympy.Add.make_args(sympy.expand(sympy.expand_log(sympy.expand(f), force=True))):
-        factor, powers = term.as_independent(r)
-        powers = powers.as_powers_dict()
-        order, times = powers.pop(r, S.Zero), powers.pop(log(r), S.Zero)
-        if set(powers) - {S.One} or not times.is_Integer or times < 0:
-            return False
-        total.add(factor, times, sympy.expand(log_q + order * ratio), region, base=ratio)
-    return True
-
-
-def _lies_in(x, region):
-    if not x.is_real:
-        return S.false if x.is_real is False else None
-    return sympy.And(x > region.inf, x < region.sup)
+def _of_ratio(function):
+    """The implicit functions of r in an expression."""
+    return sorted((t for t in function.atoms(Implicit) if t.has(r)), key=str)
 
 
 def _signed(expr):

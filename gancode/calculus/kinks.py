@@ -6,9 +6,11 @@ import sympy
 from sympy import Abs, Max, Min, Piecewise, S, log, oo
 from sympy.core.relational import Relational
 
+from .deadline import attempt
 from .symbols import softplus
 
 KINKED = (Max, Min, Abs, Piecewise)
+_SECONDS = 2.0  # for the kinks of one part
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,46 @@ class Piece:
 
 
 def pieces(function, x, low=-oo, high=oo) -> list[Piece]:
-    """Cut `function` of `x` at its kinks (of Max, Min, Abs and Piecewise) within (low, high)."""
+    """Cut `function` of `x` at its kinks (of Max, Min, Abs and Piecewise) within (low, high).
+
+    Raises `NotImplementedError` where the kinks cannot be found.
+    """
     function = function.rewrite(log) if function.has(softplus) else function
+    function = _without_roots_of_squares(function)
     kinks = set()
     for part in function.atoms(*KINKED):
         for crossing in _crossings(part):
-            roots = sympy.solveset(crossing, x, S.Reals) if crossing.has(x) else S.EmptySet
-            if not (roots is S.EmptySet or isinstance(roots, sympy.FiniteSet)):
-                raise NotImplementedError(f"the kinks of {part} cannot be found")
-            kinks |= {kink for kink in roots if inside(kink, low, high)}
+            kinks |= {kink for kink in _roots(crossing, x, part) if inside(kink, low, high)}
     edges = [low, *sorted(kinks), high]
     return [
         Piece(left, right, _active(function, x, between(left, right)))
         for left, right in zip(edges, edges[1:], strict=False)
     ]
+
+
+def outermost(function, x, low, high) -> tuple:
+    """The function near both ends of the interval, without kinks."""
+    if not function.has(*KINKED):
+        return function, function
+    cut = pieces(function, x, low, high)
+    return cut[0].expr, cut[-1].expr
+
+
+def _without_roots_of_squares(function):
+    """√(t² − 2·t + 1) is |t − 1|, and has a kink."""
+    return function.replace(
+        lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.base.is_polynomial(),
+        lambda e: sympy.sqrt(sympy.factor(e.base)) ** (2 * e.exp),
+    )
+
+
+def _roots(crossing, x, part):
+    if not crossing.has(x):
+        return S.EmptySet
+    found = attempt(sympy.solveset, crossing, x, S.Reals, seconds=_SECONDS)
+    if not (found is S.EmptySet or isinstance(found, sympy.FiniteSet)):
+        raise NotImplementedError(f"the kinks of {part} cannot be found")
+    return found
 
 
 def _crossings(part):

@@ -1,26 +1,28 @@
 """An adversarial objective, written once: two losses, and all that follows from them."""
 
 import functools
-from dataclasses import dataclass
 
+import mpmath
 import sympy
-from sympy import AccumBounds, Dummy, Piecewise, S, Symbol, exp, log, oo
+from sympy import Add, Dummy, Float, Interval, Lambda, Piecewise, Rational, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
 
-from .convex import NotConvexError, minimisers, require_convex
+from . import advice
+from .card import Card
+from .convex import NotConvexError
+from .deadline import OutOfTime, attempt, within
+from .digits import in_digits
 from .dirac import dirac_gan
 from .divergence import Divergence, divergences
-from .game import Game
-from .kinks import KINKED
-from .latex import words
+from .game import Game, NotStationaryError
+from .implicit import Implicit
+from .optimum import ObjectiveError, Optimum, T, interval_text, optimum, way_out
 from .proof import prove
 from .symbols import a, b, p, q, r
 
-_T = Symbol("t", real=True)  # the critic's value at one point, the same for both terms
+__all__ = ["Card", "Objective", "ObjectiveError"]
 
-
-class ObjectiveError(ValueError):
-    """Something could not be derived from the objective; the message says what and why."""
+_SECONDS = 4.5  # for a card
 
 
 class Objective:
@@ -36,10 +38,18 @@ class Objective:
     (Jolicoeur-Martineau 2019). Of such an objective there is no theory point by point, since every
     critic's value meets every other.
 
-    Raises `ObjectiveError` for expressions with other symbols.
+    A critic whose values are confined has a `domain`, a `sympy.Interval`, and an `activation` that
+    takes the network's output there: an increasing or decreasing expression in one symbol, or a
+    function. The losses are losses of what the activation returns; by itself, it makes its image
+    the domain.
+
+    Raises `ObjectiveError` for expressions with other symbols, and for a domain or an activation
+    that is none.
     """
 
-    def __init__(self, critic, generator, name: str = "", source: str = ""):
+    def __init__(
+        self, critic, generator, name: str = "", source: str = "", domain=None, activation=None
+    ):
         if isinstance(critic, str) or isinstance(generator, str):
             raise ObjectiveError("losses are SymPy expressions; read text with parse(text)")
         self.critic, self.generator = map(sympy.sympify, (critic, generator))
@@ -50,9 +60,8 @@ class Objective:
                 f"the critic's loss must depend on both a (its value on a real sample) and b (on a "
                 f"generated one); {self.critic} does not"
             )
-        constant, rest = sympy.expand(self.critic).as_independent(a, b, as_Add=True)
-        generated, real = rest.as_independent(a, as_Add=True)
-        self.paired = real.has(b)
+        real, generated, mixed = _separated(self.critic)
+        self.paired = mixed != 0
         self._check_symbols("generator", self.generator, {a, b} if self.paired else {b})
         if b not in self.generator.free_symbols:
             raise ObjectiveError(
@@ -60,9 +69,9 @@ class Objective:
                 f"{self.generator} does not"
             )
         if not self.paired:
-            self.real_loss, self.generated_loss = real, generated + constant
-            self._real, self._generated = real.subs(a, _T), self.generated_loss.subs(b, _T)
-        self._solution = None
+            self.real_loss, self.generated_loss = real, generated
+        self.activation = None if activation is None else _as_function(activation)
+        self.domain = _domain(domain, self.activation)
 
     @classmethod
     def zero_sum(cls, critic, name: str = "", source: str = "") -> "Objective":
@@ -86,66 +95,41 @@ class Objective:
         name = f"{self.name}: " if self.name else ""
         return f"<Objective {name}critic {self.critic}, generator {self.generator}>"
 
+    def __getstate__(self):
+        return {key: value for key, value in self.__dict__.items() if key != "_outcome"}
+
     # What follows from the critic's loss ------------------------------------------------------
 
-    def _minimisers(self) -> list:
-        """Pairs (critic's value, set of r): the minimisers of r·L_real(t) + L_generated(t)."""
-        if self._solution is not None:
-            return self._solution
+    def _optimum(self) -> Optimum:
         if self.paired:
             raise ObjectiveError(
                 f"the critic's loss {self.critic} mixes a and b: at its optimum the critic's value "
                 "at one point depends on those at all others, so nothing follows from p and q at "
                 "that point alone"
             )
-        try:
-            require_convex(self._real, _T)
-            require_convex(self._generated, _T)
-            found = minimisers(self._real, self._generated, _T, r)
-        except NotConvexError as error:
-            raise ObjectiveError(
-                "no optimal critic was derived: the critic's loss on real and that on generated "
-                f"samples must be convex functions of its value t, for all real t. {error}"
-            ) from None
-        except (NotImplementedError, ArithmeticError, TypeError, ValueError) as error:
-            raise ObjectiveError(f"the optimal critic was not derived: {error}") from error
-        covered = sympy.Union(*(where for _, where in found)) if found else S.EmptySet
-        missing = sympy.Interval.open(0, oo) - covered
-        if missing is not S.EmptySet:
-            raise ObjectiveError(
-                "there is no optimal critic: for density ratios r = p/q in "
-                f"{_set_text(missing)} its value has no maximum: it has no bound, or is only "
-                "approached. Constrain the critic: -a + b with a critic that is 1-Lipschitz gives "
-                "the Wasserstein distance"
-            )
-        for value, where in found:
-            if not isinstance(value, AccumBounds) and value.has(r):
-                self._prove_second_order(value, where)
-        self._solution = found
+        found, reason = self._outcome
+        if found is None:
+            raise ObjectiveError(reason)
         return found
 
-    def _single_valued(self) -> list:
-        """The minimisers without those single ratios at which a whole interval is optimal."""
-        return [pair for pair in self._minimisers() if not isinstance(pair[0], AccumBounds)]
+    @functools.cached_property
+    def _outcome(self):
+        """The optimum, or why there is none: both may take a while to find."""
+        try:
+            return optimum(*self._terms(), self.domain), ""
+        except ObjectiveError as error:
+            return None, str(error)
 
-    def _prove_second_order(self, value, where):
-        """The second derivative at the critic is positive, so the minimiser of the convex loss is
-        the only one. Kinks need no such proof: there the slope changes sign."""
-        loss = (r * self._real + self._generated).rewrite(log)
-        if loss.has(*KINKED):
-            return
-        curvature = loss.diff(_T, 2).subs(_T, value)
-        if not prove(curvature, 0, ">", where.as_relational(r)):
-            raise ObjectiveError(
-                f"the critic's loss is flat at its minimum t = {value}: more than one is optimal"
-            )
+    def _terms(self):
+        return _exact(self.real_loss).subs(a, T), _exact(self.generated_loss).subs(b, T)
 
     def optimal_critic(self) -> sympy.Expr:
         """The critic's value t that minimises its loss where the densities are `p` and `q`.
 
-        Unique: the loss is proved convex, with positive curvature at the minimum. Where a whole
-        interval is optimal for one ratio p/q (hinge, at p = q), the answer is a `Piecewise` that
-        holds the interval as `AccumBounds`.
+        Unique: the loss is convex, and flat nowhere. Where a whole interval is optimal for one
+        ratio p/q (hinge, at p = q), the answer is a `Piecewise` that holds the interval as
+        `AccumBounds`. Where there is no closed form, it holds a function of p/q that is known by
+        its inverse and can be evaluated to any number of digits (`Implicit`).
 
         A paired loss ℓ(a − b) does not see a constant added to t, so its critic is one of many. It
         is t = log(p/q)/k where ℓ′(d) = e^(−k·d)·ℓ′(−d), as for the logistic loss with k = 1: then
@@ -153,21 +137,19 @@ class Objective:
         """
         if self.paired:
             return self._critic_on_pairs()
-        return self._in_densities(self._critic_in_ratio())
+        return self._in_densities(self._optimum().critic())
 
     def _critic_on_pairs(self):
         gap = Dummy("d", real=True)
-        loss = self.critic.subs(a, b + gap).rewrite(log)
+        loss = _exact(self.critic).subs(a, b + gap).rewrite(log)
         slope = loss.diff(gap)
         if prove(loss.diff(b), 0).status == "proved" and prove(loss.diff(gap, 2), 0, ">="):
-            odds = sympy.simplify(sympy.expand_log(log(simplified(slope / slope.subs(gap, -gap)))))
-            rate = sympy.simplify(-odds.diff(gap))
+            ratio = advice.simplified(slope / slope.subs(gap, -gap))
+            odds = advice.simplified(sympy.expand_log(log(ratio)))
+            rate = advice.simplified(-odds.diff(gap))
             if rate.is_positive and prove(slope, exp(-rate * gap) * slope.subs(gap, -gap)):
                 return log(p / q) / rate
-        return self._in_densities(self._critic_in_ratio())  # says why there is none
-
-    def _critic_in_ratio(self):
-        return _cases(self._minimisers())
+        return self._in_densities(self._optimum().critic())  # says why there is none
 
     @staticmethod
     def _in_densities(expr):
@@ -176,14 +158,12 @@ class Objective:
                 *((value.subs(r, p / q), _without_fraction(c)) for value, c in expr.args)
             )
         expr = expr.subs(r, p / q)
-        return min(expr, simplified(expr, 60), key=sympy.count_ops)
+        return expr if expr.has(Implicit) else min(expr, _short(expr), key=sympy.count_ops)
 
     def value(self) -> sympy.Expr:
         """The critic's value at its optimum, per unit of q, as a function of `r`: convex."""
-        minimisers = self._single_valued()
-        loss = r * self._real + self._generated
-        cases = [(-loss.subs(_T, value).rewrite(log), where) for value, where in minimisers]
-        return simplified(_cases(cases), 60)
+        value = self._optimum().value()
+        return value if value.has(Implicit) else _short(value.rewrite(log))
 
     def divergence(self) -> Divergence:
         """What the generator would minimise against an optimal critic: scale · D_f(p‖q) + offset.
@@ -192,22 +172,40 @@ class Objective:
         is proved; otherwise f is the value itself, shifted so that f(1) = f′(1) = 0.
         """
         value = self.value()
-        offset = simplified(value.subs(r, 1))
+        if value.has(Implicit):
+            return self._numerical_divergence(value)
+        offset = advice.simplified(value.subs(r, 1))
+        known = attempt(self._known, value - offset, seconds=_SECONDS / 3)
+        if known:
+            name, scale = known
+            return divergences[name].scaled(scale, offset)
+        slope = advice.simplified(value.diff(r).subs(r, 1))
+        return Divergence.of_value(_short(value - offset - slope * (r - 1)), offset)
+
+    def _numerical_divergence(self, value):
+        """The value v without a closed form: its slope is −L_real at the critic, its limit at r = 0
+        the largest value of −L_generated, and its slope at infinity the largest of −L_real."""
+        found = self._optimum()
+        offset = value.subs(r, 1)
+        slope = found.at_critic(-found.real).subs(r, 1)
+        limits = found.limit(-found.generated), found.limit(-found.real, oo)
+        ends = None if None in limits else (limits[0] - offset + slope, limits[1] - slope)
+        return Divergence.of_value(value - offset - slope * (r - 1), offset, ends)
+
+    @classmethod
+    def _known(cls, value):
+        """The name of a known divergence and its scale, where `value` is one."""
         for name in divergences:
-            match = self._match(value - offset, divergences[name].f)
-            if match is not None:
-                return divergences[name].scaled(match, offset)
-        slope = simplified(value.diff(r).subs(r, 1))
-        f = simplified(value - offset - slope * (r - 1), 60)
-        return Divergence.of_value(f, offset)
+            f = divergences[name].f
+            if _are_alike(value, f) and (scale := cls._match(value, f)) is not None:
+                return name, scale
+        return None
 
     @staticmethod
     def _match(value, f):
         """s > 0 with value = s·f + c·(r − 1) for some c, proved; or None."""
         scale, slope = sympy.symbols("s c")
-        equations = [
-            (value - scale * f - slope * (r - 1)).subs(r, x) for x in (2, sympy.Rational(1, 2))
-        ]
+        equations = [(value - scale * f - slope * (r - 1)).subs(r, x) for x in (S(2), S.Half)]
         solution = sympy.linsolve(equations, scale, slope)
         if len(solution) != 1:
             return None
@@ -225,19 +223,31 @@ class Objective:
         optimal critic. Raises `ObjectiveError` where the weight depends on a critic that does not
         exist.
         """
-        slope = -sympy.diff(self.generator.rewrite(log), b)
+        slope = self._pull()
         if not slope.has(a, b):
             return slope
-        return _cases(
-            [(simplified(slope.subs(b, value)), where) for value, where in self._single_valued()]
-        )
+        weight = self._optimum().at_critic(slope.subs(b, T))
+        if weight.has(Implicit):
+            return weight
+        if isinstance(weight, Piecewise):
+            return Piecewise(*((advice.simplified(part), when) for part, when in weight.args))
+        return advice.simplified(weight)
+
+    def _pull(self):
+        return -sympy.diff(_exact(self.generator).rewrite(log), b)
 
     def saturates(self) -> bool:
-        """Whether samples that the critic is sure to be generated (r → 0) stop pulling."""
-        weight = self.generator_weight()
-        if isinstance(weight, Piecewise):
-            weight = weight.args[0][0]  # the cases are in the order of r
-        return bool(sympy.limit(weight, r, 0, "+") == 0)
+        """Whether samples that the critic is sure to be generated (r → 0) stop pulling.
+
+        Raises `ObjectiveError` where there is no optimal critic, and where the limit is not known.
+        """
+        slope = self._pull()
+        if not slope.has(a, b):
+            return slope == 0
+        limit = self._optimum().limit(slope.subs(b, T))
+        if limit is None:
+            raise ObjectiveError(f"the limit of the weight {slope} as r → 0 is not known")
+        return bool(limit == 0 or limit.has(Implicit) and abs(sympy.N(limit)) < 1e-12)
 
     def dirac(self, penalty=None) -> Game:
         """The Dirac-GAN under this objective: the game of `theta`, where the generated samples are,
@@ -252,51 +262,194 @@ class Objective:
           Near the equilibrium all noise of this variance acts alike;
         - "clipping": the critic is put back into [−weight, weight] after each move.
 
-        Mescheder, Geiger and Nowozin (2018), section 3. Raises `UnknownNameError` for another name
-        and `ValueError` for a negative weight.
+        An activation is applied to the line. Mescheder, Geiger and Nowozin (2018), section 3.
+        Raises `UnknownNameError` for another name, `ValueError` for a negative weight, and
+        `ObjectiveError` where 0 is outside the critic's domain.
         """
-        return dirac_gan(self, penalty)
+        if self.activation is None and not self.domain.interior.contains(0):
+            raise ObjectiveError(
+                f"the Dirac-GAN's critic ψ·x is 0 at the data, outside of {self.domain}; give the "
+                "objective an activation"
+            )
+        return dirac_gan(*self._on_outputs(), penalty)
 
     def torch(self):
-        """`(critic_loss, generator_loss)`: torch functions of logits; see `gancode.losses`."""
-        from ..losses import compile_objective
+        """`(critic_loss, generator_loss)`, functions of tensors of the network's outputs.
 
-        return compile_objective(self)
+        `critic_loss(real, generated)` and `generator_loss(generated)` take tensors of any shape and
+        float dtype, and return the mean loss, a scalar. Real and generated batches may differ in
+        size. Of a paired objective both are functions of `(real, generated)`, of equal size: the
+        k-th of one is paired with the k-th of the other. Values and slopes are as exact as the
+        dtype allows (see `gancode.calculus.losses`). Raises `ObjectiveError` for a loss that is not
+        defined for every output, or has a function with no torch counterpart.
+        """
+        from .losses import CompileError, compile
 
-    def report(self) -> "Card":
+        critic, generator = self._on_outputs()
+        self._require_defined(critic, generator)
+        try:
+            if self.paired:
+                critic, generator = (compile(loss, (a, b)) for loss in (critic, generator))
+                return (
+                    lambda real, generated: critic(real, generated).mean(),
+                    lambda real, generated: generator(real, generated).mean(),
+                )
+            on_real, on_generated, _ = _separated(critic)
+            on_real, on_generated = compile(on_real, [a]), compile(on_generated, [b])
+            generator = compile(generator, [b])
+        except CompileError as error:
+            raise ObjectiveError(str(error)) from None
+        return (
+            lambda real, generated: on_real(real).mean() + on_generated(generated).mean(),
+            lambda generated: generator(generated).mean(),
+        )
+
+    def _on_outputs(self):
+        """Both losses as functions of the network's outputs."""
+        if self.activation is None:
+            return self.critic, self.generator
+        outputs = {a: self.activation(a), b: self.activation(b)}
+        return tuple(
+            loss.subs(outputs, simultaneous=True) for loss in (self.critic, self.generator)
+        )
+
+    def _require_defined(self, critic, generator):
+        if self.activation is None and self.domain != S.Reals:
+            raise ObjectiveError(
+                f"the critic's values are confined to {interval_text(self.domain)}: give the "
+                "objective an activation, which takes the network's output there"
+            )
+        for name, loss in (("critic", critic), ("generator", generator)):
+            value = in_digits(loss, (a, b))
+            for point in (-3, -0.5, 0.5, 3):
+                if mpmath.isnan(value(mpmath.mpf(point), mpmath.mpf(point))):
+                    meant = "" if self.paired else way_out(*self._terms())
+                    raise ObjectiveError(
+                        f"the {name}'s loss {loss} has no finite value at {point}; a critic's "
+                        f"output may be any number{f'. {meant}' if meant else ''}"
+                    )
+
+    def report(self) -> Card:
         """The theory card: all of the above, with reasons where something does not exist."""
         rows = [("critic minimises", self.critic), ("generator minimises", self.generator)]
-        reasons = set()
+        if self.domain != S.Reals:
+            rows.append(("critic's values in", interval_text(self.domain)))
+        if self.activation is not None:
+            rows.append(("critic's activation", self.activation(_OUTPUT)))
         divergence = functools.cache(self.divergence)
-        for label, derive in (
-            ("optimal critic", self.optimal_critic),
-            ("value at the optimum", divergence),
-            ("with f(r)", lambda: divergence().f),
-            ("weight of a sample", self.generator_weight),
-            ("saturates as r → 0", self.saturates),
-            ("Dirac-GAN's eigenvalues", lambda: self.dirac().eigenvalues((0, 0))),
-        ):
-            try:
-                rows.append((label, derive()))
-            except (ObjectiveError, NotConvexError) as error:
-                reason = str(error)
-                rows.append((label, "none, for the same reason" if reason in reasons else reason))
-                reasons.add(reason)
+        derivations = {
+            "optimal critic": self.optimal_critic,
+            "value at the optimum": divergence,
+            "with f(r)": lambda: divergence().f,
+            "weight of a sample": self.generator_weight,
+            "saturates as r → 0": self.saturates,
+            "Dirac-GAN's eigenvalues": lambda: self.dirac().eigenvalues((0, 0)),
+        }
+        reasons = set()
+        try:
+            with within(_SECONDS):
+                for label, derive in derivations.items():
+                    try:
+                        rows.append((label, derive()))
+                    except (ObjectiveError, NotConvexError, NotStationaryError) as error:
+                        reason = str(error)
+                        seen = reason in reasons
+                        rows.append((label, "none, for the same reason" if seen else reason))
+                        reasons.add(reason)
+                    if label == "optimal critic" and not self.paired and self._outcome[0]:
+                        rows += self._numerical_rows()
+        except OutOfTime:
+            done = {label for label, _ in rows}
+            late = f"not derived within {_SECONDS:g} s"
+            rows += [(label, late) for label in derivations if label not in done]
         return Card(self.name or "objective", self.source, rows)
 
+    def _numerical_rows(self):
+        """What is to be said of a critic without a closed form, or without a proof."""
+        found = self._optimum()
+        rows = []
+        for branch in found.numerical:
+            t = branch.value.func
+            rows.append((f"numerical: {t(r)} inverts r =", advice.simplified(t.ratio(T), 60)))
+            for x in (S.Half, S.One, S(2)):
+                if branch.where.contains(x) == True:  # noqa: E712
+                    rows.append((f"{t(x)} =", sympy.N(t(x), 15)))
+        if found.convexity != "proved":
+            rows.append(("convexity of the losses", "checked, not proved"))
+        return rows
 
-def _cases(pairs) -> sympy.Expr:
-    """Expressions and the sets of r where each holds, as one expression: cases in order of r."""
-    points = sympy.Union(*(where for _, where in pairs if isinstance(where, sympy.FiniteSet)))
-    if len(pairs) == 1:
-        return pairs[0][0]
-    cases = [
-        (value, where if isinstance(where, sympy.FiniteSet) else where - points)
-        for value, where in pairs
-    ]
-    cases.sort(key=lambda case: (case[1].inf, case[1].sup))
-    branches = [(value, where.as_relational(r)) for value, where in cases]
-    return Piecewise(*branches[:-1], (branches[-1][0], True))
+
+_OUTPUT = Symbol("v", real=True)  # the network's output, before the activation
+
+
+def _separated(loss):
+    """A sum as its terms in `a`, those in `b` with the constants, and those with both."""
+    for form in (loss, sympy.expand(loss)):
+        rest, real = form.as_independent(a, as_Add=True)
+        mixed = Add(*(term for term in Add.make_args(real) if term.has(b)))
+        if mixed == 0:
+            break
+    return real - mixed, rest, mixed
+
+
+def _exact(expr):
+    """The expression without floats: 0.1 means one tenth."""
+    return expr.xreplace({number: Rational(str(number)) for number in expr.atoms(Float)})
+
+
+def _as_function(activation) -> Lambda:
+    if isinstance(activation, Lambda):
+        return activation
+    if callable(activation):
+        return Lambda(_OUTPUT, activation(_OUTPUT))
+    expr = _exact(sympy.sympify(activation))
+    if len(expr.free_symbols) != 1:
+        raise ObjectiveError(
+            f"an activation is a function of one symbol, the network's output; {activation} has "
+            f"{len(expr.free_symbols)}"
+        )
+    return Lambda(_OUTPUT, expr.subs(expr.free_symbols.pop(), _OUTPUT))
+
+
+def _domain(domain, activation) -> Interval:
+    """The domain, where it is given or the activation's image."""
+    image = S.Reals
+    if activation is not None:
+        value = activation(_OUTPUT)
+        slope = value.rewrite(log).diff(_OUTPUT)
+        if not (prove(slope, 0, ">=") or prove(slope, 0, "<=")):
+            raise ObjectiveError(f"the activation {value} neither increases nor decreases")
+        ends = [advice.limit(value, _OUTPUT, end) for end in (-oo, oo)]
+        if None in ends:
+            raise ObjectiveError(f"the limits of the activation {value} are not known")
+        image = Interval.open(*sorted(ends))
+    if domain is None:
+        return image
+    if domain != S.Reals and not (isinstance(domain, Interval) and domain.inf < domain.sup):
+        raise ObjectiveError(f"a domain is an interval, such as Interval.open(0, 1), not {domain}")
+    domain = (
+        Interval(*map(_exact, domain.args[:2]), *domain.args[2:]) if domain != S.Reals else domain
+    )
+    if activation is not None and not image.is_subset(domain):
+        raise ObjectiveError(
+            f"the activation {value} takes values in {interval_text(image)}, which is not within "
+            f"the domain {interval_text(domain)}"
+        )
+    return domain
+
+
+def _are_alike(value, f) -> bool:
+    """Whether value = s·f + c·(r − 1) for some numbers s and c, as far as four points tell."""
+    with mpmath.workdps(30):
+        functions = [in_digits(expr, [r]) for expr in (value, f, r - 1)]
+        rows = [[g(x) for g in functions] for x in map(mpmath.mpf, (2, 0.5, 3, 0.2))]
+        if any(map(mpmath.isnan, sum(rows, []))):
+            return False
+        one, two, *others = rows
+        normal = [
+            one[i - 2] * two[i - 1] - one[i - 1] * two[i - 2] for i in range(3)
+        ]  # to the plane of the first two rows, in which the others must lie
+        return all(abs(mpmath.fdot(normal, row)) < mpmath.mpf(10) ** -20 for row in others)
 
 
 def _without_fraction(condition):
@@ -307,47 +460,5 @@ def _without_fraction(condition):
     )
 
 
-def _set_text(region) -> str:
-    parts = region.args if isinstance(region, sympy.Union) else [region]
-    return " and ".join(f"({part.inf}, {part.sup})" for part in parts).replace("oo", "∞")
-
-
-@dataclass(frozen=True)
-class Card:
-    """The theory of one objective as rows of a label and an expression, a sentence or a flag."""
-
-    name: str
-    source: str
-    rows: list
-
-    def __str__(self) -> str:
-        width = max(len(label) for label, _ in self.rows)
-        lines = [self.name + (f"  ({self.source})" if self.source else "")]
-        lines += [f"  {label:<{width}}  {_plain(value)}" for label, value in self.rows]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        rows = [rf"{words(self.name)} & {words(self.source)}"]
-        rows += [rf"{words(label)} & {_latex(value)}" for label, value in self.rows]
-        body = " \\\\[4pt]\n".join(rows)
-        return "$$\n\\begin{array}{ll}\n" + body + "\n\\end{array}\n$$"
-
-
-def _plain(value) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _latex(value) -> str:
-    if isinstance(value, (bool, str)):
-        return words(_plain(value))
-    if isinstance(value, list):
-        return r",\ ".join(map(sympy.latex, value))
-    return value._latex() if isinstance(value, Divergence) else sympy.latex(value)
-
-
-def simplified(expr, limit=400):
-    return sympy.simplify(expr) if expr.count_ops() <= limit else expr
+def _short(expr):
+    return advice.simplified(expr, 60)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import sympy
 from sympy import Abs, Interval, Piecewise, S, Symbol, log, oo, pi
 
-from .densities import Density, Integrals, NoClosedFormError, X, certain
+from . import advice
+from .densities import Density, NoClosedFormError, Total, X, add_integral, certain
 from .kinks import between
 
 
@@ -40,7 +41,7 @@ def wasserstein(first, second, order: int = 1) -> sympy.Expr:
         (start, scale), (other_start, other_scale), standard = _location_scale(first, second)
         gap = start - other_start + (scale - other_scale) * X
         cost = _absolute_moment(standard, gap, order)
-    return sympy.simplify(sympy.root(sympy.simplify(cost), order))
+    return advice.simplified(sympy.root(advice.simplified(cost), order))
 
 
 def wasserstein_dual(first, second) -> Potential:
@@ -59,10 +60,10 @@ def wasserstein_dual(first, second) -> Potential:
     densities = Density.of(first), Density.of(second)
     if crossing is None:
         means = [_moment(density, X, 1) for density in densities]
-        return Potential(sign * X, X, sympy.simplify(sign * (means[0] - means[1])))
-    kink = sympy.simplify(start + scale * crossing)
+        return Potential(sign * X, X, advice.simplified(sign * (means[0] - means[1])))
+    kink = advice.simplified(start + scale * crossing)
     means = [_absolute_moment(density, X - kink, 1) for density in densities]
-    return Potential(sign * Abs(X - kink), X, sympy.simplify(sign * (means[0] - means[1])))
+    return Potential(sign * Abs(X - kink), X, advice.simplified(sign * (means[0] - means[1])))
 
 
 def _finite(first, second) -> bool:
@@ -103,7 +104,7 @@ def _location_scale(first, second):
 
 
 def _moment(density, base, order) -> sympy.Expr:
-    return Integrals().add(S.One, order, density.log, density.support, base).value()
+    return add_integral(Total(), S.One, order, density.log, density.support, base).value()
 
 
 def _absolute_moment(density, base, order) -> sympy.Expr:
@@ -116,14 +117,14 @@ def _absolute_moment(density, base, order) -> sympy.Expr:
     if crossing is None:
         return sign * _moment(density, base, order)
     low, high = density.support.inf, density.support.sup
-    total = Integrals().add(sign, order, density.log, Interval(crossing, high), base)
-    return total.add(-sign, order, density.log, Interval(low, crossing), base).value()
+    total = add_integral(Total(), sign, order, density.log, Interval(crossing, high), base)
+    return add_integral(total, -sign, order, density.log, Interval(low, crossing), base).value()
 
 
 def _crossing(base, support):
     """Where `base`, linear in `X`, vanishes inside the support, with its sign beyond that place; or
     None, with its sign on the whole support."""
-    slope = sympy.simplify(base.coeff(X, 1))
+    slope = advice.simplified(base.coeff(X, 1))
     if slope.is_zero is None:
         raise NoClosedFormError(f"whether {slope} is zero is not known; declare its symbols")
     if slope != 0:

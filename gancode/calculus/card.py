@@ -1,0 +1,45 @@
+"""The theory of one objective as a table, in text and in LaTeX."""
+
+from dataclasses import dataclass
+
+import sympy
+
+from .divergence import Divergence
+from .latex import words
+
+
+@dataclass(frozen=True)
+class Card:
+    """The theory of one objective as rows of a label and an expression, a sentence or a flag."""
+
+    name: str
+    source: str
+    rows: list
+
+    def __str__(self) -> str:
+        width = max(len(label) for label, _ in self.rows)
+        lines = [self.name + (f"  ({self.source})" if self.source else "")]
+        lines += [f"  {label:<{width}}  {_plain(value)}" for label, value in self.rows]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"{words(self.name)} & {words(self.source)}"]
+        rows += [rf"{words(label)} & {_latex(value)}" for label, value in self.rows]
+        body = " \\\\[4pt]\n".join(rows)
+        return "$$\n\\begin{array}{ll}\n" + body + "\n\\end{array}\n$$"
+
+
+def _plain(value) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _latex(value) -> str:
+    if isinstance(value, (bool, str)):
+        return words(_plain(value))
+    if isinstance(value, list):
+        return r",\ ".join(map(sympy.latex, value))
+    return value._latex() if isinstance(value, Divergence) else sympy.latex(value)
