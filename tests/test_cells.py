@@ -1,13 +1,20 @@
 """`cells`: the sign of algebraic functions, decided in all cells and at all points between them."""
 
+import itertools
+import time
 
 import mpmath
 import pytest
 import sympy
+from flint import ctx, fmpq, fmpz_poly
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from sympy import (
     Abs,
+    And,
     Eq,
     Heaviside,
+    Integer,
     Max,
     Min,
     Ne,
@@ -24,6 +31,7 @@ from sympy import (
     sqrt,
 )
 
+from gancode.calculus.algebraic import Work, real_roots
 from gancode.calculus.cells import decide
 
 x, y, z, w = sympy.symbols("x y z w", real=True)

@@ -134,8 +134,8 @@ def _summed(f, ends, p, q):
     costs = ends.at_zero, ends.at_infinity
     if not all(cost.is_finite for cost in costs):
         raise NoClosedFormError(
-            "there is no closed form, and no bound of what a sum leaves out, since f(0) or the slope "
-            f"of f at infinity is infinite: {costs[0]} and {costs[1]}"
+            "there is no closed form, and no bound of what a sum leaves out, since f(0) or the "
+            f"slope of f at infinity is infinite: {costs[0]} and {costs[1]}"
         )
     return numerical(f, f.diff(r).subs(r, 1), costs, p, q)
 

@@ -14,7 +14,7 @@ _UP = (exp, softplus, sympy.cosh)  # convex; all but cosh increase
 
 
 def is_convex(expr, x, low, high) -> bool:
-    """Whether the rules show that `expr` is finite and convex in `x` on the interval (low, high)."""
+    """Whether the rules show that `expr` is finite and convex in `x` on (low, high)."""
     return _Rules(x, low, high).bend(expr) in (0, 1)
 
 
