@@ -111,9 +111,10 @@ def fails_somewhere(left, right, relation: str, domain: Domain, count: int = 30)
 
 
 def _spread(items: list, count: int) -> list:
-    """At most `count` of the items, evenly."""
-    step = max(1, -(-len(items) // count))
-    return items[::step]
+    """At most `count` of the items: the first ones, which are the hardest, and others evenly."""
+    first, rest = items[: count // 2], items[count // 2 :]
+    step = max(1, -(-len(rest) // (count - len(first))))
+    return first + rest[::step]
 
 
 class Pair:
@@ -123,7 +124,7 @@ class Pair:
         self.sides, self.relation, self.symbols = sides, relation, tuple(symbols)
         self.functions = [compiled(side, self.symbols) for side in sides]
         both = sides[0] - sides[1]
-        self._stepped = both.has(*_STEPS)
+        self._stepped = both.has(*_STEPS, Limit)
         self._costly = any(not isinstance(f, _CHEAP) for f in both.atoms(sympy.Function))
 
     @classmethod
@@ -136,9 +137,7 @@ class Pair:
 
     def bearable(self, point: dict) -> bool:
         """Whether the values of functions such as gamma are had in no time there."""
-        return not self._costly or all(
-            abs(v.p).bit_length() + v.q.bit_length() < 18 for v in point.values() if v.is_Rational
-        )
+        return not self._costly or _length(point) < 2000
 
     def levels(self) -> list:
         """Precisions for what does not tell at once, with the number of points that get them."""
@@ -154,7 +153,7 @@ class Pair:
         """True or False where the balls tell, None where they overlap, or "undefined", "unsure"."""
         outcome = self._outcome(lambda: self.values(point, bits))
         irrational = any(not value.is_Rational for value in point.values())
-        long = any(v.is_Rational and abs(v.p * v.q).bit_length() > 400 for v in point.values())
+        long = _length(point) > (18 if self._costly else 400)
         if outcome in (True, False, "undefined") or long or not (self._stepped or irrational):
             return outcome
         # A ball around a number like 1/3 or π does not say on which side of a step it lies; SymPy
@@ -174,6 +173,12 @@ class Pair:
             return "undefined"
         except (Unsure, OverflowError):
             return "unsure"
+
+
+def _length(point: dict) -> int:
+    """The length of the longest rational number of a point."""
+    lengths = (v.p.bit_length() + v.q.bit_length() for v in point.values() if v.is_Rational)
+    return max(lengths, default=0)
 
 
 def ordered(value: Ball) -> arb:

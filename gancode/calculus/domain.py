@@ -20,7 +20,6 @@ from sympy import (
     Symbol,
     oo,
     simplify,
-    solve,
     sympify,
 )
 from sympy.core.relational import Relational
@@ -70,18 +69,17 @@ class Domain:
         if not isinstance(relation, Eq):
             self.relations.append(relation)
             return
-        for symbol, values in _solutions(relation):
-            if len(values) == 1:
-                self.solved = {s: v.subs(symbol, values[0]) for s, v in self.solved.items()}
-                self.solved[symbol] = values[0]
-                # What was known of the symbol becomes a relation between the others.
-                known = [old.subs(symbol, values[0]) for old in self.relations]
-                if symbol.is_extended_real:
-                    known.append(_own_interval(symbol).as_relational(values[0]))
-                self.relations = []
-                for old in _flatten(known):
-                    self._add(old)
-                return
+        for symbol, value, conditions in _solutions(relation):
+            self.solved = {s: v.subs(symbol, value) for s, v in self.solved.items()}
+            self.solved[symbol] = value
+            # What was known of the symbol becomes a relation between the others.
+            known = [*conditions, *(old.subs(symbol, value) for old in self.relations)]
+            if symbol.is_extended_real:
+                known += _within(value, _own_interval(symbol))
+            self.relations = []
+            for old in _flatten(known):
+                self._add(old)
+            return
         raise ValueError(
             f"the assumption {relation} cannot be solved for one of its symbols; "
             "write it as Eq(symbol, expression)"
@@ -235,13 +233,95 @@ def _satisfied(relation, point: dict) -> bool:
     return False
 
 
-def _solutions(equation):
-    """Each symbol of an equation with its solutions; a side that is one symbol is solved for."""
-    for symbol, value in (equation.args, equation.args[::-1]):
-        if isinstance(symbol, Symbol) and symbol not in value.free_symbols:
-            yield symbol, [value]
-    for symbol in sorted(equation.free_symbols, key=lambda symbol: symbol.name):
-        yield symbol, solve(equation, symbol)
+def _solutions(equation: Eq):
+    """(symbol, value, relations): the equation says that the symbol has this value, and that the
+    relations between the others hold."""
+    symbols = sorted(equation.free_symbols, key=lambda s: (s not in equation.args, s.name))
+    for symbol in symbols:
+        for sides in (equation.args, equation.args[::-1]):
+            if (found := _undone(symbol, *sides)) is not None:
+                value, relations = found
+                if (kept := _kept(symbol, value)) is not None:
+                    yield symbol, value, relations + kept
+    if len(symbols) == 1:
+        (symbol,) = symbols
+        roots = _real_roots(equation.lhs - equation.rhs, symbol)
+        if roots is not None and len(roots) <= 1:
+            yield symbol, roots[0] if roots else S.NaN, [] if roots else [S.false]
+
+
+_KINDS = ("integer", "rational", "irrational", "even", "odd", "prime", "composite", "noninteger")
+_HALF_REAL = (sympy.asin, sympy.acos, sympy.acosh, sympy.atanh, sympy.acoth, sympy.LambertW)
+
+
+def _kept(symbol: Symbol, value) -> list | None:
+    """The relations that say that a value may be the symbol's, apart from its interval; None where
+    they are not known."""
+    for kind in _KINDS:
+        wanted = getattr(symbol, f"is_{kind}")
+        if wanted is not None and getattr(value, f"is_{kind}") is not wanted:
+            return None
+    if not symbol.is_extended_real or value.is_extended_real:
+        return []
+    powers = [part for part in value.atoms(sympy.Pow) if part.exp.is_integer is not True]
+    logs = list(value.atoms(sympy.log))
+    real = all(s.is_extended_real for s in value.free_symbols)
+    if not real or len(powers) + len(logs) > 1 or value.has(*_HALF_REAL, sympy.I):
+        return None
+    return [power.base >= 0 for power in powers] + [part.args[0] > 0 for part in logs]
+
+
+def _undone(symbol: Symbol, side, value):
+    """What `symbol` is where side = value, and under which relations: the operations on the symbol
+    are undone one after the other. None where one of them cannot be."""
+    if value.has(symbol):
+        side, value = sympy.expand(side - value), S.Zero
+    relations = []
+    while side != symbol:
+        if side.is_Add:
+            rest, side = side.as_independent(symbol, as_Add=True)
+            value -= rest
+            if side.is_Add:  # several terms with the symbol
+                side = sympy.factor_terms(side)
+                factor, side = side.as_independent(symbol, as_Add=False)
+                line = side.as_poly(symbol)
+                if line is None or line.degree() != 1:
+                    return None
+                factor, value, side = factor * line.nth(1), value - factor * line.nth(0), symbol
+                if not factor.is_nonzero:
+                    return None
+                value /= factor
+        elif side.is_Mul:
+            factor, side = side.as_independent(symbol, as_Add=False)
+            if side.is_Mul or not factor.is_nonzero:
+                return None
+            value /= factor
+        elif isinstance(side, sympy.exp) and side.args[0].is_extended_real:
+            relations.append(value > 0)
+            side, value = side.args[0], sympy.log(value)
+        elif isinstance(side, sympy.log) and value.is_real:
+            side, value = side.args[0], sympy.exp(value)
+        elif side.is_Pow and side.exp == S.Half and value.is_real:
+            relations.append(value >= 0)
+            side, value = side.base, value**2
+        elif side.is_Pow and side.exp.is_positive and side.base.is_nonnegative and value.is_real:
+            relations.append(value >= 0)
+            side, value = side.base, value ** (1 / side.exp)
+        elif side.is_Pow and side.exp == -1:
+            relations.append(sympy.Ne(value, 0))
+            side, value = side.base, 1 / value
+        else:
+            return None
+    return value, relations
+
+
+def _real_roots(gap, symbol: Symbol) -> list | None:
+    """All values of a real symbol at which a polynomial vanishes; None where it is none."""
+    poly = gap.as_poly(symbol, domain="QQ") if symbol.is_extended_real else None
+    if poly is None or poly.is_ground:
+        return None
+    own = _own_interval(symbol)
+    return [root for root in set(poly.real_roots()) if own.contains(root) == True]  # noqa: E712
 
 
 def simplify_on(expr, symbol: Symbol, where):
@@ -271,6 +351,14 @@ def _flatten(relations) -> list:
                 )
             flat.append(part)
     return flat
+
+
+def _within(value, interval: Interval) -> list:
+    """The relations that say that a value lies in an interval."""
+    low, high = interval.inf, interval.sup
+    above = [value > low if interval.left_open else value >= low] if low.is_finite else []
+    below = [value < high if interval.right_open else value <= high] if high.is_finite else []
+    return above + below
 
 
 def _own_interval(symbol: Symbol) -> Interval:

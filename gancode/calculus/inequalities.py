@@ -5,13 +5,15 @@ solution is substituted, and proved to be one.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy
 from sympy import Dummy, S, exp, log
 
 from . import cells, forms
 from .algebra import Field
+from .analysis import Region, closed_form
+from .analysis.evaluation import ATOMS
 from .attack import fails_somewhere
 from .deadline import attempt
 from .domain import Domain, EmptyDomainError
@@ -19,7 +21,7 @@ from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .kinks import KINKED
 from .line import positive_on_line
-from .points import crossings, is_free
+from .points import admits, crossings, is_free
 from .symbols import softplus
 
 
@@ -66,12 +68,15 @@ def prove_quickly(goal: Goal) -> str:
 
 def prove_goal(goal: Goal, depth: int = _DEPTH) -> str:
     """The name of the rule that shows the goal, or an empty string."""
-    goal = _on_the_reals(goal)
-    if goal.gap.has(sympy.I, S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
+    plain = goal.gap.replace(lambda part: isinstance(part, ATOMS), lambda part: Dummy())
+    if plain.has(sympy.I, S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
         return ""
     if depth < _DEPTH and fails_somewhere(goal.gap, S.Zero, goal.relation, goal.domain):
         return ""  # no rule needs to look at it
-    return _first(_RULES, goal, depth)
+    whole = any(symbol.is_integer for symbol in goal.domain.symbols)
+    rules = _first(_QUICK, _on_the_reals(goal), depth) if whole else ""
+    rules = rules or (_first(_WHOLE, goal, depth) if whole else "")
+    return rules or _first(_RULES, _on_the_reals(goal), depth)
 
 
 def _first(rules, goal: Goal, depth: int) -> str:
@@ -458,10 +463,28 @@ def smooth(expr, field: Field) -> bool:
 # Integrals and sums ----------------------------------------------------------------------------
 
 
+def _by_closed_forms(goal: Goal, depth: int) -> str:
+    """Integrals, sums and limits that have a closed form, by the inequality between those."""
+    atoms = [atom for atom in goal.gap.atoms(*ATOMS) if is_free(atom, goal.gap)]
+    atoms = [atom for atom in atoms if not any(o != atom and o.has(atom) for o in atoms)]
+    if depth == 0 or not atoms:
+        return ""
+    region = Region(tuple(goal.domain.relations), decide_cells)
+    values, rules = {}, []
+    for atom in atoms:
+        found = closed_form(atom, region)
+        if found is None:
+            return ""
+        values[atom] = found[0]
+        rules.append(found[1])
+    method = prove_goal(replace(goal, gap=goal.gap.xreplace(values)), depth - 1)
+    return f"closed forms: {', '.join(dict.fromkeys(rules))}, and {method}" if method else ""
+
+
 def _under_one_sign(goal: Goal, depth: int) -> str:
-    """An integral, or a sum, of what is not negative is not negative. What stands outside is an
-    integral over the same range, of a constant."""
-    if depth == 0 or goal.strict or not goal.gap.has(sympy.Integral, sympy.Sum):
+    """An integral, or a sum, of what is not negative is not negative; of what is positive, it is
+    positive. What stands outside is an integral over the same range, of a constant."""
+    if depth == 0 or not goal.gap.has(sympy.Integral, sympy.Sum):
         return ""
     whole = _one_integrand(goal.gap)
     if whole is None:
@@ -469,26 +492,35 @@ def _under_one_sign(goal: Goal, depth: int) -> str:
     integrand, (bound, low, high), kind = whole
     known = {"integer": True} if kind is sympy.Sum else {"real": True}
     inner = Dummy(bound.name, **known)
-    relations = [inner >= low] if low.is_finite is not False else []
-    relations += [inner <= high] if high.is_finite is not False else []
+    # An integral does not depend on what happens at its ends.
+    ends = [(inner - low, low), (high - inner, high)]
+    relations = [
+        above >= 0 if kind is sympy.Sum else above > 0
+        for above, end in ends
+        if end.is_finite is not False
+    ]
     try:
         domain = Domain(integrand.free_symbols - {bound}, [*goal.domain.relations, *relations])
     except EmptyDomainError:
         return ""
-    inside = Goal(integrand.subs(bound, inner).subs(domain.solved), domain)
-    if not _certainly_ordered(low, high, goal.domain):
+    inside = Goal(integrand.subs(bound, inner).subs(domain.solved), domain, goal.strict)
+    proper = goal.strict and kind is sympy.Integral
+    if not _certainly_ordered(low, high, goal.domain, proper):
         return ""
     method = prove_goal(inside, depth - 1)
     name = "integral" if kind is sympy.Integral else "sum"
     return f"under one {name}: {method}" if method else ""
 
 
-def _certainly_ordered(low, high, domain: Domain) -> bool:
+def _certainly_ordered(low, high, domain: Domain, proper: bool) -> bool:
+    """Whether low ≤ high, or low < high where the range is to be `proper`."""
     if low is S.NegativeInfinity or high is S.Infinity:
         return True
-    if not (high - low).free_symbols:
-        return bool(enclose(high - low, {}, 256) >= 0)
-    return Field(domain.relations, decide_cells).certain(low <= high)
+    length = high - low
+    if not length.free_symbols:
+        value = enclose(length, {}, 256)
+        return bool(value > 0 if proper else value >= 0)
+    return Field(domain.relations, decide_cells).certain(length > 0 if proper else length >= 0)
 
 
 def _one_integrand(gap):
@@ -581,7 +613,94 @@ def _branch(part, crossing, sign: int):
     raise AssertionError("the crossing is not one of this part")
 
 
+# Whole numbers ---------------------------------------------------------------------------------
+
+
+def _by_induction(goal: Goal, depth: int) -> str:
+    """What holds for the first whole numbers, and grows from each one to the next from there on."""
+    if depth == 0:
+        return ""
+    for symbol, least in _counted(goal):
+        m = Dummy(symbol.name, integer=True, nonnegative=True)
+        for first in range(least, least + _BASES):
+            start = goal.substituted({symbol: sympy.Integer(first)})
+            if start is not None and not prove_goal(start, depth - 1):
+                break
+            here = goal.substituted({symbol: first + m}, strict=False)
+            growth = here and _growth(here, m)
+            if growth and (method := prove_goal(growth, depth - 1)):
+                return f"induction over {symbol}: it grows, by {method}"
+    return ""
+
+
+def _counted(goal: Goal) -> Iterator[tuple]:
+    """The whole numbers that are bounded below, unbounded above and subject to nothing else, with
+    the least value of each."""
+    for symbol in goal.domain.symbols:
+        bounds = goal.domain.bounds[symbol]
+        plain = symbol.is_integer and symbol.is_prime is symbol.is_even is None
+        if not plain or not bounds.inf.is_finite or bounds.sup.is_finite:
+            continue
+        if any(r.has(symbol) and r.free_symbols != {symbol} for r in goal.domain.relations):
+            continue
+        low = bounds.inf
+        yield symbol, int(low + 1 if bounds.left_open and low.is_Integer else sympy.ceiling(low))
+
+
+def _growth(goal: Goal, m) -> Goal | None:
+    """What a gap grows by as m becomes m + 1. Sums up to m + number, of terms without m, grow by
+    the next term."""
+    gap, growth = goal.gap, S.Zero
+    sums = [total for total in gap.atoms(sympy.Sum) if total.has(m)]
+    stand_ins = {total: Dummy() for total in sums}
+    line = sympy.expand(gap.xreplace(stand_ins))
+    for total, stand_in in stand_ins.items():
+        factor = line.coeff(stand_in)
+        line = line - sympy.expand(factor * stand_in)
+        ((k, low, high), *others) = total.limits
+        if others or factor.has(m) or total.function.has(m) or not (high - m).is_Integer:
+            return None
+        if not low.is_Integer or high - m < low - 1:
+            return None
+        growth += factor * total.function.subs(k, high + 1)
+    if line.has(*stand_ins.values(), sympy.Sum, sympy.Product, sympy.Integral):
+        return None
+    return replace(goal, gap=growth + line.subs(m, m + 1) - line)
+
+
+def _one_by_one(goal: Goal, depth: int) -> str:
+    """A whole number takes each of a few values; beyond those, real ones will do as well."""
+    if depth < _DEPTH:
+        return ""
+    for symbol in goal.domain.symbols:
+        if not symbol.is_integer or symbol.is_prime or symbol.is_composite:
+            continue
+        bounds = goal.domain.bounds[symbol]
+        low, high = max(bounds.inf, -_FEW), min(bounds.sup, _FEW)
+        methods = []
+        for cut, end in ((symbol < low, bounds.inf), (symbol > high, bounds.sup)):
+            if end.is_finite and low <= end <= high:
+                continue
+            try:
+                beyond = goal.domain.and_also(cut)
+            except EmptyDomainError:
+                continue
+            methods.append(_first(_RULES, _on_the_reals(replace(goal, domain=beyond)), 1))
+        if not all(methods):
+            continue
+        values = [sympy.Integer(k) for k in range(sympy.ceiling(low), sympy.floor(high) + 1)]
+        cases = (goal.substituted({symbol: k}) for k in values if admits(symbol, k))
+        methods += [prove_goal(case, 1) for case in cases if case is not None]
+        if all(methods):
+            return f"each value of {symbol}: {' and '.join(dict.fromkeys(methods))}"
+    return ""
+
+
+_BASES = 4  # first values with which an induction may begin
+_FEW = 12  # the largest whole number that is looked at by itself
+
 _QUICK = (_by_structure, _by_sign)
+_WHOLE = (_by_closed_forms, _under_one_sign, _by_induction, _one_by_one)
 _RULES = (
     *_QUICK,
     _by_factors,
@@ -591,6 +710,7 @@ _RULES = (
     _on_a_line,
     _by_slope,
     _under_one_sign,
+    _by_closed_forms,
     _by_least_integrand,
     _by_cases,
 )

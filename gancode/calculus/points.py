@@ -108,17 +108,20 @@ def points_for(left, right, domain: Domain, count: int) -> Iterator[dict]:
     for point in first:
         if belongs(point, domain):
             yield point
-    if len(domain.symbols) == 1 and domain.symbols[0].is_integer and count >= 100:
+    if all(symbol.is_integer for symbol in domain.symbols) and count >= 100:
         yield from _whole_numbers(domain)
     yield from points(domain, count, marks)
 
 
 def _whole_numbers(domain: Domain) -> Iterator[dict]:
-    (symbol,) = domain.symbols
-    for size in _SCANNED:
-        for value in {Integer(size), Integer(-size)}:
-            if admits(symbol, value) and domain.contains({symbol: value}):
-                yield {symbol: value}
+    """Whole numbers of either sign: up to some thousand where there is one symbol for one, else
+    all small ones."""
+    sizes = {1: _SCANNED, 2: range(12), 3: range(5)}.get(len(domain.symbols), ())
+    values = list(dict.fromkeys(sign * Integer(size) for size in sizes for sign in (1, -1)))
+    for chosen in itertools.product(values, repeat=len(domain.symbols)):
+        point = dict(zip(domain.symbols, chosen, strict=True))
+        if belongs(point, domain):
+            yield point
 
 
 def crossings(part) -> list:
