@@ -182,7 +182,8 @@ def batch_sizes(data, batch_size) -> list[int] | None:
         batches = [
             batch[0] if isinstance(batch, (tuple, list)) and batch else batch for batch in data
         ]
-        return [len(x) for x in batches if torch.is_tensor(x) and x.ndim and len(x)] or None
+        sizes = {len(x) for x in batches if torch.is_tensor(x) and x.ndim and len(x)}
+        return sorted(sizes, reverse=True) or None
     cut = getattr(data, "batch_sampler", None) if isinstance(data, DataLoader) else None
     if type(cut) is not BatchSampler or not hasattr(cut.sampler, "__len__"):
         return None
@@ -450,9 +451,11 @@ def _shown(value):
 def _first_batch(data):
     """An iterable, from which nothing has been taken, and its first batch."""
     if isinstance(data, (tuple, np.ndarray)) or not hasattr(data, "__iter__"):
+        parts = f" ({', '.join(map(_shown, data[:3]))})" if isinstance(data, tuple) else ""
         raise TypeError(
-            f"data of type {type(data).__name__} are not understood; give a density, a tensor of "
-            "samples (torch.from_numpy converts an array), a data set, or an iterable of batches"
+            f"data of type {type(data).__name__} are not understood{parts}; give a density, a "
+            "tensor of samples (torch.from_numpy converts an array), a data set, or an iterable of "
+            "batches; for classes a pair of tensors, samples and labels, these integers"
         )
     iterator = iter(data)
     first = next(iterator, None)

@@ -373,7 +373,7 @@ def digit_features(images):
             f"{images.max():.3g}; for bytes `images / 127.5 - 1`, for an open end `.clamp(-1, 1)`"
         )
     low, high = images.min().item(), images.max().item()
-    if 0 <= low < high:
+    if -0.1 * high <= low < high:  # a resized image overshoots
         warnings.warn(
             f"the images have values from {low:.3g} to {high:.3g}, and the classifier takes −1 for "
             "the background; if it is 0 here, give `2 * images - 1`",
@@ -555,7 +555,7 @@ def _weights(name, weights, points):
         return np.full(len(points), 1 / len(points))
     weights, rounding = _numbers(weights)
     # Each is rounded, and so was what they were divided by.
-    tolerance = max(1e-9, min(8 * rounding, 0.01))
+    tolerance = max(1e-6, min(8 * rounding, 0.01))  # in float32 they may have been before
     total = weights.sum()
     if (
         weights.shape != (len(points),)
@@ -563,7 +563,8 @@ def _weights(name, weights, points):
         or not abs(total - 1) <= tolerance
     ):
         raise ValueError(
-            f"the weights of {name} must be {len(points)} numbers, none negative, with sum 1"
+            f"the weights of {name} must be {len(points)} numbers, none negative, with sum 1, not "
+            f"{weights.shape} numbers with sum {total:.9g}"
         )
     return weights if abs(total - 1) <= 1e-9 else weights / total
 

@@ -377,7 +377,7 @@ def _load_known(described):
     name = described["data"]
     begun = "shape" in described  # these are the settings of a run
     if begun and name not in NAMES and not Path(name).is_dir():
-        raise RunError(f"the images of this run were in {name}, which is no folder now; {_WHERE}")
+        raise RunError(f"the images of this run are not in {name}, which is no folder; {_WHERE}")
     source, labels = load_data(name, **described["images"])
     known = described.get("fingerprint")  # that of older runs is not
     if known and source.fingerprint != known:

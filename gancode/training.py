@@ -198,7 +198,8 @@ def train(
     Raises, before anything has changed, ValueError or TypeError for arguments, data and networks
     that do not fit together and for what cannot be saved, `gancode.checkpoint.CheckpointError` for
     a checkpoint that is damaged or of another run, OSError for a folder that cannot be written; and
-    FloatingPointError, naming step and quantity, as soon as a loss is NaN or infinite.
+    FloatingPointError, naming step and quantity, as soon as a loss or a gradient is NaN or
+    infinite, before it has changed a weight.
     """
     objective = _objective(objective)
     critic_loss, generator_loss = objective.torch()
@@ -388,10 +389,9 @@ def train(
                         loss = loss + penalty
                     (share * loss).backward()
                 processes.average_gradients(discriminator_weights)
-                if clip is not None or networks.shared:  # of which the generator's step writes anew
-                    discriminator_norm = nn.utils.clip_grad_norm_(
-                        discriminator_weights, math.inf if clip is None else clip
-                    )
+                discriminator_norm = _gradient_norm(discriminator, "discriminator", step)
+                if clip is not None:
+                    nn.utils.clip_grad_norm_(discriminator_weights, clip)
                 discriminator_adam.step()
                 images += len(real) * processes.count
 
@@ -412,8 +412,9 @@ def train(
                 # Not the discriminator's gradient: it stands still.
                 (share * loss).backward(inputs=generator_weights)
             processes.average_gradients(generator_weights)
+            generator_norm = _gradient_norm(generator, "generator", step)
             if clip is not None:
-                generator_norm = nn.utils.clip_grad_norm_(generator_weights, clip)
+                nn.utils.clip_grad_norm_(generator_weights, clip)
             generator_adam.step()
 
             processes.average([*gan.buffers()])
@@ -423,18 +424,14 @@ def train(
             (elapsed,) = processes.mean(now - began)
             done = step == steps if steps else elapsed >= seconds
             if step % log_every == 0 or done:
-                if clip is None:
-                    generator_norm = _gradient_norm(generator_weights)
-                    if not networks.shared:
-                        discriminator_norm = _gradient_norm(discriminator_weights)
                 means = processes.mean(logits_real.mean().item(), logits_generated.mean().item())
                 row = {
                     "step": step,
                     **{name: _mean(pairs) for name, pairs in losses.items()},
                     "logits_real": means[0],
                     "logits_generated": means[1],
-                    "discriminator_gradient": float(discriminator_norm),
-                    "generator_gradient": float(generator_norm),
+                    "discriminator_gradient": discriminator_norm,
+                    "generator_gradient": generator_norm,
                     "images_per_second": images / (now - interval_began),
                 }
                 if measure is not None and processes.first:
@@ -554,9 +551,26 @@ def _move_average(averaged, generator, decay):
         copied.copy_(buffer)
 
 
-def _gradient_norm(weights):
-    norms = [torch.linalg.vector_norm(w.grad) for w in weights if w.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(norms))
+def _gradient_norm(network, name, step):
+    """The norm of the gradient over all weights that learn, a number; FloatingPointError, naming a
+    weight, where the gradient is NaN or infinite."""
+    gradients = {
+        key: weight.grad
+        for key, weight in network.named_parameters()
+        if weight.requires_grad and weight.grad is not None
+    }
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients.values()]
+    norm = torch.linalg.vector_norm(torch.stack(norms)).item() if norms else 0.0
+    if not math.isfinite(norm):  # of a very long one only the norm may be
+        for key, gradient in gradients.items():
+            if not gradient.isfinite().all():
+                raise FloatingPointError(
+                    f"step {step}: the gradient of the {name} is NaN or infinite, first in its "
+                    f"weight {key!r}, though its loss is finite. Training stopped before this "
+                    "gradient changed any weight; a root, a logarithm or a quotient at the edge of "
+                    "where it has a slope is the usual cause"
+                )
+    return norm
 
 
 def _positive_integer(name, value):

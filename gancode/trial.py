@@ -90,16 +90,31 @@ def copied(network, name, memo=None):
     copied without its graph. A dict `memo` goes from the copy of one network to that of another
     that may share layers with it. Raises ValueError, naming the layer, for what has no copy.
     """
+    for path, layer in network.named_modules():
+        learns = not path or any(weight.requires_grad for weight in layer.parameters())
+        if isinstance(layer, torch.jit.ScriptModule) and learns:
+            raise ValueError(
+                f"the {name}'s {_layer(path, layer)} is of TorchScript, of which there is no copy "
+                "that learns; give the network it was made from"
+            )
     memo = {} if memo is None else memo
     memo |= _detached(network)
     try:
-        return copy.deepcopy(network, memo)
+        copy_of_it = copy.deepcopy(network, memo)
     except Exception as error:  # of many types: every object has its own
         raise ValueError(
             f"training needs a copy of the {name}, and {_uncopied(network)} has none: "
             f"{str(error).partition('. ')[0]}; leave that out of the network, or out of what the "
             "__getstate__ of its class returns"
         ) from error
+    weights = {id(weight): key for key, weight in network.named_parameters()}
+    for weight in copy_of_it.parameters():
+        if weight.requires_grad and id(weight) in weights:
+            raise ValueError(
+                f"training needs a copy of the {name}, and a copy has the same weight "
+                f"{weights[id(weight)]!r}, not one of its own; leave __deepcopy__ out of its class"
+            )
+    return copy_of_it
 
 
 @dataclass(frozen=True)
@@ -122,6 +137,7 @@ def _take_in(precise, gan, samples, labels, step):
         copied(getattr(network, "_orig_mod", network), name, memo).train()  # not compiled
         for network, name in ((gan.generator, "generator"), (gan.discriminator, "discriminator"))
     )
+    before = {network: _names(network) for network in (generator, discriminator)}
     latents = gan.latents(len(samples))
     given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
     with_labels = f" with labels of shape {tuple(labels[0].shape)}" if labels else ""
@@ -138,19 +154,14 @@ def _take_in(precise, gan, samples, labels, step):
         logits = discriminator(both, *twice(labels))
     in_place = both._version > untouched
     _check_logits(logits, len(both))
-    with _told("the discriminator's step fails"):
-        loss = step.critic_loss(*logits.to(dtype).chunk(2))
-    if step.penalties:
-        # Of weight 1: a schedule may begin at zero.
-        penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
-        draws = torch.Generator()
-        with _told("the penalties cannot be taken of the discriminator", in_place), precise:
-            penalty = gradient_penalty(
-                discriminator, samples, fake, penalties, draws, labels=labels
+    for network, name in ((generator, "generator"), (discriminator, "discriminator")):
+        if new := _names(network) - before[network]:
+            raise ValueError(
+                f"the {name} makes weights when it is called, first {min(new)!r}; call it once "
+                "before training, with a batch of what it takes"
             )
-            penalty.backward()
     with _told("the discriminator's step fails"):
-        loss.backward()
+        step.critic_loss(*logits.to(dtype).chunk(2)).backward()
     with _told("the generator's step fails", in_place):
         with precise:
             if step.paired:
@@ -160,12 +171,34 @@ def _take_in(precise, gan, samples, labels, step):
                 against = [discriminator(generated, *labels).to(dtype)]
         weights = [weight for weight in generator.parameters() if weight.requires_grad]
         step.generator_loss(*against).backward(inputs=weights)
+    if all(weight.grad is None for weight in weights):
+        raise ValueError(
+            "the generator gets no gradient, for the discriminator's logits do not depend on its "
+            "samples: does it detach them, or leave them out?"
+        )
+    if step.penalties:
+        # Of weight 1: a schedule may begin at zero.
+        penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
+        draws = torch.Generator()
+        with _told("the penalties cannot be taken of the discriminator", in_place), precise:
+            penalty = gradient_penalty(
+                discriminator, samples, fake, penalties, draws, labels=labels
+            )
+            penalty.backward()
     with _told("the optimiser's step fails"):
         learnt = [weight for weight in discriminator.parameters() if weight.requires_grad]
         for each in (weights, learnt):
             adam(each).step()
-    finite = bool(generated.isfinite().all() and logits.isfinite().all())
+    for network, name in ((generator, "generator"), (discriminator, "discriminator")):
+        with _told(f"the state of the {name} cannot be given to a copy of it"):
+            original = getattr(gan, name)
+            network.load_state_dict(getattr(original, "_orig_mod", original).state_dict())
+    finite = all(bool(made.isfinite().all()) for made in (generated, logits, *against))
     return _Taken(_shares(gan, discriminator, generated), finite)
+
+
+def _names(network):
+    return {name for name, _ in network.named_parameters()}
 
 
 def twice(labels):
@@ -185,7 +218,7 @@ def _told(sentence, in_place=False):
         cause = (
             "the discriminator changes its input in place; give its first layer inplace=False"
             if in_place
-            else error
+            else " ".join(str(error).split())
         )
         raise ValueError(f"{sentence}: {cause}") from error
 
@@ -270,7 +303,11 @@ def _leaves(root):
 
 def _compiled(network):
     marks = ("_orig_mod", "_compiled_call_impl")  # of torch.compile, of Module.compile
-    return any(getattr(layer, mark, None) for layer in network.modules() for mark in marks)
+    of_forward = "_torchdynamo_orig_callable"
+    return any(
+        any(getattr(layer, mark, None) for mark in marks) or hasattr(layer.forward, of_forward)
+        for layer in network.modules()
+    )
 
 
 def _refuse_lazy(network, name):
