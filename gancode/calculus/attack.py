@@ -10,7 +10,7 @@ from random import Random
 
 import sympy
 from flint import acb, arb, ctx
-from sympy import Derivative, Integral, Limit, Product, Rational, Subs, Sum
+from sympy import Derivative, Limit, Mod, Product, Rational, Subs, Sum
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
@@ -18,6 +18,7 @@ from sympy.functions.elementary.trigonometric import TrigonometricFunction
 from . import summation  # noqa: F401  (registers enclosures of integrals, sums and limits)
 from .domain import Domain
 from .enclosure import Ball, Undefined, Unsure, ball, compiled, holds, real_if_exact, real_part
+from .functions import BINDERS
 from .points import points_for
 
 DIGITS = 50
@@ -28,7 +29,6 @@ _CONSTANT_BITS = (768, 3072, 12_288, 50_000, 200_000)  # for a statement without
 _COSTLY_BITS = 3072  # at most, of functions such as gamma
 _SHORT_SUM = 12  # terms
 _SLOW_POINTS = 48  # where an evaluation is an integral or an infinite sum
-_BINDERS = (Integral, Sum, Limit, Product)
 _STEPS = (
     sympy.Piecewise,
     sympy.floor,
@@ -58,6 +58,7 @@ class Tally:
     """What was tried without success."""
 
     agreed: int = 0
+    example: dict | None = None  # the first point at which they did
     undefined: int = 0
     unsure: int = 0
 
@@ -68,7 +69,7 @@ def attack(
     """Evaluate both sides at up to `count` points, of those that `accept` takes. `deadline()` is
     true when time is out."""
     tally = Tally()
-    slow = left.has(*_BINDERS) or right.has(*_BINDERS)
+    slow = left.has(*BINDERS) or right.has(*BINDERS)
     points = points_for(left, right, domain, count)
     points = [point for point in points if accept is None or accept(point)]
     if slow:
@@ -91,7 +92,9 @@ def attack(
                 tally.undefined += 1
                 continue
             tally.unsure += outcome == "unsure"
-            tally.agreed += outcome in (True, None)
+            if outcome in (True, None):
+                tally.agreed += 1
+                tally.example = tally.example or point
             if outcome is not True:
                 unclear.append(point)
         for bits, most in () if slow else pair.levels():
@@ -191,11 +194,12 @@ def ordered(value: Ball) -> arb:
 
 
 def derived(expr):
-    """`expr` with its derivatives carried out, and sums of a few terms written out; integrals and
-    other sums stay as they are."""
+    """`expr` with its derivatives carried out, sums of a few terms written out, and remainders in
+    terms of floor; integrals and other sums stay as they are."""
     expr = expr.replace(
         lambda e: isinstance(e, (Derivative, Subs)), lambda e: e.doit(integrals=False)
     )
+    expr = expr.replace(Mod, lambda number, step: number - step * sympy.floor(number / step))
     return expr.replace(_is_short, _written_out)
 
 

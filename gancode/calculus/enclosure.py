@@ -326,6 +326,14 @@ def _of_complex(function):
     return evaluate
 
 
+def _argument(x) -> arb:
+    if x == 0:
+        raise Undefined("the argument of zero")
+    if contains_zero(x):
+        raise Unsure("the argument of what may be zero")
+    return acb(x).arg()
+
+
 def _absolute(x, analytic):
     if analytic and isinstance(x, acb):
         return x.real_abs(analytic=True)
@@ -418,6 +426,7 @@ FUNCTIONS = {
     sympy.floor: _whole("floor"),
     sympy.ceiling: _whole("ceil"),
     sympy.DiracDelta: _delta,
+    sympy.arg: _of_complex(_argument),
     sympy.re: _of_complex(lambda x: x.real),
     sympy.im: _of_complex(lambda x: x.imag),
     sympy.conjugate: _of_complex(lambda x: x.conjugate() if isinstance(x, acb) else x),

@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from .enclosure import ball, compiled, contains_zero
 
-_BINDERS = (Integral, Sum, Limit, Product)
+BINDERS = (Integral, Sum, Limit, Product)
 _SIGNS = ("positive", "negative", "nonnegative", "nonpositive")
 
 
@@ -57,7 +57,7 @@ class Jets:
 
 def bound(expr) -> bool:
     """Whether an undefined function stands under an integral, a sum or a limit."""
-    return any(part.has(AppliedUndef) for part in expr.atoms(*_BINDERS))
+    return any(part.has(AppliedUndef) for part in expr.atoms(*BINDERS))
 
 
 def free_jets(sides, relations) -> Jets:

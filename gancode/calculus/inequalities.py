@@ -19,6 +19,7 @@ from .deadline import attempt
 from .domain import Domain, EmptyDomainError
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
+from .functions import free_jets
 from .kinks import KINKED
 from .line import positive_on_line
 from .points import admits, crossings, is_free
@@ -490,6 +491,7 @@ def _under_one_sign(goal: Goal, depth: int) -> str:
     if whole is None:
         return ""
     integrand, (bound, low, high), kind = whole
+    integrand = free_jets([integrand], []).sides[0]  # whatever values a function has
     known = {"integer": True} if kind is sympy.Sum else {"real": True}
     inner = Dummy(bound.name, **known)
     # An integral does not depend on what happens at its ends.
@@ -616,6 +618,22 @@ def _branch(part, crossing, sign: int):
 # Whole numbers ---------------------------------------------------------------------------------
 
 
+def _by_floors(goal: Goal, depth: int) -> str:
+    """The floor of e is a whole number above e − 1 and not above e; so for the ceiling."""
+    steps = [s for s in goal.gap.atoms(sympy.floor, sympy.ceiling) if is_free(s, goal.gap)]
+    steps = [s for s in steps if s.args[0].is_extended_real and not s.args[0].has(type(s))]
+    if depth == 0 or not steps or len(steps) > 3:
+        return ""
+    wholes = {step: Dummy(str(step), integer=True) for step in steps}
+    known = []
+    for step, whole in wholes.items():
+        rest = step.args[0] - whole if isinstance(step, sympy.floor) else whole - step.args[0]
+        known += [rest >= 0, rest < 1]
+    domain = goal.domain.and_also(*known)
+    method = prove_goal(Goal(goal.gap.xreplace(wholes), domain, goal.strict), depth - 1)
+    return f"bounds of whole parts: {method}" if method else ""
+
+
 def _by_induction(goal: Goal, depth: int) -> str:
     """What holds for the first whole numbers, and grows from each one to the next from there on."""
     if depth == 0:
@@ -713,4 +731,5 @@ _RULES = (
     _by_closed_forms,
     _by_least_integrand,
     _by_cases,
+    _by_floors,
 )

@@ -33,7 +33,8 @@ _HARD = [
     Rational(1, 10**5000),
 ]
 # Whole numbers of either sign, where there is one symbol for one.
-_SCANNED = [*range(120), *range(120, 1200, 5), 166, 333, 616, 2000, 5000, 10**5, 10**7]
+_SCANNED = [*range(12), 10**7, 10**5, 5000, 2000, 616, 333, 166]
+_SCANNED += [*range(12, 120), *range(120, 1200, 5)]
 _WHOLE = [*range(12), 15, 16, 25, 27, 30, 64, 97, 100, 101, 1000, 10**6, 10**9 + 7]
 _IRRATIONAL = [sympy.sqrt(2), sympy.pi, sympy.sqrt(5) / 3, sympy.E / 4, sympy.cbrt(2) / 1000]
 _COMPLEX = [I, -I, 1 + I, -2 + I / 3, -1 + I / 10**6, -1 - I / 10**6, 3 - 4 * I]
