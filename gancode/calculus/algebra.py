@@ -24,6 +24,7 @@ from . import forms
 from .enclosure import enclose
 from .forms import ONE, Form, Monomial, Poly
 from .symbols import softplus
+from .whole import is_never_whole
 
 HALF = Fraction(1, 2)
 _LARGE_NUMBER = 100  # bits: larger ones are not split into primes
@@ -711,8 +712,7 @@ class Field:
             whole, rest = forms.add(whole, step), forms.add(rest, forms.scale(step, fmpq(-1)))
         left = Form(rest, form.den)
         expr = self.expression(left)
-        noninteger = expr.is_real and False in (expr.is_integer, (-expr).is_integer)
-        if noninteger and expr.could_extract_minus_sign():
+        if is_never_whole(expr) and expr.could_extract_minus_sign():
             left, sign = -left, -1
             whole = forms.add(whole, forms.constant(-1))
         else:

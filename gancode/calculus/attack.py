@@ -10,7 +10,7 @@ from random import Random
 
 import sympy
 from flint import acb, arb, ctx
-from sympy import Derivative, Limit, Mod, Product, Rational, Subs, Sum
+from sympy import Derivative, Limit, Product, Rational, Subs, Sum
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
@@ -194,13 +194,24 @@ def ordered(value: Ball) -> arb:
 
 
 def derived(expr):
-    """`expr` with its derivatives carried out, sums of a few terms written out, and remainders in
-    terms of floor; integrals and other sums stay as they are."""
+    """`expr` with its derivatives carried out, sums of a few terms written out, and some functions
+    by their definitions; integrals and other sums stay as they are."""
     expr = expr.replace(
         lambda e: isinstance(e, (Derivative, Subs)), lambda e: e.doit(integrals=False)
     )
-    expr = expr.replace(Mod, lambda number, step: number - step * sympy.floor(number / step))
+    for function, definition in _DEFINITIONS.items():
+        expr = expr.replace(function, definition)
     return expr.replace(_is_short, _written_out)
+
+
+_GOLDEN = (1 + sympy.sqrt(5)) / 2
+_DEFINITIONS = {
+    sympy.Mod: lambda number, step: number - step * sympy.floor(number / step),
+    sympy.KroneckerDelta: lambda i, j: sympy.Piecewise((1, sympy.Eq(i, j)), (0, True)),
+    sympy.fibonacci: lambda n: (_GOLDEN**n - (1 - _GOLDEN) ** n) / sympy.sqrt(5),
+    sympy.lucas: lambda n: _GOLDEN**n + (1 - _GOLDEN) ** n,
+    sympy.catalan: lambda n: sympy.binomial(2 * n, n) / (n + 1),
+}
 
 
 def _is_short(expr) -> bool:

@@ -26,6 +26,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
 from .enclosure import condition, enclose
+from .whole import is_whole, parity
 
 _BITS = (64, 256, 2048)
 
@@ -250,25 +251,31 @@ def _solutions(equation: Eq):
             yield symbol, roots[0] if roots else S.NaN, [] if roots else [S.false]
 
 
-_KINDS = ("integer", "rational", "irrational", "even", "odd", "prime", "composite", "noninteger")
+_KINDS = {True: ("prime", "composite"), False: ("rational", "irrational", "noninteger")}
 _HALF_REAL = (sympy.asin, sympy.acos, sympy.acosh, sympy.atanh, sympy.acoth, sympy.LambertW)
 
 
 def _kept(symbol: Symbol, value) -> list | None:
     """The relations that say that a value may be the symbol's, apart from its interval; None where
     they are not known."""
-    for kind in _KINDS:
+    even = {0: True, 1: False, None: None}[parity(value)]
+    if symbol.is_integer and not (is_whole(value) and symbol.is_even in (None, even)):
+        return None
+    for kind in _KINDS[bool(symbol.is_integer)]:
         wanted = getattr(symbol, f"is_{kind}")
-        if wanted is not None and getattr(value, f"is_{kind}") is not wanted:
+        known = value.is_Symbol or value.is_number
+        if wanted and not (known and getattr(value, f"is_{kind}")):
             return None
+    nonzero = [sympy.Ne(value, 0)] if symbol.is_zero is False and not symbol.is_integer else []
     if not symbol.is_extended_real or value.is_extended_real:
-        return []
+        return nonzero
     powers = [part for part in value.atoms(sympy.Pow) if part.exp.is_integer is not True]
     logs = list(value.atoms(sympy.log))
     real = all(s.is_extended_real for s in value.free_symbols)
     if not real or len(powers) + len(logs) > 1 or value.has(*_HALF_REAL, sympy.I):
         return None
-    return [power.base >= 0 for power in powers] + [part.args[0] > 0 for part in logs]
+    inside = [power.base >= 0 for power in powers] + [part.args[0] > 0 for part in logs]
+    return nonzero + inside
 
 
 def _undone(symbol: Symbol, side, value):

@@ -6,7 +6,7 @@ no cancellation, underflow or lost digit can make it seem so.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 
 import sympy
 from flint import acb, arb, ctx, fmpq, fmpq_poly
@@ -314,6 +314,16 @@ def _unit(x):
     return bool(x >= -1) and bool(x <= 1)
 
 
+def _elliptic(name):
+    def evaluate(x, analytic):
+        x = real_if_exact(x)
+        if analytic or isinstance(x, acb) or not x < 1:
+            raise Unsure(f"near the branch cut of {name}")
+        return real_if_exact(getattr(acb(x), name)())
+
+    return evaluate
+
+
 def _of_complex(function):
     """The real part, or another function of complex numbers that is nowhere holomorphic."""
 
@@ -464,6 +474,8 @@ FUNCTIONS = {
     sympy.Shi: _entire("shi"),
     sympy.Chi: _above("chi", lambda: arb(0)),
     sympy.li: _above("li", lambda: arb(1)),
+    sympy.elliptic_k: _elliptic("elliptic_k"),
+    sympy.elliptic_e: _elliptic("elliptic_e"),
 }
 
 
@@ -562,6 +574,25 @@ def _bessel(name):
     return _with_order(name, lambda order: _whole_number(order) is not None)
 
 
+def _polylog(order, x, analytic):
+    x = real_if_exact(x)
+    if analytic or isinstance(x, acb) or not x < 1:
+        raise Unsure("near the branch cut of polylog")
+    return real_if_exact(acb(x).polylog(acb(order)))
+
+
+def _on_the_positive(name):
+    """A function of an order and an argument that is taken for positive arguments alone."""
+
+    def evaluate(order, x, analytic):
+        x = real_if_exact(x)
+        if analytic or isinstance(x, acb) or not x > 0:
+            raise Unsure(f"{name} of what may not be positive")
+        return real_if_exact(getattr(acb(x), name)(acb(order)))
+
+    return evaluate
+
+
 BUILDERS |= {
     sympy.Max: _several(_extreme("max")),
     sympy.Min: _several(_extreme("min")),
@@ -573,6 +604,10 @@ BUILDERS |= {
     sympy.besseli: _several(_bessel("bessel_i")),
     sympy.lowergamma: _several(_with_order("gamma_lower")),
     sympy.uppergamma: _several(_with_order("gamma_upper")),
+    sympy.besselk: _several(_on_the_positive("bessel_k")),
+    sympy.bessely: _several(_on_the_positive("bessel_y")),
+    sympy.expint: _several(_on_the_positive("expint")),
+    sympy.polylog: _several(_polylog),
 }
 
 
@@ -586,7 +621,8 @@ def _root_of(expr, symbols):
     def evaluate(values, analytic):
         roots = fmpq_poly(coefficients).numer().complex_roots()
         real = [root.real for root, _ in roots if root.imag.is_zero()]
-        return sorted(real, key=lambda root: float(root.mid()))[expr.index]
+        order = cmp_to_key(lambda one, other: -1 if one.mid() < other.mid() else 1)
+        return sorted(real, key=order)[expr.index]
 
     return evaluate
 

@@ -694,7 +694,12 @@ def _one_by_one(goal: Goal, depth: int) -> str:
         if not symbol.is_integer or symbol.is_prime or symbol.is_composite:
             continue
         bounds = goal.domain.bounds[symbol]
-        low, high = max(bounds.inf, -_FEW), min(bounds.sup, _FEW)
+        values = few_values(symbol, goal.domain)
+        if values is None:
+            low, high = max(bounds.inf, -_FEW), min(bounds.sup, _FEW)
+            values = [sympy.Integer(k) for k in range(sympy.ceiling(low), sympy.floor(high) + 1)]
+        else:
+            low, high = bounds.inf, bounds.sup
         methods = []
         for cut, end in ((symbol < low, bounds.inf), (symbol > high, bounds.sup)):
             if end.is_finite and low <= end <= high:
@@ -706,7 +711,6 @@ def _one_by_one(goal: Goal, depth: int) -> str:
             methods.append(_first(_RULES, _on_the_reals(replace(goal, domain=beyond)), 1))
         if not all(methods):
             continue
-        values = [sympy.Integer(k) for k in range(sympy.ceiling(low), sympy.floor(high) + 1)]
         cases = (goal.substituted({symbol: k}) for k in values if admits(symbol, k))
         methods += [prove_goal(case, 1) for case in cases if case is not None]
         if all(methods):
@@ -714,6 +718,19 @@ def _one_by_one(goal: Goal, depth: int) -> str:
     return ""
 
 
+def few_values(symbol, domain: Domain) -> list | None:
+    """All values of a whole number that is confined to a short interval."""
+    bounds = domain.bounds[symbol]
+    if not symbol.is_integer or not (bounds.inf.is_finite and bounds.sup.is_finite):
+        return None
+    first, last = sympy.ceiling(bounds.inf), sympy.floor(bounds.sup)
+    if last - first >= _MOST_VALUES:
+        return None
+    values = (first + k for k in range(int(last - first) + 1))
+    return [value for value in values if admits(symbol, value)]
+
+
+_MOST_VALUES = 400
 _BASES = 4  # first values with which an induction may begin
 _FEW = 12  # the largest whole number that is looked at by itself
 

@@ -7,7 +7,15 @@ from .algebra import Field
 from .analysis import Region, vanishes
 from .analysis.evaluation import ATOMS
 from .domain import Domain, EmptyDomainError
-from .inequalities import Goal, decide_cells, interval_in, prove_goal, prove_quickly, smooth
+from .inequalities import (
+    Goal,
+    decide_cells,
+    few_values,
+    interval_in,
+    prove_goal,
+    prove_quickly,
+    smooth,
+)
 from .kinks import KINKED
 from .points import crossings, is_free
 
@@ -40,7 +48,7 @@ def decide_by_parts(left, right, relation: str, domain: Domain) -> str:
 
 
 def _all(methods: list) -> str:
-    return " and ".join(dict.fromkeys(methods))
+    return " and ".join(dict.fromkeys(methods)) or "no case is left"
 
 
 def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
@@ -235,36 +243,110 @@ def _by_complex_parts(left, right, domain: Domain, depth: int) -> str:
     return _without_cells(left.xreplace(parts), right.xreplace(parts), domain)
 
 
-def _by_parity(left, right, domain: Domain, depth: int) -> str:
-    """A whole number is even or odd."""
+def _by_residues(left, right, domain: Domain, depth: int) -> str:
+    """A whole number is even or odd; more generally it is m·j + r for one of the remainders r."""
     gap = left - right
-    if depth == 0 or not gap.has(sympy.floor, sympy.ceiling, sympy.Pow, sympy.cos, sympy.sin):
+    parts = gap.atoms(sympy.floor, sympy.ceiling, sympy.Pow, sympy.cos, sympy.sin)
+    if depth == 0 or not parts:
         return ""
     for symbol in domain.symbols:
-        if not symbol.is_integer or symbol.is_even is not None or symbol in _plain(gap):
+        if not symbol.is_integer or not any(part.has(symbol) for part in parts):
             continue
-        half = Dummy(f"{symbol}/2", integer=True)
+        modulus = _modulus(gap, symbol)
+        if modulus == 2 and symbol.is_even is not None or modulus > _MODULUS:
+            continue
+        j = Dummy(symbol.name, integer=True)
         methods = []
-        for value in (2 * half, 2 * half + 1):
+        for remainder in range(modulus):
+            if not _may_remain(symbol, remainder, modulus, domain):
+                continue
+            value = modulus * j + remainder
             relations = [r.subs(symbol, value) for r in domain.relations]
             bounds = domain.bounds[symbol]
             relations += [value >= bounds.inf] if bounds.inf.is_finite else []
             relations += [value <= bounds.sup] if bounds.sup.is_finite else []
-            sides = (side.subs(symbol, value) for side in (left, right))
-            case = Domain(gap.subs(symbol, value).free_symbols, relations)
+            sides = [_at_value(side, symbol, sympy.Poly(value, j)) for side in (left, right)]
+            if None in sides:
+                break
+            try:
+                case = Domain(sides[0].free_symbols | sides[1].free_symbols, relations)
+            except EmptyDomainError:
+                continue
             method = equal(*sides, case, depth - 1)
             if not method:
                 break
             methods.append(method)
         else:
-            return f"even and odd numbers: {_all(methods)}"
+            return f"remainders modulo {modulus}: {_all(methods)}"
     return ""
 
 
-def _plain(gap) -> set:
-    """Symbols for which it does not matter whether they are even."""
-    parts = gap.atoms(sympy.floor, sympy.ceiling, sympy.Pow, sympy.cos, sympy.sin)
-    return gap.free_symbols - {s for part in parts for s in part.free_symbols}
+_MODULUS = 64
+
+
+def _modulus(gap, symbol) -> int:
+    """The least common denominator of what stands under a floor, 2 without one."""
+    modulus = 1
+    for step in gap.atoms(sympy.floor, sympy.ceiling):
+        poly = step.args[0].as_poly(symbol)
+        if poly is None or not all(c.is_Rational for c in poly.all_coeffs()):
+            continue
+        modulus = sympy.ilcm(modulus, *(c.q for c in poly.all_coeffs()))
+    symbol_parity = 2 if symbol.is_odd or symbol.is_even else 1
+    return int(sympy.ilcm(modulus, symbol_parity)) if modulus > 1 else 2
+
+
+def _may_remain(symbol, remainder: int, modulus: int, domain: Domain) -> bool:
+    """Whether the symbol may have this remainder: a prime above the modulus shares no factor with
+    it, an odd number is not even."""
+    if modulus % 2 == 0 and symbol.is_even is not None and symbol.is_even != (remainder % 2 == 0):
+        return False
+    above = domain.bounds[symbol].inf
+    prime = symbol.is_prime and all(p < above for p in sympy.primefactors(modulus))
+    return not prime or sympy.igcd(remainder, modulus) == 1
+
+
+def _at_value(expr, symbol, value: sympy.Poly):
+    """`expr` where a symbol is a polynomial of a whole number. Floors are taken of what is whole
+    but for a constant. (SymPy takes (30·j + 2)⁵/30 for a whole number: it is not asked.)"""
+
+    def at_value(step):
+        poly = step.args[0].as_poly(symbol, domain="QQ")
+        if poly is None:
+            return step
+        *terms, constant = poly.compose(value.set_domain("QQ").replace(symbol)).all_coeffs()
+        if not all(c.is_Integer for c in terms):
+            return step
+        whole = sympy.Poly([*terms, step.func(constant)], symbol).as_expr()
+        return whole.subs(symbol, value.gen)
+
+    floors = (sympy.floor, sympy.ceiling)
+    expr = expr.replace(lambda e: isinstance(e, floors), at_value)
+    if any(step.has(symbol) for step in expr.atoms(*floors)):
+        return None
+    return expr.subs(symbol, value.as_expr())
+
+
+def _one_by_one(left, right, domain: Domain, depth: int) -> str:
+    """A whole number that takes a few values takes one after the other."""
+    for symbol in domain.symbols:
+        values = few_values(symbol, domain)
+        if values is None:
+            continue
+        methods = []
+        for value in values:
+            sides = (side.subs(symbol, value) for side in (left, right))
+            relations = [r.subs(symbol, value) for r in domain.relations]
+            try:
+                rest = Domain((left - right).free_symbols - {symbol}, relations)
+            except EmptyDomainError:
+                continue
+            if not (method := equal(*(side.subs(rest.solved) for side in sides), rest, 1)):
+                break
+            methods.append(method)
+        else:
+            return f"each value of {symbol}: {_all(methods)}"
+    return ""
 
 
 _EQUALITY = (
@@ -273,6 +355,7 @@ _EQUALITY = (
     _by_complex_parts,
     _by_cases,
     _by_derivative,
-    _by_parity,
+    _one_by_one,
+    _by_residues,
     _by_squares,
 )

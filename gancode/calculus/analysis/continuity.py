@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from ..enclosure import Undefined, Unsure, enclose
 from ..symbols import softplus
+from ..whole import is_whole
 
 # Functions of one argument that are real and analytic on the whole real line.
 ENTIRE = (
@@ -151,7 +152,7 @@ def _own_requirements(expr, variable) -> list | None:
 
 def _power(expr, variable) -> list:
     base, exponent = expr.args
-    if exponent.is_integer:
+    if is_whole(exponent):
         return [] if exponent.is_nonnegative else [("power", base, exponent)]
     if expr.has(variable):
         return [("positive" if exponent.has(variable) else "sign", base)]

@@ -11,6 +11,7 @@ import sympy
 from sympy import Dummy, S
 
 from ..forms import Form
+from ..whole import is_whole
 from .continuity import analytic_at, is_finite, requirements
 from .growth import (
     ONE,
@@ -127,7 +128,7 @@ class Expander:
         if self.region.vanishes(base**2 - 1):
             return Expansion((), ONE)
         growth = self(exponent)
-        fits = exponent.is_integer or self.region.never_negative(base)
+        fits = is_whole(exponent) or self.region.never_negative(base)
         if fits and self.trend(growth) > 0 and self.sign(growth) > 0:
             if self.scale.trend(growth.terms[0][0]) > 0 and growth.terms[0][0].power != ZERO:
                 if self.region.require_sign(1 - base**2) > 0:
@@ -144,7 +145,7 @@ class Expander:
         if one.bound is None and exponent.is_positive:
             return one
         monomial, c, small = self.scale.leading(one)
-        if not exponent.is_integer and self.scale.sign(c) < 0:
+        if not is_whole(exponent) and self.scale.sign(c) < 0:
             raise BeyondError("a root of what is negative")
         power = self.scale.form(exponent)
         coefficients, factor = [UNIT], UNIT

@@ -10,6 +10,7 @@ from sympy import Dummy, Ge, Gt, Le, Lt, Ne, S
 
 from .. import forms
 from ..algebra import Field
+from ..whole import is_whole
 from .continuity import ENTIRE, MEROMORPHIC, STEPS, Undecided
 from .samples import Samples
 from .signs import find_sign, ratio_of_logs
@@ -129,7 +130,7 @@ class Region:
             if all(map(self.real, expr.args)):
                 return True
         if expr.is_Pow and self.real(expr.base) and self.real(expr.exp):
-            if expr.exp.is_integer or self.never_negative(expr.base):
+            if is_whole(expr.exp) or self.never_negative(expr.base):
                 return True
         if isinstance(expr, (sympy.log, sympy.loggamma)):
             return self.sign(expr.args[0]) == 1

@@ -14,6 +14,7 @@ from sympy import Dummy, Ge, Gt, Lt, pi
 from ..enclosure import Undefined, Unsure, compiled, enclose, real_if_exact
 from ..enclosure import sign as ball_sign
 from ..symbols import softplus
+from ..whole import parity
 from .continuity import Undecided, analytic, analytic_at
 
 _BITS = (64, 256)
@@ -141,7 +142,7 @@ def _weak_sign(region, expr) -> int | None:
     sign = 1
     for factor in sympy.Mul.make_args(expr):
         base, exponent = factor.as_base_exp()
-        if exponent.is_even and region.real(base):
+        if parity(exponent) == 0 and region.real(base):
             continue
         part = region.sign(factor, _DEPTH - 1)
         if not part:
@@ -158,7 +159,7 @@ def _of_power(region, expr, depth) -> int | None:
         return 0 if exponent.is_positive else None
     if base == -1 and exponent.is_Integer:
         return -1 if exponent % 2 else 1
-    return 1 if base == -1 and exponent.is_even else None
+    return 1 if base == -1 and parity(exponent) == 0 else None
 
 
 def _of_sine(region, angle, depth) -> int | None:

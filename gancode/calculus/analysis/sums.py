@@ -12,6 +12,7 @@ from sympy import Dummy, Product, S, Sum, cos, exp, sin
 from sympy.concrete.gosper import gosper_term
 
 from ..deadline import attempt
+from ..whole import is_whole
 from .continuity import analytic, is_finite
 from .integrals import DivergesError
 from .limits import limit_of
@@ -52,7 +53,7 @@ def _require_vanishing_terms(f, k, low, region: Region) -> None:
 
 
 def _are_whole(low, high) -> bool:
-    return bool(low.is_integer) and bool(high.is_integer or high is S.Infinity)
+    return is_whole(low) and (high is S.Infinity or is_whole(high))
 
 
 def written_out(f, k, low, high) -> list | None:
