@@ -10,8 +10,6 @@ from sympy import Abs, Add, Max, Min, Mul, Pow, exp, log
 
 from .symbols import softplus
 
-_UP = (exp, softplus, sympy.cosh)  # convex; all but cosh increase
-
 
 def is_convex(expr, x, low, high) -> bool:
     """Whether the rules show that `expr` is finite and convex in `x` on (low, high)."""
