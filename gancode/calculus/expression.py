@@ -17,6 +17,7 @@ MAX_NUMBER = 10**12
 class ExpressionError(ValueError):
     """The text is not an expression that may be read; the message says what may stand there."""
 
+
 _OF_PROBABILITIES = (
     ". The probability D(x) of a real sample is sigmoid(a), with its logit a, and D(G(z)), that of "
     "a generated one, sigmoid(b)"

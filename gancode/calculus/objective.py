@@ -217,10 +217,10 @@ class Objective:
         solution = sympy.linsolve(equations, scale, slope)
         if len(solution) != 1:
             return None
-        s, _ = next(iter(solution))
-        if s.free_symbols or not s.is_positive:
+        found, _ = next(iter(solution))
+        if found.free_symbols or not found.is_positive:
             return None
-        for s in (_fraction_near(s), advice.simplified(s)):
+        for s in (_fraction_near(found), advice.simplified(found)):
             c = advice.simplified((value - s * f).subs(r, 2))
             if prove(value, s * f + c * (r - 1)).status == "proved":
                 return s

@@ -605,7 +605,8 @@ def _cancels(total, least=0) -> bool:
     `least`, or infinity less infinity."""
     return any(
         max(300 * abs(sum(terms)), least) < max(map(abs, terms))
-        or min(terms) < -1e30 and max(terms) > 1e30
+        or min(terms) < -1e30
+        and max(terms) > 1e30
         for terms in _samples(Add.make_args(total))
     )
 
