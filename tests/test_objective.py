@@ -153,7 +153,7 @@ def test_zero_sum_generator():
         (-a + b, r"no optimal critic.*\(0, 1\) and \(1, ∞\).*1-Lipschitz"),
         (-sympy.tanh(a) + b, "not convex: at t = "),
         (-log(a) + b, "no real value at t = "),
-        ((1 - sigmoid(a)) ** 2 + b**2, "not convex.*In the probability D = sigmoid"),
+        ((1 - sigmoid(a)) ** 2 + sigmoid(b) ** 2, "not convex.*In the probability D = sigmoid"),
         (Max(0, -1 - a) + Max(0, b - 1), r"flat: for all densities every t in \[-1, 1\]"),
         ((a - 1) ** 4 - (a - 1) ** 2 / 10**12 + b**2, "not convex: at t = 1 its second"),
         (exp(-a) + b, "x"),

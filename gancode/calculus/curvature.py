@@ -64,6 +64,8 @@ class _Rules:
             return 1
         if self._is_square_of_norm(base) and 2 * power >= 1:
             return 1
+        if power >= 1 and bend in (0, 1) and base.is_nonnegative:
+            return 1
         if not self._is_positive(base, bend):
             return None
         if power >= 1:
