@@ -248,8 +248,7 @@ def test_kinks_are_simulated_with_any_method(name, penalty, method):
     assert first[1] == pytest.approx(v - h * slope, abs=1e-8)
 
 
-@pytest.mark.parametrize("players", [3, 4, 5])
-@pytest.mark.parametrize("method", OPTIONS)
+@pytest.mark.parametrize("players, method", [(3, "consensus"), (4, "optimistic"), (5, "momentum")])
 def test_games_of_many_players_have_eigenvalues_at_once(players, method):
     names = sympy.symbols(f"x:{players}", real=True)
     rng = np.random.default_rng(players)
