@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import entropy, norm
+from scipy.stats import binom, entropy, geom, norm, poisson
 from sympy import Rational, Symbol, log, oo, sqrt
 
 from gancode.calculus import (
@@ -25,6 +25,7 @@ from gancode.calculus import (
     r,
     skewed_js,
 )
+from gancode.calculus.digits import in_digits
 
 GRID = np.linspace(-40, 40, 16001)
 
@@ -358,3 +359,110 @@ def test_a_parameter_out_of_range_is_refused(make, bad):
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(UnknownNameError, match="unknown divergence 'kk'.*total-variation"):
         divergences["kk"]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        (r - 1) ** 4 / 12 - (r - 1) ** 2 / 10**12,
+        (r - sympy.pi) ** 4 / 12
+        - (r - sympy.pi) ** 2 / 10**12
+        - (1 - sympy.pi) ** 4 / 12
+        + (1 - sympy.pi) ** 2 / 10**12,
+        (r - 1) ** 6 / 30 - (r - 1) ** 2 / 10**10,
+        (r - 1) ** 2 * (r - 1 - Rational(1, 10**6)) ** 2,
+        sympy.Max(0, r - 1) - sympy.Max(0, r - 2) / 10**12,
+        r * log(r) - (r**2 - 1) / 10**12,
+        sqrt(1 + (r - 1) ** 2) - 1 - (r - 1) ** 2 / 10**9,
+        sympy.Piecewise(((r - 1) ** 2, r > 1), (r - 1, True)),
+    ],
+)
+def test_a_narrow_dent_a_turn_and_a_far_end_are_not_convex(f):
+    with pytest.raises(NotConvexError, match="is not convex"):
+        Divergence(f)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        sympy.Max(0, r - Rational(3, 2)),  # hockey-stick
+        r * log(2 * r / (r + 1)),  # Jensen's K
+        (1 + r) / 2 * log((1 + r) / (2 * sqrt(r))),  # arithmetic and geometric means
+        sympy.Abs(r - 1) ** 3,
+        sqrt(1 + (r - 1) ** 2) - 1,  # pseudo-Huber
+        1 - sqrt(r),
+        sympy.exp(r - 1) - 1,
+        sympy.cosh(r - 1) - 1,
+    ],
+)
+def test_conjugates_of_other_divergences_reach_the_supremum(f):
+    star = Divergence(f).conjugate()
+    values = in_digits(f, [r])
+    for y in map(Rational, ("-13/10", "-1/5", "1/10", "9/20", "7/10")):
+        if star.domain.contains(y) != True:  # noqa: E712
+            continue
+        best = minimize_scalar(
+            lambda x, y=y: float(values(x)) - float(y) * x,
+            bounds=(1e-12, 50),
+            method="bounded",
+            options={"xatol": 1e-10},
+        )
+        assert best.x < 49 and float(sympy.N(star(y))) == pytest.approx(-best.fun, abs=1e-7)
+
+
+PAIRS = {
+    "Poisson": (sympy.stats.Poisson("X", 2), sympy.stats.Poisson("Y", 3)),
+    "geometric": (
+        sympy.stats.Geometric("X", Rational(1, 3)),
+        sympy.stats.Geometric("Y", Rational(1, 2)),
+    ),
+    "Poisson and geometric": (
+        sympy.stats.Poisson("X", 2),
+        sympy.stats.Geometric("Y", Rational(1, 2)),
+    ),
+    "binomial and Poisson": (
+        sympy.stats.Binomial("X", 3, Rational(1, 3)),
+        sympy.stats.Poisson("Y", 2),
+    ),
+}
+MASSES = {
+    "Poisson": (poisson(2), poisson(3)),
+    "geometric": (geom(1 / 3), geom(1 / 2)),
+    "Poisson and geometric": (poisson(2), geom(1 / 2)),
+    "binomial and Poisson": (binom(3, 1 / 3), poisson(2)),
+}
+
+
+@pytest.mark.parametrize("name", ["kl", "js", "total-variation", "squared-hellinger", "pearson"])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_counts_agree_with_sums_of_their_masses(pair, name):
+    divergence = divergences[name]
+    try:
+        value = divergence.between(*PAIRS[pair])
+    except NoClosedFormError as error:
+        assert pair == "Poisson and geometric" and "f(0) or the slope of f at infinity" in str(
+            error
+        )
+        assert name in ("kl", "pearson")
+        return
+    k = np.arange(400)
+    one, other = (law.pmf(k) for law in MASSES[pair])
+    both = (one > 0) & (other > 0)
+    f = sympy.lambdify(r, divergence.f, "numpy")
+    total = (other[both] * f(one[both] / other[both])).sum()
+    for alone, cost in (
+        (other[one == 0].sum(), divergence.f.limit(r, 0)),
+        (one[other == 0].sum(), (divergence.f / r).limit(r, oo)),
+    ):
+        total += alone * float(cost) if alone else 0
+    assert float(value) == pytest.approx(total, abs=1e-10)
+    if pair in ("Poisson", "geometric") and name in ("kl", "squared-hellinger", "pearson"):
+        assert not value.has(sympy.Sum, sympy.Float)  # a closed form
+
+
+@pytest.mark.parametrize(
+    "name, same", [("tv", "total-variation"), ("jensen-shannon", "js"), ("chi-squared", "pearson")]
+)
+def test_other_names_are_found_and_not_listed(name, same):
+    assert divergences[name] is divergences[same]
+    assert name in divergences and name not in list(divergences)

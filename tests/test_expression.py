@@ -17,6 +17,11 @@ from gancode.cli import main
         ("relu(b)", sympy.Max(0, b)),
         ("sigmoid(a)", sigmoid(a)),
         (" 1e-3 * b ", b / 1000),
+        ("−a·2 + b", b - 2 * a),
+        ("(a − 1)² + b¹²", (a - 1) ** 2 + b**12),
+        ("(1 + a)⁻¹ × 3", 3 / (1 + a)),
+        ("ln(b)/pi - e*π", sympy.log(b) / sympy.pi - sympy.E * sympy.pi),
+        ("e**(−a)", sympy.exp(-a)),
     ],
 )
 def test_expressions_are_read_exactly(text, expected):
@@ -35,6 +40,9 @@ REFUSED = [
     ("a ^ 2", "may not stand here"),
     ("a + c", "'c' may not stand here; allowed are the symbols a, b"),
     ("exec(a)", "may not stand here"),
+    ("log(D) + log(1 - D)", r"'D' may not stand here.*sigmoid\(a\), with its logit a"),
+    ("-log(D(x)) - log(1 - D(G(z)))", r"D\(x\) of a real sample is sigmoid\(a\).*sigmoid\(b\)"),
+    ("e**(1000)", "is too large; its argument"),
     ("exp(a, b)", "exp takes 1"),
     ("max(a)", "max takes 2"),
     ("9**9**9", "must be a number of at most 64"),

@@ -233,6 +233,54 @@ def test_the_one_centred_penalty_has_no_equilibrium():
     assert np.linalg.norm(late[-2000:, 0], axis=1).min() > 0.01
 
 
+@pytest.mark.parametrize("method", OPTIONS)
+@pytest.mark.parametrize(
+    "name, penalty", [("hinge", {"consensus": 0.5}), ("hinge", {"wgan-gp": 1})]
+)
+def test_kinks_are_simulated_with_any_method(name, penalty, method):
+    game = catalog[name].dirac(penalty)
+    path = game.simulate(method, [0.5, 0.3], 0.05, 50, **OPTIONS[method])
+    assert np.isfinite(path).all() and not np.array_equal(path[0], path[-1])
+    u, v, h = 0.5, 0.3, 0.05  # the critic's own step, by differences of its loss
+    loss = sympy.lambdify((theta, psi), game.losses[psi].subs(sympy.Heaviside(psi * theta + 1), 1))
+    slope = (loss(u, v + 1e-6) - loss(u, v - 1e-6)) / 2e-6
+    first = game.simulate("simultaneous", [u, v], h, 1)[1, 0]
+    assert first[1] == pytest.approx(v - h * slope, abs=1e-8)
+
+
+@pytest.mark.parametrize("players, method", [(3, "consensus"), (4, "optimistic"), (5, "momentum")])
+def test_games_of_many_players_have_eigenvalues_at_once(players, method):
+    names = sympy.symbols(f"x:{players}", real=True)
+    rng = np.random.default_rng(players)
+    weights = rng.integers(-9, 9, (players, players)).tolist()
+    losses = {
+        x: sum(sympy.Rational(w, 7) * x * y for w, y in zip(row, names, strict=True))
+        for x, row in zip(names, weights, strict=True)
+    }
+    game, origin = Game(losses), [0] * players
+    began = time.process_time()
+    values = game.eigenvalues(origin)
+    radius = float(
+        game.update(method, sympy.Rational(1, 9), **OPTIONS[method]).spectral_radius(origin)
+    )
+    assert time.process_time() - began < 10
+    matrix = np.array(game.jacobian(origin).tolist(), dtype=float)
+    np.testing.assert_allclose(
+        sorted(map(complex, values), key=lambda v: (round(v.real, 9), v.imag)),
+        sorted(np.linalg.eigvals(matrix), key=lambda v: (round(v.real, 9), v.imag)),
+        atol=1e-12,
+    )
+    update = game.update(method, sympy.Rational(1, 9), **OPTIONS[method]).jacobian(origin)
+    known = abs(np.linalg.eigvals(np.array(update.tolist(), dtype=float))).max()
+    assert radius == pytest.approx(known, rel=1e-9)
+
+
+def test_many_players_keep_formulas_where_they_are_short():
+    x, y, z = sympy.symbols("x y z", real=True)
+    turning = Game({x: x * y, y: -x * y, z: z**2})
+    assert sorted(turning.eigenvalues((0, 0, 0)), key=str) == [-2, -sympy.I, sympy.I]
+
+
 def test_a_field_that_holds_softplus_is_simulated_without_overflow():
     game = Game({theta: psi * softplus(theta), psi: -psi * softplus(theta)})
     path = game.simulate("simultaneous", (1000.0, 2.0), 0.25, 1)

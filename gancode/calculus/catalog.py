@@ -1,5 +1,7 @@
 """The named objectives. A new one is one entry here."""
 
+import logging
+
 from sympy import Max, exp
 
 from .expression import parse
@@ -34,26 +36,53 @@ catalog = Registry(
         name: lambda name=name, entry=entry: Objective(*entry[:2], name=name, source=entry[2])
         for name, entry in _ENTRIES.items()
     },
+    {
+        "lsgan": "least-squares",
+        "nsgan": "nonsaturating",
+        "rpgan": "relativistic",
+        "rsgan": "relativistic",
+        "wgan": "wasserstein",
+    },
 )
+
+_RELATED = {  # names of what an objective alone is not: the nearest that is one, and what it lacks
+    "wgan-gp": (
+        (-a + b, -b),
+        "Gulrajani et al. 2017: wasserstein, and the penalty wgan-gp=10, which is given by itself",
+    ),
+    "ralsgan": (
+        ((a - b - 1) ** 2, (b - a - 1) ** 2),
+        "Jolicoeur-Martineau 2019; there each sample is compared with the mean of the other batch, "
+        "here with one of its samples",
+    ),
+}
 
 
 def find_objective(text, generator=None) -> Objective:
     """The objective that two texts describe.
 
-    `text` is a name of the catalogue, or the critic's loss as an expression in a and b; then
-    `generator` is the generator's, or None for the zero-sum one: minus the critic's on generated
-    samples. Raises `ObjectiveError` for an unknown name, and `ExpressionError` for what is no
-    expression (see `parse`).
+    `text` is a name of the catalogue, or another that is known for one of these, or the critic's
+    loss as an expression in a and b; then `generator` is the generator's, or None for the zero-sum
+    one: minus the critic's on generated samples. Where a name stands for more than an objective, a
+    warning in the log says what else belongs to it. Raises `ObjectiveError` for an unknown name,
+    and `ExpressionError` for what is no expression (see `parse`).
     """
-    if text in catalog:
+    name = text.strip().lower().replace("_", "-")
+    if name in catalog or name in _RELATED:
         if generator is not None:
             raise ObjectiveError(
                 f"{text!r} has a generator's loss already; one of your own goes with an expression"
             )
-        return catalog[text]
-    if text.replace("-", "").isalpha() and text not in ("a", "b"):
+        return catalog[name] if name in catalog else _related(name)
+    if name.replace("-", "").isalpha() and name not in ("a", "b"):
         raise ObjectiveError(
             f"unknown objective {text!r}; it must be one of {', '.join(catalog)}, or an expression"
         )
     critic = parse(text)
     return Objective.zero_sum(critic) if generator is None else Objective(critic, parse(generator))
+
+
+def _related(name):
+    losses, remark = _RELATED[name]
+    logging.getLogger("gancode").warning("%s: %s", name, remark)
+    return Objective(*losses, name=name, source=remark)

@@ -15,6 +15,7 @@ from . import advice
 from .deadline import check
 from .densities import NoClosedFormError, Total
 from .digits import in_digits
+from .symbols import r
 
 K = Symbol("k", integer=True, nonnegative=True)  # where a mass lies
 _Z = Symbol("z", positive=True)
@@ -72,7 +73,7 @@ def log_ratio(p: Counting, q: Counting) -> tuple[Expr, Expr]:
     return log(p.x / q.x), log(q.total(q.x) / p.total(p.x))
 
 
-def add_power(total: Total, coefficient, p: Counting, q: Counting, order, times) -> None:
+def add_power(total: Total, coefficient, order, times, p: Counting, q: Counting) -> None:
     """Add Σ q·(p/q)^order·log(p/q)^times, times a coefficient."""
     slope, level = log_ratio(p, q)
     z = advice.simplified(q.x ** (1 - order) * p.x**order)
@@ -88,7 +89,7 @@ def add_power(total: Total, coefficient, p: Counting, q: Counting, order, times)
     total.add(coefficient, sympy.sympify(z < p.radius), times % 2 == 0, value)
 
 
-def numerical(f, r, slope, ends, p: Counting, q: Counting) -> Expr:
+def numerical(f, slope, ends, p: Counting, q: Counting) -> Expr:
     """Σ q·f(p/q) to 15 digits, where f(0) and f′(∞), the two `ends`, are finite.
 
     f is convex, so it lies between a tangent of the given `slope` at r = 1 and f(0) + f′(∞)·r. What

@@ -10,8 +10,6 @@ from sympy import Abs, Add, Max, Min, Mul, Pow, exp, log
 
 from .symbols import softplus
 
-_UP = (exp, softplus, sympy.cosh)  # convex; all but cosh increase
-
 
 def is_convex(expr, x, low, high) -> bool:
     """Whether the rules show that `expr` is finite and convex in `x` on (low, high)."""
@@ -65,6 +63,8 @@ class _Rules:
         if bend == 0 and power.is_even and power.is_positive:
             return 1
         if self._is_square_of_norm(base) and 2 * power >= 1:
+            return 1
+        if power >= 1 and bend in (0, 1) and base.is_nonnegative:
             return 1
         if not self._is_positive(base, bend):
             return None

@@ -296,4 +296,13 @@ divergences = Registry(
         name: lambda name=name, entry=entry: Divergence(entry[0], name, *entry[1:])
         for name, entry in _NAMED.items()
     },
+    {
+        "kullback-leibler": "kl",
+        "jensen-shannon": "js",
+        "tv": "total-variation",
+        "chi-squared": "pearson",
+        "hellinger-squared": "squared-hellinger",
+        "triangular": "le-cam",
+        "symmetric-kl": "jeffreys",
+    },
 )

@@ -2,6 +2,7 @@
 
 import ast
 import operator
+import re
 
 import sympy
 
@@ -17,6 +18,12 @@ class ExpressionError(ValueError):
     """The text is not an expression that may be read; the message says what may stand there."""
 
 
+_OF_PROBABILITIES = (
+    ". The probability D(x) of a real sample is sigmoid(a), with its logit a, and D(G(z)), that of "
+    "a generated one, sigmoid(b)"
+)
+
+
 def _exp(t):
     if t.is_number and abs(t) > MAX_EXPONENT:
         raise ExpressionError(f"exp({t}) is too large; its argument may be {MAX_EXPONENT} at most")
@@ -28,6 +35,7 @@ FUNCTIONS = {
     "sigmoid": sigmoid,
     "exp": _exp,
     "log": sympy.log,
+    "ln": sympy.log,
     "sqrt": sympy.sqrt,
     "tanh": sympy.tanh,
     "abs": sympy.Abs,
@@ -36,6 +44,10 @@ FUNCTIONS = {
     "min": sympy.Min,
 }
 _ARITY = {"max": 2, "min": 2}
+_CONSTANTS = {"pi": sympy.pi, "π": sympy.pi, "e": sympy.E}
+_SIGNS = str.maketrans({"−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/", "⁄": "/"})
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_CRITICS = ("D", "D_real", "D_fake", "Dx", "DGz")  # what a critic's probability is called
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -47,16 +59,17 @@ _OPERATORS = {
 
 
 def parse(text: str, symbols=(a, b)) -> sympy.Expr:
-    """Read an expression in `symbols`, numbers, + - * / ** and the names in `FUNCTIONS`.
+    """Read an expression in `symbols`, numbers, pi, e, + - * / ** and the names in `FUNCTIONS`.
 
-    Raises `ExpressionError` for anything else, before anything is computed.
+    Signs as they are printed are read too: − · × ÷ and raised digits. Raises `ExpressionError` for
+    anything else, before anything is computed.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(
             f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
         )
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree = ast.parse(_typed(text).strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         detail = getattr(error, "msg", None) or str(error) or "nested too deeply"
         raise ExpressionError(f"{text!r} is not an expression: {detail}") from None
@@ -67,6 +80,12 @@ def parse(text: str, symbols=(a, b)) -> sympy.Expr:
     if value.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I):
         raise ExpressionError(f"{text!r} divides by zero, or is not real")
     return value
+
+
+def _typed(text) -> str:
+    """The text as it would be typed: a² is a**(2)."""
+    raised = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda run: f"**({run[0].translate(_RAISED)})", text)
+    return raised.translate(_SIGNS)
 
 
 def _degree(base) -> sympy.Expr:
@@ -81,6 +100,8 @@ def _read(node, symbols) -> sympy.Expr:
         return sympy.Rational(str(node.value))
     if isinstance(node, ast.Name) and node.id in symbols:
         return symbols[node.id]
+    if isinstance(node, ast.Name) and node.id in _CONSTANTS:
+        return _CONSTANTS[node.id]
     if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
         return _OPERATORS[type(node.op)](_read(node.operand, symbols))
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
@@ -88,6 +109,8 @@ def _read(node, symbols) -> sympy.Expr:
         return _OPERATORS[type(node.op)](left, right)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         base, exponent = _read(node.left, symbols), _read(node.right, symbols)
+        if base == sympy.E:
+            return _exp(exponent)
         if not (exponent.is_Rational and abs(exponent) <= MAX_EXPONENT):
             raise ExpressionError(
                 f"the exponent in {ast.unparse(node)} must be a number of at most {MAX_EXPONENT}; "
@@ -102,7 +125,10 @@ def _read(node, symbols) -> sympy.Expr:
         if node.keywords or len(node.args) != _ARITY.get(name, 1):
             raise ExpressionError(f"{name} takes {_ARITY.get(name, 1)} argument(s)")
         return sympy.sympify(FUNCTIONS[name](*(_read(argument, symbols) for argument in node.args)))
+    name = node.func if isinstance(node, ast.Call) else node
+    probable = isinstance(name, ast.Name) and name.id in _CRITICS
     raise ExpressionError(
         f"{ast.unparse(node)!r} may not stand here; allowed are the symbols "
-        f"{', '.join(symbols)}, numbers, + - * / ** and {', '.join(FUNCTIONS)}"
+        f"{', '.join(symbols)}, numbers, pi, e, + - * / ** and {', '.join(FUNCTIONS)}"
+        + (_OF_PROBABILITIES if probable else "")
     )

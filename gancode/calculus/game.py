@@ -9,10 +9,14 @@ every training method.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import mpmath
 import sympy
 from sympy import Dummy, Expr, Matrix, Symbol
 
+from .deadline import attempt
 from .registry import UnknownNameError
+
+_SECONDS = 3.0  # for the formulas of eigenvalues
 
 
 class NotStationaryError(ValueError):
@@ -92,7 +96,9 @@ class Game:
         """Eigenvalues of the Jacobian at an equilibrium, each as often as its multiplicity.
 
         In continuous time the equilibrium attracts if all real parts are negative; imaginary parts
-        are rotation. Raises `NotStationaryError`.
+        are rotation. Formulas for one or two players, and for more where they are short or hold
+        symbols; numbers to 15 digits beyond. Raises `NotStationaryError`, and `ValueError` where
+        there are symbols and no formulas are found in time.
         """
         return _eigenvalues(self.jacobian(at))
 
@@ -197,10 +203,12 @@ class UpdateMap:
         values = self.eigenvalues(at)
         if all(value.is_number for value in values):
             return sympy.Abs(max(values, key=lambda v: abs(sympy.N(v))), evaluate=False)
-        moduli = {sympy.Abs(value) for value in values}
-        if len(self.state) > 2:  # roots of quartics: true, and beyond simplifying
-            return sympy.Max(*moduli)
-        return sympy.simplify(sympy.Max(*map(sympy.simplify, moduli)))
+        if len(self.state) > 2:  # roots of cubics and quartics: true, and beyond simplifying
+            plain = sympy.Max(*(sympy.Abs(v, evaluate=False) for v in values), evaluate=False)
+            return attempt(
+                lambda: sympy.Max(*map(sympy.Abs, values)), seconds=_SECONDS, default=plain
+            )
+        return sympy.simplify(sympy.Max(*(sympy.simplify(sympy.Abs(v)) for v in set(values))))
 
     def iterate(self, start, steps: int):
         """Follow the map from `start`; see `Game.simulate`."""
@@ -218,7 +226,8 @@ class UpdateMap:
         if free:
             raise ValueError(f"give {', '.join(sorted(map(str, free)))} a value before simulating")
         names = [{"softplus": lambda t: np.logaddexp(0, t)}, "numpy"]
-        image = sympy.lambdify(self.state, list(self.image), names, cse=True)
+        image = self.image.replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)  # a jump's slope
+        image = sympy.lambdify(self.state, list(image), names, cse=True)
         state = [*np.atleast_2d(start).T.copy()] * (len(self.state) // players)
         path = np.empty((steps + 1, players, state[0].size))
         path[0] = state[:players]
@@ -296,5 +305,28 @@ _METHODS = {
 
 
 def _eigenvalues(matrix) -> list[Expr]:
+    """Eigenvalues as formulas where the matrix has two rows or symbols, and where factors of degree
+    two give them; otherwise as numbers to 15 digits."""
+    if matrix.rows > 2 and not matrix.free_symbols and not _has_short_formulas(matrix):
+        with mpmath.workdps(60):
+            values, _ = mpmath.eig(mpmath.matrix(matrix.evalf(60).tolist()))
+            return [sympy.N(sympy.sympify(mpmath.chop(v, 1e-20)), 15) for v in values]
+    found = attempt(_formulas, matrix, seconds=_SECONDS)
+    if found is None:
+        raise ValueError(
+            f"no formulas of the {matrix.rows} eigenvalues were found within {_SECONDS:g} s; give "
+            f"{', '.join(sorted(map(str, matrix.free_symbols)))} values for numbers"
+        )
+    return found
+
+
+def _formulas(matrix) -> list[Expr]:
     tidy = sympy.simplify if matrix.rows <= 2 else sympy.radsimp
     return [tidy(value) for value, times in matrix.eigenvals().items() for _ in range(times)]
+
+
+def _has_short_formulas(matrix) -> bool:
+    if not all(entry.is_Rational for entry in matrix):
+        return False
+    _, factors = sympy.factor_list(matrix.charpoly().as_expr())
+    return all(sympy.degree(factor) <= 2 for factor, _ in factors)

@@ -16,7 +16,15 @@ from .dirac import dirac_gan
 from .divergence import Divergence, divergences
 from .game import Game, NotStationaryError
 from .implicit import Implicit
-from .optimum import ObjectiveError, Optimum, T, interval_text, optimum, way_out
+from .optimum import (
+    ObjectiveError,
+    Optimum,
+    T,
+    interval_text,
+    looks_like_a_value,
+    optimum,
+    way_out,
+)
 from .proof import prove
 from .symbols import a, b, p, q, r
 
@@ -209,10 +217,14 @@ class Objective:
         solution = sympy.linsolve(equations, scale, slope)
         if len(solution) != 1:
             return None
-        s, c = map(sympy.simplify, next(iter(solution)))
-        if s.free_symbols or not s.is_positive:
+        found, _ = next(iter(solution))
+        if found.free_symbols or not found.is_positive:
             return None
-        return s if prove(value, s * f + c * (r - 1)).status == "proved" else None
+        for s in (_fraction_near(found), advice.simplified(found)):
+            c = advice.simplified((value - s * f).subs(r, 2))
+            if prove(value, s * f + c * (r - 1)).status == "proved":
+                return s
+        return None
 
     # What follows from the generator's loss ---------------------------------------------------
 
@@ -318,6 +330,10 @@ class Objective:
             raise ObjectiveError(
                 f"the critic's values are confined to {interval_text(self.domain)}: give the "
                 "objective an activation, which takes the network's output there"
+            )
+        if self.domain == S.Reals and not self.paired and looks_like_a_value(*self._terms()):
+            raise ObjectiveError(
+                f"{self.critic}, concave in a and in b, is no loss. {way_out(*self._terms())}"
             )
         for name, loss in (("critic", critic), ("generator", generator)):
             value = in_digits(loss, (a, b))
@@ -450,6 +466,11 @@ def _are_alike(value, f) -> bool:
             one[i - 2] * two[i - 1] - one[i - 1] * two[i - 2] for i in range(3)
         ]  # to the plane of the first two rows, in which the others must lie
         return all(abs(mpmath.fdot(normal, row)) < mpmath.mpf(10) ** -20 for row in others)
+
+
+def _fraction_near(number):
+    """The simplest fraction within 15 digits of a number."""
+    return sympy.nsimplify(sympy.N(number, 30), rational=True, tolerance=1e-15)
 
 
 def _without_fraction(condition):

@@ -43,6 +43,7 @@ from .symbols import softplus
 
 _SECONDS = 1.0  # for one question to SymPy
 _PROBES = (-1000, -30, -0.001, 0.001, 30, 1000)
+_LARGE = 20  # a logarithm that loses digits
 _SIZE = 300  # operations of a sum that is put over a common denominator
 
 
@@ -321,10 +322,11 @@ def on_hyperbola(expr, angle):
 
 @dataclass
 class _Product:
-    """coefficient · exp(exponent) · Π (exp(x) − exp(y))ᵏ · Π mixedᵏ · Π baseᵏ."""
+    """coefficient · exp(exponent) · Π sumᵏ · Π (exp(x) − exp(y))ᵏ · Π mixedᵏ · Π baseᵏ."""
 
     coefficient: sympy.Expr = S.One
     exponent: sympy.Expr = S.Zero
+    sums: list = field(default_factory=list)  # (sum of positive exponentials, its logarithm, k)
     differences: list = field(default_factory=list)  # (x, y, k)
     mixed: list = field(default_factory=list)  # (sum of exponentials and other things, k)
     powers: dict = field(default_factory=dict)  # base → k, without exponentials
@@ -368,8 +370,9 @@ class _Product:
         elif all(logs):
             self.differences.append((*map(_log_sum, logs), power))
         else:
-            self.coefficient *= S.One if logs[0] else S.NegativeOne**power
-            self.exponent += power * _log_sum(logs[0] or logs[1])
+            sign = S.One if logs[0] else S.NegativeOne
+            self.coefficient *= sign**power
+            self.sums.append((sign * total, _log_sum(logs[0] or logs[1]), power))
 
     def _keep(self, base, power):
         """Multiply by base**power, of a base in stable form."""
@@ -389,19 +392,26 @@ class _Product:
                 rest = self.mixed[:i] + self.mixed[i + 1 :]
                 parts = (self._copy(rest).times(term).expr() for term in total.args)
                 return _balanced(Add(*parts))
-        result, exponent = self.coefficient, self.exponent
-        for total, power in self.mixed:
+        result, exponent, sums = self.coefficient, self.exponent, list(self.sums)
+        for x, y, power in self.differences:
+            rest = exponent + _logarithm(sums)
+            ends = [_balanced(rest + end) for end in (x, y)]
+            if len(self.differences) == power == 1 and S.Zero in ends:
+                result *= expm1(ends[0]) if ends[1] == 0 else -expm1(ends[1])
+                exponent, sums = S.Zero, []
+            else:
+                sums.append((exp(x) + exp(y), _log_sum([x, y]), power))
+                result *= tanh(_balanced((x - y) / 2)) ** power
+        to_scale = list(self.mixed)
+        whole = exponent + _logarithm(sums)
+        if _exponential(whole).has(exp) and _cancels(_balanced(whole), least=_LARGE):
+            to_scale += [(total, power) for total, _, power in sums]
+        else:
+            exponent = whole
+        for total, power in to_scale:
             largest, scaled = _scaled(total)
             exponent += power * largest
             result *= scaled**power
-        for x, y, power in self.differences:
-            ends = [_balanced(exponent + end) for end in (x, y)]
-            if len(self.differences) == power == 1 and S.Zero in ends:
-                result *= expm1(ends[0]) if ends[1] == 0 else -expm1(ends[1])
-                exponent = S.Zero
-            else:
-                exponent += power * _log_sum([x, y])
-                result *= tanh(_balanced((x - y) / 2)) ** power
         grows = _may_grow(exponent)
         for base, power in self.powers.items():
             if isinstance(base, softplus) and (grows or not (power.is_integer and power > 0)):
@@ -410,12 +420,15 @@ class _Product:
                 result *= base**power
         return result * _exponential(exponent)
 
-    def log(self) -> sympy.Expr:
-        """The logarithm of the product, which is positive."""
+    def log(self, scaled=False) -> sympy.Expr:
+        """The logarithm of the product, which is positive. With `scaled`, sums of exponentials are
+        divided by their largest terms: large logarithms lose digits where they cancel."""
         total = log(self.coefficient) + self.exponent
-        for base, power in self.mixed:
-            largest, scaled = _scaled(base)
-            total += power * (largest + log(scaled))
+        total += S.Zero if scaled else _logarithm(self.sums)
+        sums = [(base, power) for base, _, power in self.sums] if scaled else []
+        for base, power in self.mixed + sums:
+            largest, rest = _scaled(base)
+            total += power * (largest + log(rest))
         for x, y, power in self.differences:
             if power.is_even or len(self.differences) > 1:
                 total += power * (_log_sum([x, y]) + log(Abs(tanh(_balanced((x - y) / 2)))))
@@ -431,12 +444,22 @@ class _Product:
     @property
     def is_plain(self) -> bool:
         """Whether there is no exponential in it, but inside other functions."""
-        return self.exponent == 0 and not self.differences and not self.mixed
+        return self.exponent == 0 and not (self.sums or self.differences or self.mixed)
 
     def _copy(self, mixed):
         return _Product(
-            self.coefficient, self.exponent, list(self.differences), list(mixed), dict(self.powers)
+            self.coefficient,
+            self.exponent,
+            list(self.sums),
+            list(self.differences),
+            list(mixed),
+            dict(self.powers),
         )
+
+
+def _logarithm(sums):
+    """The logarithm of a product of powers of sums, by theirs."""
+    return Add(*(power * logarithm for _, logarithm, power in sums))
 
 
 def _product(expr) -> _Product:
@@ -458,18 +481,23 @@ def _scaled(total):
 def _log(argument):
     """log(argument) in stable form."""
     if not (isinstance(argument, softplus) or _grows(argument)):
-        return log(_real(argument))
+        has_one = isinstance(argument, Add) and S.One in argument.args
+        return log1p(_real(argument - 1)) if has_one else log(_real(argument))
     excess = _product(argument - 1)
     if _is_moderate(argument):
         return log1p(excess.expr())
-    total = _product(argument).log()
-    pure = not (excess.differences or excess.mixed or excess.powers)
-    if pure and isinstance(total, Add) and _cancels(total):
+    product = _product(argument)
+    total = product.log()
+    if not (isinstance(total, Add) and _cancels(total)):
+        return total
+    if not (excess.differences or excess.mixed or excess.powers):
         if excess.coefficient.is_positive:
             return softplus(excess.log())
         excess.coefficient *= -1
-        return log1mexp(-excess.log())
-    return total
+        gap = -excess.log()
+        if not _vanishes(gap):
+            return log1mexp(gap)
+    return product.log(scaled=_cancels(total, least=_LARGE))
 
 
 def _with_one_logarithm(total):
@@ -572,12 +600,20 @@ def _may_grow(exponent) -> bool:
 # Numbers: what a form is like near and far --------------------------------------------------------
 
 
-def _cancels(total) -> bool:
-    """Whether a sum is far smaller than its terms somewhere, or infinity less infinity."""
+def _cancels(total, least=0) -> bool:
+    """Whether a sum is far smaller than its terms somewhere, the largest of them being no less than
+    `least`, or infinity less infinity."""
     return any(
-        300 * abs(sum(terms)) < max(map(abs, terms)) or min(terms) < -1e30 and max(terms) > 1e30
-        for terms in _samples(total.args)
+        max(300 * abs(sum(terms)), least) < max(map(abs, terms))
+        or min(terms) < -1e30
+        and max(terms) > 1e30
+        for terms in _samples(Add.make_args(total))
     )
+
+
+def _vanishes(expr) -> bool:
+    """Whether a positive expression is too small to be seen somewhere."""
+    return any(value < 1e-30 for (value,) in _samples([expr]))
 
 
 def _is_moderate(expr) -> bool:
