@@ -48,8 +48,8 @@ from sympy import (
     zeta,
 )
 
-from gancode.calculus import cells
-from gancode.calculus.analysis import Region, vanishes
+from gancode.calculus.proof import cells
+from gancode.calculus.proof.analysis import Region, vanishes
 from gancode.calculus.symbols import sigmoid, softplus
 
 t, x, y = symbols("t x y", real=True)

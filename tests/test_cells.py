@@ -31,8 +31,8 @@ from sympy import (
     sqrt,
 )
 
-from gancode.calculus.algebraic import Work, real_roots
-from gancode.calculus.cells import decide
+from gancode.calculus.proof.algebraic import Work, real_roots
+from gancode.calculus.proof.cells import decide
 
 x, y, z, w = sympy.symbols("x y z w", real=True)
 p, q, r, s = sympy.symbols("p q r s", positive=True)

@@ -5,7 +5,7 @@ import sympy
 from sympy import Eq, Rational, Symbol, exp, log, pi, sin, sqrt
 
 from gancode.calculus import prove
-from gancode.calculus.domain import Domain, EmptyDomainError
+from gancode.calculus.proof.domain import Domain, EmptyDomainError
 
 x, y = sympy.symbols("x y", real=True)
 p, q = sympy.symbols("p q", positive=True)

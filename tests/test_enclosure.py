@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sympy import I, Max, Min, Piecewise, Rational, Symbol, cos, exp, log, sin, sqrt, tanh
 
 from gancode.calculus import softplus
-from gancode.calculus.enclosure import Undefined, Unsure, compiled, condition, enclose, holds
+from gancode.calculus.proof.enclosure import Undefined, Unsure, compiled, condition, enclose, holds
 
 x, y = sympy.symbols("x y", real=True)
 n = Symbol("n", integer=True)

@@ -44,10 +44,10 @@ from sympy import (
     tanh,
 )
 
-from gancode.calculus.constants import exactly
-from gancode.calculus.enclosure import Undefined, Unsure
-from gancode.calculus.ends import germ
-from gancode.calculus.scale import Beyond, Monomial, Nearer, integrable
+from gancode.calculus.proof.constants import exactly
+from gancode.calculus.proof.enclosure import Undefined, Unsure
+from gancode.calculus.proof.ends import germ
+from gancode.calculus.proof.scale import Beyond, Monomial, Nearer, integrable
 from gancode.calculus.symbols import sigmoid, softplus
 
 u, y = Symbol("u"), Symbol("y")

@@ -17,9 +17,9 @@ from gancode.calculus import (
     sigmoid,
     softplus,
 )
-from gancode.calculus.attack import derived
-from gancode.calculus.domain import Domain
-from gancode.calculus.rules import decide_by_parts
+from gancode.calculus.proof.attack import derived
+from gancode.calculus.proof.domain import Domain
+from gancode.calculus.proof.rules import decide_by_parts
 
 x, y, t = sympy.symbols("x y t", real=True)
 u = Symbol("u", positive=True)

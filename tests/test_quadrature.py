@@ -49,8 +49,8 @@ from sympy import (
     uppergamma,
 )
 
-import gancode.calculus.summation  # noqa: F401
-from gancode.calculus.enclosure import BUILDERS, Undefined, Unsure, build, enclose
+import gancode.calculus.proof.summation  # noqa: F401
+from gancode.calculus.proof.enclosure import BUILDERS, Undefined, Unsure, build, enclose
 from gancode.calculus.symbols import softplus
 
 t, u, x, y, k, n = (Symbol(name) for name in "tuxykn")

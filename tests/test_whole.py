@@ -4,7 +4,7 @@ import sympy
 from sympy import Rational, Symbol, binomial, factorial, floor, pi
 
 from gancode.calculus import prove
-from gancode.calculus.whole import is_never_whole, is_whole, parity
+from gancode.calculus.proof.whole import is_never_whole, is_whole, parity
 
 j, k = sympy.symbols("j k", integer=True)
 n = Symbol("n", integer=True, nonnegative=True)

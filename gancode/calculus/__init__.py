@@ -5,11 +5,10 @@ from .convex import NotConvexError
 from .densities import NoClosedFormError
 from .derivation import Derivation, DerivationError
 from .divergence import Divergence, alpha_divergence, divergences, skewed_js
-from .domain import EmptyDomainError
 from .expression import ExpressionError, parse
 from .game import Game, NotStationaryError, UpdateMap
 from .objective import Objective, ObjectiveError
-from .proof import Proof, UndecidableError, prove
+from .proof import EmptyDomainError, Proof, UndecidableError, prove
 from .registry import UnknownNameError
 from .statements import Statements
 from .symbols import a, b, gamma, p, psi, q, r, sigmoid, softplus, theta

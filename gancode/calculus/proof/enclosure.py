@@ -13,7 +13,7 @@ from flint import acb, arb, ctx, fmpq, fmpq_poly
 from sympy import S
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
-from .symbols import softplus
+from ..symbols import softplus
 
 Ball = arb | acb
 _MAX_EXPONENT = 10_000  # of a whole power that is multiplied out

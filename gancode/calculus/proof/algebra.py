@@ -20,10 +20,10 @@ from flint import arb, ctx, fmpq, fmpz
 from sympy import Dummy, S
 from sympy.core.function import AppliedUndef
 
+from ..symbols import softplus
 from . import forms
 from .enclosure import enclose
 from .forms import ONE, Form, Monomial, Poly
-from .symbols import softplus
 from .whole import is_never_whole
 
 HALF = Fraction(1, 2)

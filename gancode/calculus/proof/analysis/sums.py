@@ -11,7 +11,7 @@ import sympy
 from sympy import Dummy, Product, S, Sum, cos, exp, sin
 from sympy.concrete.gosper import gosper_term
 
-from ..deadline import attempt
+from ...deadline import attempt
 from ..whole import is_whole
 from .continuity import analytic, is_finite
 from .integrals import DivergesError

@@ -13,15 +13,15 @@ import sympy
 from flint import acb
 from sympy import S
 
-from ..notebook import Shown
+from ...notebook import Shown
+from ..deadline import attempt
+from ..latex import MARKS, words
 from . import rules
 from .attack import DIGITS, POINTS, Refutation, attack, derived
-from .deadline import attempt
 from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .enclosure import Undefined, Unsure, enclose
 from .functions import BINDERS, Jets, bound, free_jets
-from .latex import MARKS, words
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 SECONDS = 20.0

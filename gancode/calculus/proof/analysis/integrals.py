@@ -12,7 +12,7 @@ import sympy
 from sympy import Integral, Max, Min, Piecewise, S
 from sympy.core.function import AppliedUndef
 
-from ..deadline import attempt
+from ...deadline import attempt
 from .antiderivatives import antiderivatives
 from .continuity import STEPS, analytic, defined_almost_everywhere, is_finite, requirements
 from .definite import known_integral

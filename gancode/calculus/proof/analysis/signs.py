@@ -11,9 +11,9 @@ import sympy
 from flint import acb, arb, ctx
 from sympy import Dummy, Ge, Gt, Lt, pi
 
+from ...symbols import softplus
 from ..enclosure import Undefined, Unsure, compiled, enclose, real_if_exact
 from ..enclosure import sign as ball_sign
-from ..symbols import softplus
 from ..whole import parity
 from .continuity import Undecided, analytic, analytic_at
 

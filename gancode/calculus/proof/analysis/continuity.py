@@ -8,8 +8,8 @@ import sympy
 from sympy import S
 from sympy.core.function import AppliedUndef
 
+from ...symbols import softplus
 from ..enclosure import Undefined, Unsure, enclose
-from ..symbols import softplus
 from ..whole import is_whole
 
 # Functions of one argument that are real and analytic on the whole real line.

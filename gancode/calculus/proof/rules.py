@@ -3,6 +3,7 @@
 import sympy
 from sympy import Dummy, Eq, S
 
+from ..kinks import KINKED
 from .algebra import Field
 from .analysis import Region, vanishes
 from .analysis.evaluation import ATOMS
@@ -16,7 +17,6 @@ from .inequalities import (
     prove_quickly,
     smooth,
 )
-from .kinks import KINKED
 from .points import crossings, is_free
 
 _DEPTH = 4

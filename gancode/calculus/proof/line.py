@@ -12,10 +12,10 @@ import sympy
 from flint import acb, arb, ctx, fmpq
 from sympy import Interval, Rational, S
 
-from .deadline import attempt, check
+from ..deadline import attempt, check
+from ..kinks import KINKED, pieces
 from .enclosure import Undefined, Unsure, compiled, contains_zero, enclose, real_if_exact
 from .ends import germ
-from .kinks import KINKED, pieces
 
 _BITS = 160
 _BUDGET = 6000  # balls

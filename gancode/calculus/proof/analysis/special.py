@@ -10,7 +10,7 @@ from fractions import Fraction
 import sympy
 from sympy import S, pi
 
-from ..symbols import softplus
+from ...symbols import softplus
 from .growth import ONE, ZERO, BeyondError, Expansion, LostError, number
 
 RULES: dict[type, Callable] = {}

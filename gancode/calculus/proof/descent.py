@@ -10,10 +10,10 @@ import sympy
 from flint import arb, arb_mat, ctx
 from sympy import Dummy, Rational, S
 
+from ..deadline import attempt
 from . import cells
 from .algebra import Field
 from .attack import POINTS, Pair, Refutation, ordered
-from .deadline import attempt
 from .domain import Domain
 from .enclosure import Unsure, ball, compiled, condition
 from .points import belongs, points_for

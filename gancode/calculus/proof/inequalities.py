@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 import sympy
 from sympy import Dummy, S, exp, log
 
+from ..deadline import attempt
+from ..kinks import KINKED
+from ..symbols import softplus
 from . import cells, forms
 from .algebra import Field
 from .analysis import Region, closed_form
 from .analysis.evaluation import ATOMS
 from .attack import fails_somewhere
-from .deadline import attempt
 from .domain import Domain, EmptyDomainError
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .functions import free_jets
-from .kinks import KINKED
 from .line import positive_on_line
 from .points import admits, crossings, is_free
-from .symbols import softplus
 
 
 def decide_cells(gap, relations, relation: str) -> bool:

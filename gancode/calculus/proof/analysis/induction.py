@@ -7,7 +7,7 @@ import sympy
 from sympy import Dummy, Integral, Product, S, Sum
 from sympy.concrete.gosper import gosper_term
 
-from ..deadline import attempt
+from ...deadline import attempt
 from .continuity import analytic, defined, is_finite
 from .regions import Region
 

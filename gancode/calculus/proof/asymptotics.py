@@ -8,11 +8,11 @@ import sympy
 from flint import arb, arb_series, fmpq, fmpq_series
 from sympy import S
 
+from ..symbols import softplus
 from .constants import ONE, ZERO, exactly, known_by
 from .enclosure import Undefined, Unsure
 from .expansion import Expansion, taylor
 from .scale import CONSTANT, VARIABLE, Monomial, Nearer, compare, key_of, phi, series_of
-from .symbols import softplus
 
 
 def exp(f: Expansion) -> Expansion:

@@ -13,8 +13,8 @@ from sympy.integrals.heurisch import heurisch
 from sympy.integrals.manualintegrate import manualintegrate
 from sympy.simplify.fu import TR8
 
-from ..deadline import attempt
-from ..symbols import softplus
+from ...deadline import attempt
+from ...symbols import softplus
 from .continuity import Undecided
 from .regions import Region
 
