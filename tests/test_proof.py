@@ -272,3 +272,18 @@ def test_a_false_step_raises_and_changes_nothing():
         chain.bound(">=", x, "x ≤ |x|").bound("<=", x**2 + 1, "a square")
     with pytest.raises(ValueError, match="reason"):
         chain.step(Abs(x), "")
+
+
+def test_a_refutation_says_how_far_the_sides_are_apart():
+    x = Symbol("x", real=True)
+    assert "1.38E-87 apart" in prove(softplus(x), x, "==", x > 200).evidence
+    assert "5.15E-869 apart" in prove(sympy.tanh(1000), 1).evidence
+    assert "left side 0," in prove((x - sympy.sqrt(2)) ** 2, Rational(1, 10**15), ">=").evidence
+    assert "both sides are 0" in prove(x, x, "<").evidence
+
+
+def test_a_strict_inequality_between_equal_sides_is_refuted():
+    t, c = Symbol("t", real=True), Symbol("c", positive=True)
+    integral = sympy.Integral(sympy.exp(-c * t), (t, 0, sympy.oo))
+    assert prove(integral, 1 / c, "<").status == "refuted"
+    assert prove(integral, 1 / c, "<=").status == "proved"

@@ -15,6 +15,7 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
+from ..deadline import attempt
 from . import summation  # noqa: F401  (registers enclosures of integrals, sums and limits)
 from .domain import Domain
 from .enclosure import Ball, Undefined, Unsure, ball, compiled, holds, real_if_exact, real_part
@@ -27,6 +28,7 @@ _BITS = 192  # of the first evaluation: 50 digits and some
 _MORE_BITS = ((768, 60), (3072, 24), (12_288, 8))  # and for how many points that do not tell
 _CONSTANT_BITS = (768, 3072, 12_288, 50_000, 200_000)  # for a statement without symbols
 _COSTLY_BITS = 3072  # at most, of functions such as gamma
+_SECONDS = 0.5  # for SymPy to put a point into both sides
 _SHORT_SUM = 12  # terms
 _SLOW_POINTS = 48  # where an evaluation is an integral or an infinite sum
 _STEPS = (
@@ -161,7 +163,9 @@ class Pair:
             return outcome
         # A ball around a number like 1/3 or π does not say on which side of a step it lies; SymPy
         # puts numbers into conditions exactly, and knows exp(I·π).
-        exact = [side.subs(point) for side in self.sides]
+        exact = attempt(lambda: [side.subs(point) for side in self.sides], seconds=_SECONDS)
+        if exact is None:
+            return outcome
         with ctx.workprec(bits):
             finer = self._outcome(lambda: [compiled(side, ())([]) for side in exact])
         return outcome if finer == "unsure" else finer

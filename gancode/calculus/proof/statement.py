@@ -20,7 +20,7 @@ from . import rules
 from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .descent import descend
 from .domain import Domain, EmptyDomainError
-from .enclosure import Undefined, Unsure, enclose
+from .enclosure import Undefined, Unsure, contains_zero, enclose
 from .functions import BINDERS, Jets, bound, free_jets
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
@@ -200,7 +200,7 @@ class _Case:
         return bool(self._in_time(lambda: rules.decide_by_parts(left, right, "==", domain)))
 
     def _refuted(self, found: Refutation, jets: Jets) -> Proof:
-        values = [_value(side, found.point) for side in (found.left, found.right)]
+        values = _values((found.left, found.right), found.point)
         point = found.point | {s: v.subs(found.point) for s, v in self.domain.solved.items()}
         where = jets.named(point) | found.functions
         return Proof(self.lhs, self.rhs, self.relation, "refuted", "", found.points, where, *values)
@@ -217,19 +217,35 @@ def _exact(side) -> sympy.Expr:
     return sympy.nsimplify(side, rational=True) if side.has(sympy.Float) else side
 
 
-def _value(side, point):
-    """The value at a point to as many digits as are certain there, 50 at least where that takes no
-    time: integrals and sums are as precise as the attack had them."""
-    value = None
-    for bits in (192,) if side.has(*BINDERS) else (256, 1024, 4096, 16_384):
-        try:
-            value = enclose(side, point, bits)
-        except (Undefined, Unsure):
-            continue
-        if value.rel_accuracy_bits() >= 3.4 * DIGITS or value.is_zero():
+def _values(sides, point) -> list:
+    """Both sides at a point, to as many digits as are certain there: 50 at least, and enough to
+    tell them apart, where that takes no time. Integrals are as precise as the attack had them."""
+    slow = any(side.has(*BINDERS) for side in sides)
+    known: list = [None, None]
+    for bits in (192,) if slow else (256, 1024, 4096, 16_384):
+        for i, side in enumerate(sides):
+            try:
+                known[i] = enclose(side, point, bits)
+            except (Undefined, Unsure):
+                continue
+        if None not in known and all(map(_is_exact, known)) and _are_apart(*known):
             break
-    if value is None:
-        return sympy.sympify(side).subs(point)
+    return [_shown(side, point, value) for side, value in zip(sides, known, strict=True)]
+
+
+def _are_apart(one, other) -> bool:
+    return not acb(one).overlaps(acb(other))
+
+
+def _is_exact(value) -> bool:
+    return value.rel_accuracy_bits() >= 3.4 * DIGITS or value.is_zero()
+
+
+def _shown(side, point, value) -> sympy.Expr:
+    if value is None or contains_zero(value):
+        exact = sympy.sympify(side).subs(point)
+        if value is None or exact == 0:
+            return exact
     if isinstance(value, acb):
         return _number(value.real) + S.ImaginaryUnit * _number(value.imag)
     return _number(value)
@@ -253,6 +269,8 @@ def _short(value) -> str:
 
 def _apart(x, y) -> str:
     """Two numbers with as many digits as it takes to tell them apart; or how far they are apart."""
+    if x == y:
+        return f"both sides are {sympy.N(x, 6)}"
     for digits in (6, 12, 25):
         left, right = (str(sympy.N(value, digits)) for value in (x, y))
         if left != right:
