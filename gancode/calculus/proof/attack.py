@@ -10,7 +10,7 @@ from random import Random
 
 import sympy
 from flint import acb, arb, ctx
-from sympy import Derivative, Limit, Product, Rational, Subs, Sum
+from sympy import Derivative, Integral, Limit, Product, Rational, Subs, Sum
 from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
@@ -99,7 +99,7 @@ def attack(
                 tally.example = tally.example or point
             if outcome is not True:
                 unclear.append(point)
-        for bits, most in () if slow else pair.levels():
+        for bits, most in pair.levels():
             for point in _spread(unclear, most):
                 if deadline():
                     break
@@ -147,6 +147,9 @@ class Pair:
     def levels(self) -> list:
         """Precisions for what does not tell at once, with the number of points that get them."""
         levels = _MORE_BITS if self.symbols else [(bits, 1) for bits in _CONSTANT_BITS]
+        if any(side.has(*BINDERS) for side in self.sides):  # a sum of numbers takes some time
+            plain = not self.symbols and not any(side.has(Integral) for side in self.sides)
+            return levels[:2] if plain else []
         return [level for level in levels if not self._costly or level[0] <= _COSTLY_BITS]
 
     def values(self, point: dict, bits: int) -> list[Ball]:

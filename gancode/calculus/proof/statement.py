@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import sympy
 from flint import acb
-from sympy import S
+from sympy import Integral, S
 
 from ...notebook import Shown
 from ..deadline import attempt
@@ -21,7 +21,7 @@ from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .enclosure import Undefined, Unsure, contains_zero, enclose
-from .functions import BINDERS, Jets, bound, free_jets
+from .functions import Jets, bound, free_jets
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 SECONDS = 20.0
@@ -220,7 +220,7 @@ def _exact(side) -> sympy.Expr:
 def _values(sides, point) -> list:
     """Both sides at a point, to as many digits as are certain there: 50 at least, and enough to
     tell them apart, where that takes no time. Integrals are as precise as the attack had them."""
-    slow = any(side.has(*BINDERS) for side in sides)
+    slow = any(side.has(Integral) for side in sides)
     known: list = [None, None]
     for bits in (192,) if slow else (256, 1024, 4096, 16_384):
         for i, side in enumerate(sides):
