@@ -45,8 +45,8 @@ it to them.
 
 A statement is attacked first, wherever it has numerical values: its two sides are evaluated to \
 {DIGITS} digits at up to {POINTS} points of the domain, the hard ones among them (a statement \
-about any function, at values and derivatives chosen freely), and one disagreement refutes it. What \
-survives is
+about any function, at values and derivatives chosen freely), and one disagreement refutes it. \
+What survives is
 
 - **proved** where a rule decides it exactly. The rule stands beside each statement, and \
 {{ref}}`below <ledger-rules>` is how often each was used;

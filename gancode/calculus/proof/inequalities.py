@@ -629,7 +629,10 @@ def _by_floors(goal: Goal, depth: int) -> str:
     for step, whole in wholes.items():
         rest = step.args[0] - whole if isinstance(step, sympy.floor) else whole - step.args[0]
         known += [rest >= 0, rest < 1]
-    domain = goal.domain.and_also(*known)
+    try:
+        domain = goal.domain.and_also(*known)
+    except (EmptyDomainError, ValueError):
+        return ""
     method = prove_goal(Goal(goal.gap.xreplace(wholes), domain, goal.strict), depth - 1)
     return f"bounds of whole parts: {method}" if method else ""
 
