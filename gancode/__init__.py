@@ -16,7 +16,7 @@ _MODULES = (
     "notebook",
     "penalties",
     "plots",
-    "recipes",
+    "problems",
     "reports",
     "runs",
     "schedules",
@@ -24,12 +24,18 @@ _MODULES = (
     "verdict",
 )
 _MODULE_OF = {
-    "DataRangeWarning": "ranges",
-    "GAN": "training",
-    "Run": "training",
+    "CheckpointError": "training.checkpoint",
+    "DataRangeWarning": "errors",
+    "GAN": "training.run",
+    "Players": "training.steps",
+    "Refused": "errors",
+    "Run": "training.run",
     "ScheduleWarning": "schedules",
+    "Settings": "training.settings",
+    "evaluate": "runs",
+    "load": "runs",
     "seed": "randomness",
-    "train": "training",
+    "train": "training.train",
     "Verdict": "verdict",
 }
 

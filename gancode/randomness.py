@@ -7,6 +7,8 @@ import random
 import numpy as np
 import torch
 
+from gancode.errors import Refused
+
 
 def seed(k, *, rank=0):
     """Seed Python, NumPy and torch, and return a torch.Generator for data and latents.
@@ -30,13 +32,13 @@ def streams(k, rank=0):
     generator of `seed`, and `Run.sample`."""
     shift = os.environ.get("GANCODE_SEED", "0")
     if not shift.isdecimal() or int(shift) >= 2**32:
-        raise ValueError(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
+        raise Refused(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
     try:
         k = operator.index(k)
     except TypeError:
         k = -1
     if not 0 <= k < 2**32:
-        raise ValueError(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
+        raise Refused(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
     entropy = (k, int(shift), rank) if rank else (k, int(shift))
     return np.random.SeedSequence(entropy).generate_state(5).tolist()
 

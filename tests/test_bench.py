@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import gancode
 from gancode import data, networks
 from gancode.benchmarks import bench, reference
-from gancode.recipes import Recipe
+from gancode.problems import Recipe
 
 IMAGES, LABELS = data.mnist_5k()
 SOME = IMAGES[::50].clone()  # 100, of all classes

@@ -10,7 +10,7 @@ import pytest
 import torch
 from launched import RUNS, run_one
 
-from gancode import processes
+from gancode.training import processes
 
 HERE = Path(__file__).parent
 
@@ -146,4 +146,4 @@ def test_a_launch_of_one_is_none(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     for name in ("RANK", "MASTER_ADDR"):
         monkeypatch.delenv(name, raising=False)
-    assert (processes.Processes().count, processes.Processes().first) == (1, True)
+    assert (processes.Processes().world_size, processes.Processes().is_main) == (1, True)

@@ -10,7 +10,7 @@ import pytest
 from torch import nn
 
 import gancode
-from gancode import progress
+from gancode.training import progress
 
 ROW = {"step": 5, "discriminator_loss": 1.4, "generator_loss": 0.7}
 

@@ -12,9 +12,10 @@ from torch.nn.utils import parametrizations
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
 import gancode
-from gancode import checkpoint, networks, trial
+from gancode import networks
 from gancode.calculus import catalog
 from gancode.penalties import parse
+from gancode.training import checkpoint, trial
 
 SHAPE = (1, 4, 4)
 IMAGES = torch.randn(12, *SHAPE, generator=torch.Generator().manual_seed(5)).tanh()

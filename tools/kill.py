@@ -27,9 +27,10 @@ import torch
 from torch import nn
 
 import gancode
-from gancode import checkpoint, networks
+from gancode import networks
 from gancode.calculus import catalog
-from gancode.folder import Folder
+from gancode.training import checkpoint
+from gancode.training.folder import Folder
 
 CLOCK = ("images_per_second", "elapsed", "interval")
 SHAPE = (1, 4, 4)

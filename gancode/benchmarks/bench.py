@@ -20,7 +20,8 @@ from torch import nn
 import gancode
 from gancode import data, metrics, networks
 from gancode.benchmarks import provenance, reference
-from gancode.recipes import recipes
+from gancode.errors import Refused
+from gancode.problems import problems
 
 SECTIONS = ("overhead", "throughput", "quality", "coverage")
 _STEPS = {"mlp": 200, "dcgan": 6}  # of a turn that is timed
@@ -35,7 +36,7 @@ def bench(sections=SECTIONS, *, out=None, options=None, show=print):
     """
     options = options or {}
     if unknown := sorted({*sections, *options} - _ALL.keys()):
-        raise ValueError(f"unknown section {', '.join(unknown)}; the choices are {', '.join(_ALL)}")
+        raise Refused(f"unknown section {', '.join(unknown)}; the choices are {', '.join(_ALL)}")
     result = {"provenance": provenance("gancode bench"), "sections": {}}
     for name in sections:
         section = _ALL[name](**options.get(name, {}))
@@ -177,7 +178,7 @@ def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0
     real = metrics.digit_features(data.mnist(train=False)[0] if real is None else real)[0]
 
     def distance(samples):
-        return metrics.frechet(real, metrics.digit_features(samples)[0])
+        return metrics.frechet_distance(real, metrics.digit_features(samples)[0])
 
     rows = []
     for name, program in reference.programs.items():
@@ -388,7 +389,7 @@ def _train_rate(gan, images, seconds, precision):
 def _train_recipe(name, source, shape, seconds, seed=0):
     """A run of the recipe for a kind of data, whose samples have a shape, and the seconds it
     took."""
-    recipe = recipes[name]
+    recipe = problems[name].recipe
     gancode.seed(seed)  # for the weights
     pair = networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options)
     start = time.perf_counter()

@@ -26,12 +26,13 @@ from sympy import (
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
+from ..errors import Refused
 from .enclosure import condition, enclose
 
 _BITS = (64, 256, 2048)
 
 
-class EmptyDomainError(ValueError):
+class EmptyDomainError(Refused):
     """The assumptions leave no point, or no point at which the statement says anything."""
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import sympy
 from sympy import Dummy, Expr, Matrix, Symbol
 
+from ..errors import Refused
 from .registry import UnknownNameError
 
 
-class NotStationaryError(ValueError):
+class NotStationaryError(Refused):
     """The point is not an equilibrium: the field does not vanish there."""
 
 
