@@ -256,6 +256,8 @@ def _sample(options):
 
     from gancode import reports, runs, samples
 
+    if options.sheet and samples.ending(options.sheet) != ".png":
+        raise Refused(f"a sheet is a .png, and {options.sheet} is to be none")
     picture = samples.ending(options.out) == ".png"
     run = runs.load(options.folder)
     n = options.n if options.n is not None else 64 if picture else 10_000

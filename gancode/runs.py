@@ -289,7 +289,7 @@ def _load(record):
         return problem.load()
     known = record.get("fingerprint")
     if known and not Path(name).is_dir():
-        raise RunError(f"the images of this run were in {name}, which is no folder now; {_WHERE}")
+        raise RunError(f"the images of this run are not in {name}, which is no folder; {_WHERE}")
     source, labels = problem.load(name, strict=record["strict"], **record["images"])
     if known and source.fingerprint != known:
         raise RunError(

@@ -337,7 +337,7 @@ def test_images_may_move_and_the_run_goes_on_with_them(monkeypatch, capsys, in_m
 
     assert main(["evaluate", "whole", "--json"]) == 2
     said = capsys.readouterr().err
-    assert "images of this run were in" in said and "photos, which is no folder now; if" in said
+    assert "images of this run are not in" in said and "photos, which is no folder; if" in said
     assert "--data says where they are" in said
     assert run_numbers(capsys, "whole", "--data", "elsewhere") == whole
     assert main(["train", "--resume", "--out", "parts", "--steps", "6"]) == 2

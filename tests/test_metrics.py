@@ -278,8 +278,11 @@ def test_the_sum_of_the_report_is_taken():
     weights[0] = np.float32(0.99999988) - weights[1] - weights[2]
     assert weights.astype(np.float64).sum() == pytest.approx(0.99999988, abs=3e-8)
     metrics.wasserstein([0, 1, 2], [1], 2, (weights, [1]))
-    with pytest.raises(ValueError, match="with sum 1"):  # in float64 that is no rounding
-        metrics.wasserstein([0, 1, 2], [1], 2, (weights.astype(np.float64), [1]))
+    # In float64 too, or as a list: they were in float32 before.
+    for cast in (weights.astype(np.float64), weights.tolist()):
+        assert metrics.wasserstein([0, 1, 2], [1], 2, (cast, [1])).plan.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="with sum 1, not .* sum 0.99998"):
+        metrics.wasserstein([0, 1, 2], [1], 2, (weights.astype(np.float64) * (1 - 1e-5), [1]))
     for bad in ([np.nan, 0.5, 0.5], [np.inf, 0, 0]):
         with pytest.raises(ValueError, match="none negative"):
             metrics.wasserstein([0, 1, 2], [1], 2, (bad, [1]))

@@ -120,10 +120,13 @@ def test_every_process_needs_a_sample(folder):
         ({"WORLD_SIZE": "many"}, "WORLD_SIZE='many' is no number of processes"),
         ({"WORLD_SIZE": ""}, "WORLD_SIZE='' is no number of processes; unset it"),
         ({"WORLD_SIZE": "0"}, "WORLD_SIZE='0' is no number of processes"),
+        ({"LOCAL_RANK": "0"}, "LOCAL_RANK=0 says .* launched with others, but no MASTER_ADDR"),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, "OMPI_COMM_WORLD_SIZE=2 says .*left over"),
+        ({"WORLD_SIZE": "1", "RANK": "3", "MASTER_ADDR": "here"}, "RANK='3' is none of 1 process"),
     ],
 )
 def test_what_a_launch_has_left_behind_is_named(monkeypatch, stale, said):
-    for name in ("RANK", "MASTER_ADDR", "WORLD_SIZE"):
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in stale.items():
         monkeypatch.setenv(name, value)

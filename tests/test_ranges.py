@@ -154,3 +154,5 @@ def test_digits_from_zero_to_one_are_not_what_the_classifier_knows():
         features, _ = metrics.digit_features((DIGITS + 1) / 2)
     assert caught[0].filename == __file__
     assert not torch.allclose(features, metrics.digit_features(DIGITS)[0], atol=1)
+    with pytest.warns(DataRangeWarning, match="from -0.05 to 0.95, "):  # resized, say
+        metrics.digit_features((DIGITS + 1) / 2 - 0.05)

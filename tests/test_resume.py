@@ -483,7 +483,9 @@ def test_nan_names_the_last_good_checkpoint(tmp_path):
     assert all(w.isfinite().all() for w in state["parts"]["gan"].values())
 
 
-@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP])
+@pytest.mark.parametrize(
+    "code", [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.ENOSYS, errno.EISDIR]
+)
 def test_a_file_system_that_cannot_sync_folders_is_one_to_train_on(tmp_path, monkeypatch, code):
     real, refused = os.fsync, []
 
@@ -503,7 +505,8 @@ def test_a_file_system_that_cannot_sync_folders_is_one_to_train_on(tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    ("of_folder", "code"), [(False, errno.EINVAL), (False, errno.ENOTSUP), (True, errno.EIO)]
+    ("of_folder", "code"),
+    [(False, errno.EINVAL), (False, errno.ENOTSUP), (True, errno.EIO), (True, errno.ENOSPC)],
 )
 def test_what_a_disk_refuses_otherwise_is_told(tmp_path, monkeypatch, of_folder, code):
     def fsync(descriptor):

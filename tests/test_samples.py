@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from gancode import data, samples
+from gancode.cli import main
 
 POINTS = np.array([[0.5, -1.25], [1e-7, 3.0], [2.0, 0.1]], np.float32)
 COLOURS = np.linspace(-1, 1, 3 * 3 * 8 * 8, dtype=np.float32).reshape(3, 3, 8, 8)
@@ -93,3 +94,13 @@ def test_what_stood_there_is_whole_where_the_disk_refuses(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="a.npz was not written"):
         samples.save(tmp_path / "a.npz", POINTS)
     assert (tmp_path / "a.npz").read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("sheet", "cannot be"), ("sheet.jpg", "cannot be"), ("sheet.npz", "a sheet is a .png")],
+)
+def test_a_sheet_is_a_picture_by_its_ending(tmp_path, capsys, name, said):
+    given = ["sample", str(tmp_path), "--out", str(tmp_path / "x.npz"), "--sheet", name]
+    assert main(given) == 2
+    assert said in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -1,7 +1,10 @@
 """What users' networks are found to be before the first step, and what becomes of them."""
 
 import copy
+import math
+import re
 import threading
+import warnings
 
 import pytest
 import torch
@@ -13,7 +16,7 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Tensor
 
 import gancode
 from gancode import networks
-from gancode.calculus import catalog
+from gancode.calculus import Objective, a, b, catalog, softplus
 from gancode.penalties import parse
 from gancode.training import checkpoint, trial
 
@@ -278,6 +281,63 @@ def test_what_cannot_be_copied_is_named_with_its_layer(tmp_path, kind, name):
             train(*pair)
 
 
+class Late(nn.Module):
+    """Makes its weights in its first forward."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = None
+
+    def forward(self, x):
+        self.layer = self.layer or nn.Linear(x.shape[1], x.shape[1])
+        return self.layer(x)
+
+
+class Itself(nn.Linear):
+    def __deepcopy__(self, memo):
+        return self
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda net: net.append(Itself(1, 1)), "a copy has the same weight '.*leave __deepcopy__"),
+        (torch.jit.script, "RecursiveScriptModule.? is of TorchScript, of which there is no copy"),
+        (lambda net: nn.Sequential(torch.jit.script(net)), "layer '0.* is of TorchScript"),
+        (lambda net: nn.Sequential(net[0], Late(), *net[1:]), "makes weights when .*1.layer.bias"),
+    ],
+)
+def test_copies_that_would_not_learn_are_refused(tmp_path, change, said, name):
+    if name == "generator":
+        made = change(nn.Sequential(*generator()[:-1]))
+        pair = nn.Sequential(made, nn.Unflatten(1, SHAPE)), discriminator()
+    else:
+        pair = generator(), change(discriminator())
+    before = [numbers(net) for net in pair]
+    with pytest.raises(ValueError, match=f"the {name}.*") as refused:
+        train(*pair, out=tmp_path / "run")
+    assert re.search(said, str(refused.value)) and not (tmp_path / "run").exists()
+    assert all(same(one, numbers(net)) for one, net in zip(before, pair, strict=True))
+
+
+def test_a_frozen_part_of_torchscript_is_taken():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frozen = torch.jit.script(nn.Linear(3, 3).requires_grad_(False))
+    train(nn.Sequential(frozen, *generator()), steps=1)
+
+
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_a_buffer_whose_numbers_lie_in_one_place_is_refused_in_one_line(tmp_path, name):
+    pair = {"generator": generator(), "discriminator": discriminator()}
+    pair[name].register_buffer("mask", torch.ones(4).expand(3, 4))
+    with pytest.raises(ValueError, match=f"the state of the {name} cannot be .*mask") as refused:
+        train(*pair.values(), out=tmp_path / "run")
+    assert "\n" not in str(refused.value) and not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("name", ["generator", "discriminator"])
 def test_lazy_layers_are_refused_until_they_have_weights(name):
     torch.manual_seed(0)
@@ -385,7 +445,25 @@ class InPlace(nn.Module):
         return x.mul_(0.5).flatten(1)
 
 
+def with_a_compiled_forward():
+    D = discriminator()
+    D.forward = torch.compile(D.forward, backend="eager")
+    return D
+
+
 ODD = {
+    "logits that know nothing of the samples": (
+        {"D": nn.Sequential(Then(torch.zeros_like), *discriminator())},
+        "the generator gets no gradient, .* leave them out",
+    ),
+    "samples that the discriminator detaches": (
+        {"D": nn.Sequential(Then(torch.detach), *discriminator()), "penalties": "r1=1"},
+        "the generator gets no gradient, .* does it detach them",
+    ),
+    "a forward that is compiled": (
+        {"D": with_a_compiled_forward(), "penalties": "r1=1"},
+        "the discriminator is compiled, and penalties",
+    ),
     "tuple of a discriminator": (
         {"D": discriminator(end=[Then(lambda t: (t, t))])},
         "the discriminator returns a tuple; it must return one tensor: return that alone, or wrap",
@@ -408,6 +486,7 @@ ODD = {
     ),
     "in place, with a penalty": (
         {
+            "G": nn.Sequential(*generator()[:-2], nn.Unflatten(1, SHAPE)),
             "D": nn.Sequential(nn.LeakyReLU(0.2, inplace=True), *discriminator()),
             "penalties": "r1=1",
         },
@@ -416,7 +495,7 @@ ODD = {
     ),
     "in place in a module of one's own": (
         {"D": nn.Sequential(InPlace(), nn.Linear(16, 1)), "penalties": "wgan-gp=1..0.1@8"},
-        "penalties cannot be taken of the discriminator: .*changes its input in place",
+        "the generator's step fails: the discriminator changes its input in place",
     ),
     "in place, without one": (
         {"D": nn.Sequential(nn.ReLU(inplace=True), *discriminator())},
@@ -519,7 +598,7 @@ SINGLE = {  # of 9 samples
         {},
         "batches of 2 and 1",
     ),
-    "list": (lambda x: [x[:4], x[4:5], x[5:]], {}, "batches of 4 and 1 and 4"),
+    "list": (lambda x: [x[:4], x[4:5], x[5:]], {}, "batches of 4 and 1"),
     "pieces": (lambda x: x[:8], {"accumulate": 4}, "batches of 4, cut into 4 pieces"),
     "batches of one": (lambda x: x, {"batch_size": 1}, "batches of 1"),
 }
@@ -576,6 +655,47 @@ def test_a_single_sample_that_makes_nan_is_refused_like_one_that_raises():
         ValueError, match="they return NaN.*two samples and not one alone, and .* 4 and 1"
     ):
         train(generator(Spread()), data=IMAGES[:9])
+
+
+def test_nan_of_a_single_sample_in_the_generators_step_is_found_too():
+    with pytest.raises(ValueError, match="they return NaN.*and the data come in .* 4 and 1"):
+        train(D=discriminator(Spread()), data=IMAGES[:9])  # which sees two in its own
+
+
+def test_many_batches_are_spoken_of_by_their_sizes():
+    batches = [*IMAGES[:40].split(4), IMAGES[:1]]
+    with pytest.raises(ValueError, match="come in batches of 4 and 1: choose"):
+        train(generator(nn.BatchNorm1d(8)), data=batches)
+
+
+# Gradients.
+
+
+class Kink(nn.Module):
+    """√|x|, which is finite at 0 and has no slope there."""
+
+    def forward(self, x):
+        return (x - x.detach()).abs().sqrt() + x
+
+
+@pytest.mark.parametrize("options", [{}, {"max_grad_norm": 1.0}, {"accumulate": 2}])
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_a_gradient_that_is_not_finite_changes_no_weight(tmp_path, name, options):
+    pair = generator(Kink()), discriminator()
+    if name == "discriminator":
+        pair = generator(), discriminator(Kink())
+    before = numbers(pair[0]), numbers(pair[1])
+    said = f"step 1: the gradient of the {name} is NaN or infinite, first in its weight '[01].weig"
+    with pytest.raises(FloatingPointError, match=f"{said}.*There is no checkpoint yet"):
+        train(*pair, out=tmp_path / "run", **options)
+    assert same(numbers(pair[0]), before[0])
+    assert same(numbers(pair[1]), before[1]) == (name == "discriminator")  # which comes first
+
+
+def test_a_gradient_too_long_for_its_norm_is_finite():
+    run = train(objective=Objective(1e25 * softplus(-a) + 1e25 * softplus(b), softplus(-b)))
+    assert run.history[-1]["discriminator_gradient"] == math.inf
+    assert all(w.isfinite().all() for w in numbers(run.gan))
 
 
 class InFours(nn.Module):

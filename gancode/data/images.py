@@ -155,8 +155,9 @@ class ImageFolder(Dataset):
         flaws, crcs = zip(*looks, strict=True)
         self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
         self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
-        content = ",".join(crc for crc, flaw in zip(crcs, flaws, strict=True) if not flaw)
-        self.fingerprint = f"{len(self.files)} images, crc {zlib.crc32(content.encode()):08x}"
+        self._crcs = [crc for crc, flaw in zip(crcs, flaws, strict=True) if not flaw]
+        # Whatever their names.
+        self.fingerprint = f"{len(self.files)} images, crc {_crc(sorted(self._crcs))}"
         self.left_out = dict(lost + passed + Counter({"broken": len(self.skipped)}))
         self._report(_counted(lost), strict)
         resize, crop = transforms.Resize(self.size), transforms.CenterCrop(self.size)
@@ -172,12 +173,9 @@ class ImageFolder(Dataset):
             return self._to_tensor(_plain(image, self.channels)).float() / 127.5 - 1
 
     def __repr__(self):
-        """Names and sizes of the files are in it, so that a run knows its data again."""
-        names = [f"{f.relative_to(self.path).as_posix()} {f.stat().st_size}" for f in self.files]
-        # The bytes of a name need not be text.
-        crc = zlib.crc32("\n".join(names).encode(errors="surrogateescape"))
+        """Their contents and their order are in it, so that a run knows its data again."""
         shape = (self.channels, self.size, self.size)
-        return f"ImageFolder({len(self)} images of shape {shape}, crc {crc:08x})"
+        return f"ImageFolder({len(self)} images of shape {shape}, crc {_crc(self._crcs)})"
 
     def summary(self) -> str:
         """How many images there are, and how many files were left out for which reason."""
@@ -330,6 +328,10 @@ def _image_files(path):
 
 def _counted(reasons) -> str:
     return ", ".join(f"{n} {why}" for why, n in sorted(reasons.items()))
+
+
+def _crc(texts) -> str:
+    return f"{zlib.crc32(','.join(texts).encode()):08x}"
 
 
 def _look(file, channels):

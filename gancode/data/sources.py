@@ -222,10 +222,12 @@ class IterableSource(Source):
 
     def __init__(self, data, condition=None):
         if isinstance(data, (tuple, np.ndarray)) or not hasattr(data, "__iter__"):
+            parts = f" ({', '.join(map(_shown, data[:3]))})" if isinstance(data, tuple) else ""
             raise WrongType(
-                f"data of type {type(data).__name__} are not understood; give a density, a tensor "
-                "of samples (torch.from_numpy converts an array), a data set, or an iterable of "
-                "batches"
+                f"data of type {type(data).__name__} are not understood{parts}; give a density, a "
+                "tensor of samples (torch.from_numpy converts an array), a data set, or an "
+                "iterable of batches; for classes a pair of tensors, samples and labels, these "
+                "integers"
             )
         self.data, self.condition = data, condition
         own = getattr(data, "generator", None)
@@ -248,7 +250,8 @@ class IterableSource(Source):
                 batch[0] if isinstance(batch, (tuple, list)) and batch else batch
                 for batch in self.data
             ]
-            return [len(x) for x in batches if torch.is_tensor(x) and x.ndim and len(x)] or None
+            sizes = {len(x) for x in batches if torch.is_tensor(x) and x.ndim and len(x)}
+            return sorted(sizes, reverse=True) or None
         loader = isinstance(self.data, DataLoader)
         cut = self.data.batch_sampler if loader else None
         if type(cut) is not BatchSampler or not hasattr(cut.sampler, "__len__"):

@@ -66,7 +66,7 @@ def digit_features(images):
             f"{images.max():.3g}; for bytes `images / 127.5 - 1`, for an open end `.clamp(-1, 1)`"
         )
     low, high = images.min().item(), images.max().item()
-    if 0 <= low < high:
+    if -0.1 * high <= low < high:  # a resized image overshoots
         warnings.warn(
             f"the images have values from {low:.3g} to {high:.3g}, and the classifier takes −1 for "
             "the background; if it is 0 here, give `2 * images - 1`",

@@ -168,7 +168,7 @@ def _weights(name, weights, points):
         return np.full(len(points), 1 / len(points))
     weights, rounding = as_numbers(weights)
     # Each is rounded, and so was what they were divided by.
-    tolerance = max(1e-9, min(8 * rounding, 0.01))
+    tolerance = max(1e-6, min(8 * rounding, 0.01))  # in float32 they may have been before
     total = weights.sum()
     if (
         weights.shape != (len(points),)
@@ -176,7 +176,8 @@ def _weights(name, weights, points):
         or not abs(total - 1) <= tolerance
     ):
         raise Refused(
-            f"the weights of {name} must be {len(points)} numbers, none negative, with sum 1"
+            f"the weights of {name} must be {len(points)} numbers, none negative, with sum 1, not "
+            f"{weights.shape} numbers with sum {total:.9g}"
         )
     return weights if abs(total - 1) <= 1e-9 else weights / total
 

@@ -21,9 +21,9 @@ MARK = b"gancode checkpoint 1"
 KEPT = 2  # the newest, and the one before it in case the newest is damaged on the disk
 
 
-# What file systems answer that cannot sync a folder, as some over a network: the name is then there
-# when they see fit, and the file itself is.
-_NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+# What a disk answers that fails. All else a file system answers that cannot sync a folder, as some
+# over a network: the name is then there when they see fit, and the file itself is.
+_FAILURES = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 class CheckpointError(Refused):
@@ -121,11 +121,14 @@ def _step(path) -> int | None:
 def _sync(folder):
     """Have the new name on the disk too, where the system can do that."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except PermissionError:  # a folder may be written and not read
+            return
         try:
             os.fsync(descriptor)
         except OSError as error:
-            if error.errno not in _NOT_FOR_FOLDERS:
+            if error.errno in _FAILURES:
                 raise
         finally:
             os.close(descriptor)

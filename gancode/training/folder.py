@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 import signal
 import tempfile
 import threading
@@ -87,9 +88,11 @@ class Folder:
                     if name == "averaged":
                         safetensors_bytes(_weights({key: value}))
                 except Exception as error:  # of many types: the value may be any object
+                    of_code = isinstance(error, pickle.UnpicklingError)
+                    cause = "only code could read it" if of_code else str(error).splitlines()[0]
                     raise Refused(
                         f"{key!r} in the state of {name} cannot be saved, a "
-                        f"{type(value).__name__}: {str(error).splitlines()[0]}; a state must hold "
+                        f"{type(value).__name__}: {cause}; a state must hold "
                         "tensors, beside numbers and texts, and that of the generator nothing else"
                     ) from error
 

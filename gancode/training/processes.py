@@ -27,6 +27,20 @@ def _launched() -> int:
             f"environment; WORLD_SIZE={said} may be left over from an earlier launch: unset it, or "
             "start all of them with torchrun"
         )
+    for name in ("LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"):
+        none = "-1" if name == "LOCAL_RANK" else "1"
+        if os.environ.get(name, none) != none and not os.environ.get("MASTER_ADDR"):
+            raise Refused(
+                f"{name}={os.environ[name]} says that this process was launched with others, but "
+                "no MASTER_ADDR says where they meet; it may be left over from an earlier launch: "
+                "unset it, or start all of them with torchrun"
+            )
+    rank = os.environ.get("RANK", "0")
+    if not rank.isdecimal() or int(rank) >= int(said):
+        raise Refused(
+            f"RANK={rank!r} is none of {said} processes; it may be left over from an earlier "
+            "launch: unset it"
+        )
     return int(said)
 
 

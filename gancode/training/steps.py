@@ -73,7 +73,8 @@ class Players:
             "generator": self.settings.generator_terms or {},
         }
         self.modules = {name: modules(self.terms[name]) for name in PLAYERS}
-        self.weights = {name: self._trainable(name) for name in PLAYERS}
+        self._named = {name: self._trainable(name) for name in PLAYERS}
+        self.weights = {name: [*self._named[name].values()] for name in PLAYERS}
         augment = self.settings.augment
         self.augmentation = augment and Augmentation(augment, self.processes)
         self.findings = None  # of the trial
@@ -97,6 +98,11 @@ class Players:
         self.losses = {name: [] for name in self._columns()}  # (share, value) since the last row
         self._unread = []  # (step, column, share, loss): not yet known to be numbers
         self._begun = False
+
+    @property
+    def _at_once(self):
+        """Whether it costs nothing to look at a number now, and not with the next row."""
+        return self.device.type == "cpu"
 
     @property
     def device(self):
@@ -224,8 +230,7 @@ class Players:
         found |= dict(zip(("logits_real", "logits_generated"), logits, strict=True))
         for name in PLAYERS:
             norm = self.norms.get(name)
-            norm = _gradient_norm(self.weights[name]) if norm is None else norm
-            found[f"{name}_gradient"] = float(norm)
+            found[f"{name}_gradient"] = float(self._gradient_norm(name) if norm is None else norm)
         if self.augmentation and self.augmentation.adaptive:
             found["augment_probability"] = float(self.augmentation.probability)
         self.losses = {name: [] for name in self.losses}
@@ -335,18 +340,37 @@ class Players:
     def _note(self, name, loss, share, seen):
         """The loss, noted for the history."""
         self._unread.append((self.step, name, share, loss))
-        if self.device.type == "cpu":  # where it costs nothing to look at once
+        if self._at_once:
             self.settle(seen)
         return loss
 
     def _descend(self, player):
         weights, most = self.weights[player], self.settings.max_grad_norm
         self.processes.average_gradients(weights)
-        # Of a layer that both have, the generator's step writes the gradient anew.
-        if most is not None or (player == "discriminator" and self.findings.shared):
-            limit = math.inf if most is None else most
-            self.norms[player] = nn.utils.clip_grad_norm_(weights, limit)
+        # Now, for of a layer that both have the generator's step writes the gradient anew.
+        now = self._at_once or self.findings.shared
+        self.norms[player] = self._gradient_norm(player) if now else None
+        if most is not None:
+            norm = nn.utils.clip_grad_norm_(weights, most)
+            self.norms[player] = self.norms[player] if now else norm
         self.optimisers[player].step()
+
+    def _gradient_norm(self, player):
+        """Over all weights of a player; FloatingPointError, naming a weight, where it is NaN or
+        infinite."""
+        gradients = {k: w.grad for k, w in self._named[player].items() if w.grad is not None}
+        norms = [torch.linalg.vector_norm(gradient) for gradient in gradients.values()]
+        norm = torch.linalg.vector_norm(torch.stack(norms)).item() if norms else 0.0
+        if not math.isfinite(norm):  # of a very long one only the norm may be
+            for key, gradient in gradients.items():
+                if not gradient.isfinite().all():
+                    raise FloatingPointError(
+                        f"step {self.step}: the gradient of the {player} is NaN or infinite, first "
+                        f"in its weight {key!r}, though its loss is finite. {_STOPPED} gradient "
+                        "changed any weight; a root, a logarithm or a quotient at the edge of "
+                        "where it has a slope is the usual cause"
+                    )
+        return norm
 
     def _move_averages(self):
         self.processes.average([*self.gan.buffers(), *(b for m in self.modules.values()
@@ -362,12 +386,13 @@ class Players:
 
     def _trainable(self, player):
         network = getattr(self.gan, player)
-        weights = [weight for weight in network.parameters() if weight.requires_grad]
-        if not weights:
+        found = {key: w for key, w in network.named_parameters() if w.requires_grad}
+        if not found:
             raise Refused(f"the {player} has no trainable weights")
-        more = [weight for weight in self.modules[player].parameters() if weight.requires_grad]
-        known = {id(weight) for weight in weights}
-        return weights + [weight for weight in more if id(weight) not in known]
+        known = {id(weight) for weight in found.values()}
+        more = self.modules[player].named_parameters()
+        more = {key: w for key, w in more if w.requires_grad and id(w) not in known}
+        return found | {f"{key} of its terms": weight for key, weight in more.items()}
 
     def _columns(self):
         terms = [name for player in PLAYERS for name in self.terms[player]]
@@ -401,9 +426,12 @@ def _broken(step, name, value, seen):
         else "the logits here are finite"
     )
     return (
-        f"step {step}: the {what} is {value}; {cause}. Training stopped before this loss changed "
-        "any weight; a smaller lr or a gradient penalty may help"
+        f"step {step}: the {what} is {value}; {cause}. {_STOPPED} loss changed any "
+        "weight; a smaller lr or a gradient penalty may help"
     )
+
+
+_STOPPED = "Training stopped before this"
 
 
 def _pieces(count, *tensors):
@@ -429,8 +457,3 @@ def _move_average(averaged, module, decay):
         mean.lerp_(weight, 1 - decay)
     for copied, buffer in zip(averaged.buffers(), module.buffers(), strict=True):
         copied.copy_(buffer)
-
-
-def _gradient_norm(weights):
-    norms = [torch.linalg.vector_norm(w.grad) for w in weights if w.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(norms))

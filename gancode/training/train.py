@@ -91,9 +91,9 @@ def train(gan: GAN, data: Any, settings: Settings) -> Run:
     Raises, before anything has changed, `gancode.Refused`, a ValueError, for arguments, data and
     networks that do not fit together and for what cannot be saved; of it
     `gancode.CheckpointError` for a checkpoint that is damaged or of another run; OSError for a
-    folder that cannot be written; and FloatingPointError, naming step and quantity, for a loss that
-    is NaN or infinite: on the CPU before it changes any weight, elsewhere, where asking at every
-    step would cost a wait for the device, at the next row of the history or save.
+    folder that cannot be written; and FloatingPointError, naming step and quantity, for a loss or a
+    gradient that is NaN or infinite: on the CPU before it changes any weight, elsewhere, where
+    asking at every step would cost a wait for the device, at the next row of the history or save.
     """
     return conduct(gan, data, settings)
 

@@ -106,16 +106,31 @@ def copied(network, name, memo=None):
     copied without its graph. A dict `memo` goes from the copy of one network to that of another
     that may share layers with it. Raises `Refused`, naming the layer, for what has no copy.
     """
+    for path, layer in network.named_modules():
+        learns = not path or any(weight.requires_grad for weight in layer.parameters())
+        if isinstance(layer, torch.jit.ScriptModule) and learns:
+            raise Refused(
+                f"the {name}'s {_layer(path, layer)} is of TorchScript, of which there is no copy "
+                "that learns; give the network it was made from"
+            )
     memo = {} if memo is None else memo
     memo |= _detached(network)
     try:
-        return copy.deepcopy(network, memo)
+        copy_of_it = copy.deepcopy(network, memo)
     except Exception as error:  # of many types: every object has its own
         raise Refused(
             f"training needs a copy of the {name}, and {_uncopied(network)} has none: "
             f"{str(error).partition('. ')[0]}; leave that out of the network, or out of what the "
             "__getstate__ of its class returns"
         ) from error
+    weights = {id(weight): key for key, weight in network.named_parameters()}
+    for weight in copy_of_it.parameters():
+        if weight.requires_grad and id(weight) in weights:
+            raise Refused(
+                f"training needs a copy of the {name}, and a copy has the same weight "
+                f"{weights[id(weight)]!r}, not one of its own; leave __deepcopy__ out of its class"
+            )
+    return copy_of_it
 
 
 @dataclass(frozen=True)
@@ -138,6 +153,7 @@ def _take_in(precise, gan, samples, condition, step):
         copied(getattr(network, "_orig_mod", network), name, memo).train()  # not compiled
         for network, name in ((gan.generator, "generator"), (gan.discriminator, "discriminator"))
     )
+    before = {network: _names(network) for network in (generator, discriminator)}
     latents = gan.latents(len(samples))
     given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
     shapes = ", ".join(str(tuple(c.shape)) for c in condition)
@@ -160,24 +176,25 @@ def _take_in(precise, gan, samples, condition, step):
         logits = judge(both, *repeated(condition, 2))
     in_place = both._version > untouched
     _check_logits(logits, len(both))
+    for network, name in ((generator, "generator"), (discriminator, "discriminator")):
+        if new := _names(network) - before[network]:
+            raise Refused(
+                f"the {name} makes weights when it is called, first {min(new)!r}; call it once "
+                "before training, with a batch of what it takes"
+            )
     on_real, on_fake = logits.to(dtype).chunk(2)
+    seen = partial(
+        Seen,
+        real=samples,
+        latents=latents,
+        condition=tuple(condition),
+        generator=generator,
+        discriminator=discriminator,
+    )
+    shown = seen(generated=fake, logits_real=on_real, logits_generated=on_fake)
+    more = _added(step.terms.get("discriminator"), shown, precise)
     with _told("the discriminator's step fails"):
-        loss = step.critic_loss(on_real, on_fake)
-    seen = partial(Seen, samples, latents=latents, condition=tuple(condition), generator=generator,
-                   discriminator=discriminator)  # fmt: skip
-    with precise:
-        loss = loss + _added(
-            step.terms.get("discriminator", {}),
-            seen(generated=fake, logits_real=on_real, logits_generated=on_fake),
-        )
-    if step.penalties:
-        # Of weight 1: a schedule may begin at zero.
-        penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
-        with _told("the penalties cannot be taken of the discriminator", in_place), precise:
-            penalty = gradient_penalty(judge, samples, fake, penalties, draws, condition=condition)
-            penalty.backward()
-    with _told("the discriminator's step fails"):
-        loss.backward()
+        (step.critic_loss(on_real, on_fake) + more).backward()
     with _told("the generator's step fails", in_place):
         with precise:
             if step.paired:
@@ -187,32 +204,42 @@ def _take_in(precise, gan, samples, condition, step):
                 against = [judge(generated, *condition).to(dtype)]
         weights = [weight for weight in generator.parameters() if weight.requires_grad]
         loss = step.generator_loss(*against)
-    with precise:
-        loss = loss + _added(
-            step.terms.get("generator", {}),
-            seen(
-                generated=generated,
-                logits_real=against[0] if step.paired else None,
-                logits_generated=against[-1],
-            ),
-        )
+    on_real = against[0] if step.paired else None
+    shown = seen(generated=generated, logits_real=on_real, logits_generated=against[-1])
+    more = _added(step.terms.get("generator"), shown, precise)
     with _told("the generator's step fails", in_place):
-        loss.backward(inputs=weights)
+        (loss + more).backward(inputs=weights)
+    if all(weight.grad is None for weight in weights):
+        raise Refused(
+            "the generator gets no gradient, for the discriminator's logits do not depend on its "
+            "samples: does it detach them, or leave them out?"
+        )
+    if step.penalties:
+        # Of weight 1: a schedule may begin at zero.
+        penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
+        with _told("the penalties cannot be taken of the discriminator", in_place), precise:
+            penalty = gradient_penalty(judge, samples, fake, penalties, draws, condition=condition)
+            penalty.backward()
     with _told("the optimiser's step fails"):
         learnt = [weight for weight in discriminator.parameters() if weight.requires_grad]
         for each in (weights, learnt):
             adam(each).step()
-    finite = bool(generated.isfinite().all() and logits.isfinite().all())
+    for network, name in ((generator, "generator"), (discriminator, "discriminator")):
+        with _told(f"the state of the {name} cannot be given to a copy of it"):
+            original = getattr(gan, name)
+            network.load_state_dict(getattr(original, "_orig_mod", original).state_dict())
+    finite = all(bool(made.isfinite().all()) for made in (generated, logits, *against))
     return _Taken(_shares(gan, discriminator, generated), finite)
 
 
-def _added(terms, seen):
-    """The sum of all terms, whatever their weights; an error inside of one keeps its type and says
-    which it was."""
-    total = 0.0
-    for term in terms.values():
-        total = total + value_of(term, seen)
-    return total
+def _names(network):
+    return {name for name, _ in network.named_parameters()}
+
+
+def _added(terms, seen, precise):
+    """The sum of the terms, whatever their weights."""
+    with precise:
+        return sum((value_of(term, seen) for term in (terms or {}).values()), 0.0)
 
 
 @contextlib.contextmanager
@@ -227,7 +254,7 @@ def _told(sentence, in_place=False):
         cause = (
             "the discriminator changes its input in place; give its first layer inplace=False"
             if in_place
-            else error
+            else " ".join(str(error).split())
         )
         raise Refused(f"{sentence}: {cause}") from error
 
@@ -312,7 +339,11 @@ def _leaves(root):
 
 def _compiled(network):
     marks = ("_orig_mod", "_compiled_call_impl")  # of torch.compile, of Module.compile
-    return any(getattr(layer, mark, None) for layer in network.modules() for mark in marks)
+    of_forward = "_torchdynamo_orig_callable"
+    return any(
+        any(getattr(layer, mark, None) for mark in marks) or hasattr(layer.forward, of_forward)
+        for layer in network.modules()
+    )
 
 
 def _statistics(gan):
