@@ -235,7 +235,8 @@ def test_a_matrix_product_is_measured_in_either_precision():
 def small_recipes(monkeypatch):
     recipe = Recipe("mlp", 8, {"hidden": (16,)}, {"batch_size": 8})
     for name in ("mnist", "ring"):
-        monkeypatch.setitem(bench.recipes, name, recipe)
+        problem = dataclasses.replace(bench.problems[name], recipe=recipe)
+        monkeypatch.setitem(bench.problems, name, problem)
 
 
 def test_quality_scores_the_programs_and_the_recipe(small_recipes):
@@ -281,7 +282,7 @@ def test_stacked_mnist_stands_beside_what_was_published(small_recipes):
 
 
 def test_the_recipe_for_digits_makes_networks_for_stacks_too():
-    recipe = bench.recipes["mnist"]
+    recipe = bench.problems["mnist"].recipe
     shape = (3, 28, 28)
     generator, critic = networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options)
     samples = generator(torch.randn(2, recipe.latent_dim))

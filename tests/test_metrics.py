@@ -16,6 +16,8 @@ from conftest import ROOT
 from torch import nn
 
 from gancode import data, metrics
+from gancode.metrics import digits as classifier
+from gancode.metrics import estimate
 
 DIGITS = ROOT / "gancode" / "features" / "digits.safetensors"
 
@@ -111,7 +113,7 @@ def test_precision_and_recall_are_those_of_plain_loops(k, monkeypatch):
     assert found.precision.value == precision_by_loops(real, generated, k)
     assert found.recall.value == precision_by_loops(generated, real, k)
     assert 0 < found.recall.value < found.precision.value
-    monkeypatch.setattr(metrics, "_BLOCK", 100)  # one or two rows at a time
+    monkeypatch.setattr(estimate, "BLOCK", 100)  # one or two rows at a time
     assert metrics.precision_recall(real, generated, k) == found
 
 
@@ -225,7 +227,7 @@ def test_a_distance_holds_as_many_numbers_as_it_says(n, m, d):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # The points in float64, a few of n·m (cost, plan, what the solver makes), and of one block.
-    numbers = (n + m) * d + 10 * n * m + 4 * metrics._BLOCK
+    numbers = (n + m) * d + 10 * n * m + 4 * estimate.BLOCK
     assert peak < 8 * numbers < 8 * n * m * d / 3
     cost = scipy.spatial.distance.cdist(x, y)
     assert found.distance == pytest.approx((found.plan * cost).sum(), rel=1e-12)
@@ -434,7 +436,7 @@ def test_the_error_is_that_of_leaving_out_one_group_after_another(metric, featur
     found = metric(x, y)
 
     def without_each(points):
-        groups = metrics._groups(points)
+        groups = estimate.in_groups(points)
         return [np.concatenate(groups[:i] + groups[i + 1 :]) for i in range(len(groups))]
 
     left_out = (
@@ -513,7 +515,7 @@ def test_features_tell_noise_from_digits(digits):
 
 
 def test_reading_the_classifier_leaves_the_random_states_alone():
-    metrics._digit_classifier.cache_clear()
+    classifier._digit_classifier.cache_clear()
     before = torch.get_rng_state()
     features, _ = metrics.digit_features(torch.zeros(1, 1, 28, 28, requires_grad=True))
     assert torch.equal(torch.get_rng_state(), before)
