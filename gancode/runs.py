@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from gancode import metrics, networks, problems
+from gancode.data.sources import source
 from gancode.errors import Refused
 from gancode.metrics import judge
 from gancode.metrics.judge import Judge
@@ -121,16 +122,16 @@ def start(settings, out, *, resume=False, device=None, measure=False, **options)
                 f"{out} holds a run with {found}; continue with the same, or begin in another "
                 "folder"
             )
-    source, labels = _load(settings)
-    about["fingerprint"] = getattr(source, "fingerprint", None)
+    loaded, labels = _load(settings)
+    about["fingerprint"] = getattr(loaded, "fingerprint", None)
     if measure:
-        judged = problem.measures(settings["data"], source, labels, settings["conditional"], 2500)
+        judged = problem.measures(settings["data"], loaded, labels, settings["conditional"], 2500)
         asked = dataclasses.replace(asked, measure=lambda run: _numbers(judged, run))
-    data = (source, labels) if settings["conditional"] else source
+    data = (loaded, labels) if settings["conditional"] else loaded
     run = conduct(gan, data, asked, json.loads(json.dumps(about)))
     if first:
         draws = torch.Generator().manual_seed(0)
-        real = source.sample(problem.real, draws) if problem.real else None
+        real = loaded.sample(problem.real, draws) if problem.real else None
         reports.finish(run, out, equilibrium(asked.objective), real)
     return run
 
@@ -230,8 +231,8 @@ def _judge(run, record, n, given):
     if given is None and "problem" in record:
         problem = problems.problems[record["problem"]]
         n = problem.samples if n is None else n
-        source, labels = _load(record)
-        return problem.measures(record["data"], source, labels, record["conditional"], n), n
+        loaded, labels = _load(record)
+        return problem.measures(record["data"], loaded, labels, record["conditional"], n), n
     given = run.source if given is None else given
     if given is None:
         raise RunError(
@@ -239,7 +240,7 @@ def _judge(run, record, n, given):
             "given to gancode.train"
         )
     n = 2500 if n is None else n
-    return judge.fitting(given)("the data set", given, None, False, n), n
+    return judge.fitting(source(given, run.gan.condition), n), n
 
 
 def _numbers(judged: Judge, run) -> dict:
@@ -290,13 +291,13 @@ def _load(record):
     known = record.get("fingerprint")
     if known and not Path(name).is_dir():
         raise RunError(f"the images of this run are not in {name}, which is no folder; {_WHERE}")
-    source, labels = problem.load(name, strict=record["strict"], **record["images"])
-    if known and source.fingerprint != known:
+    loaded, labels = problem.load(name, strict=record["strict"], **record["images"])
+    if known and loaded.fingerprint != known:
         raise RunError(
-            f"the images in {name} are not those of this run: {source.fingerprint}, and it was "
+            f"the images in {name} are not those of this run: {loaded.fingerprint}, and it was "
             f"trained on {known}; {_WHERE}"
         )
-    return source, labels
+    return loaded, labels
 
 
 _WHERE = "if they have moved, --data says where they are"

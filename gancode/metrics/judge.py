@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from gancode.data import GaussianMixture
-from gancode.data.sources import Batches, source
+from gancode.data.sources import Batches, Source, source
 from gancode.errors import Refused
 from gancode.metrics.coverage import modes
 from gancode.metrics.digits import digit_features
@@ -125,7 +125,9 @@ def of_any(name, data, labels, conditional, n) -> Judge:
     return Judge(scores, real)
 
 
-def fitting(data) -> Callable[..., Judge]:
-    """The judge for data that are no problem with a name."""
-    density = getattr(source(data), "density", None) if not isinstance(data, tuple) else None
-    return of_mixture if isinstance(density, GaussianMixture) else of_any
+def fitting(found: Source, n: int) -> Judge:
+    """The judge for a source that is no problem with a name."""
+    density = getattr(found, "density", None)
+    if isinstance(density, GaussianMixture):
+        return of_mixture("the mixture", density, None, False, n)
+    return of_any("the data set", found, None, False, n)
