@@ -218,7 +218,9 @@ def test_pictures_are_opened_once_also_where_the_quality_is_measured(monkeypatch
     for k in range(30):
         Image.new("L", (28, 28), 7 * k).save(f"photos/{k}.png")
     looked, real = [], images._look
-    monkeypatch.setattr(images, "_look", lambda file, *a, **k: looked.append(file) or real(file, *a, **k))
+    monkeypatch.setattr(
+        images, "_look", lambda file, *a, **k: looked.append(file) or real(file, *a, **k)
+    )
     train = ["train", "--data", "photos", "--size", "28", "--channels", "1", "--network", "mlp"]
     assert main([*train, "--batch-size", "5", "--steps", "2", "--measure"]) == 0
     assert len(looked) == 30

@@ -121,8 +121,7 @@ class Players:
         self.optimisers["discriminator"].zero_grad()
         keep = keep and self.settings.accumulate == 1 and not self.findings.shared
         for share, x, z, *c in batch.pieces:
-            with self.precise, torch.set_grad_enabled(keep):
-                generated = self.G(z, *c).to(x.dtype)
+            generated = self._generate(z, c, x, keep)
             fake = generated.detach()
             logits = self._judge(torch.cat([x, fake]), repeated(c, 2)).chunk(2)
             seen = self._seen(x, fake, z, c, *logits)
@@ -146,8 +145,7 @@ class Players:
         for share, x, z, *c in batch.pieces:
             generated = batch.generated
             if generated is None:
-                with self.precise:
-                    generated = self.G(z, *c).to(x.dtype)
+                generated = self._generate(z, c, x)
             if self.settings.objective.paired:  # the loss compares each with a real one
                 logits = self._judge(torch.cat([x, generated]), repeated(c, 2)).chunk(2)
             else:
@@ -286,6 +284,11 @@ class Players:
             self.losses[name].append((share, value))
 
     # What they are made of -------------------------------------------------------------------
+
+    def _generate(self, z, condition, real, keep=True):
+        """Samples of the precision of real ones; without `keep` they have no graph."""
+        with self.precise, torch.set_grad_enabled(keep):
+            return self.G(z, *condition).to(real.dtype)
 
     def _judge(self, x, condition):
         """The logits of samples, augmented first, in the precision of the samples."""
