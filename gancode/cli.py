@@ -88,9 +88,8 @@ def parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
         top, ["--print-completion"], help="print what teaches a shell to complete commands"
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    everything = words is None or any(word.startswith("--print-completion") for word in words)
     for name, add in _COMMANDS.items():
-        add(commands, everything or name in words)
+        add(commands, words is None or name in words or "--print-completion" in words)
     return top
 
 

@@ -10,7 +10,7 @@ import torch
 from gancode.errors import Refused
 
 
-def seed(k, *, rank=0):
+def seed(k: int, *, rank: int = 0) -> torch.Generator:
     """Seed Python, NumPy and torch, and return a torch.Generator for data and latents.
 
     All four streams, and that of `Run.sample`, are independent of one another. The integer in the
@@ -27,7 +27,7 @@ def seed(k, *, rank=0):
     return torch.Generator().manual_seed(generator)
 
 
-def streams(k, rank=0):
+def streams(k: int, rank: int = 0) -> list[int]:
     """Five 32-bit seeds, a function of k, GANCODE_SEED and the rank: for Python, NumPy, torch, the
     generator of `seed`, and `Run.sample`."""
     shift = os.environ.get("GANCODE_SEED", "0")
@@ -45,7 +45,7 @@ def streams(k, rank=0):
 
 def drawn_seed(generator) -> int:
     """A seed below 2⁶², drawn from a generator."""
-    return torch.randint(2**62, (), generator=generator, device="cpu").item()
+    return int(torch.randint(2**62, (), generator=generator, device="cpu").item())
 
 
 def kept(device):

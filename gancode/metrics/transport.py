@@ -105,8 +105,8 @@ def sliced_wasserstein(x, y, order: int = 2, projections: int = 200, seed: int =
     )
     costs, lines = log["projected_emds"], [points @ log["projections"] for points in (x, y)]
     variance = mean_variance(costs)
-    for pair in (lines, lines[::-1]):
-        potentials = _line_potentials(*pair, order)
+    for one, other in (lines, lines[::-1]):
+        potentials = _line_potentials(one, other, order)
         # What a point adds in a direction, beside what it adds in all, is in the costs already.
         twice = potentials.var(axis=1, ddof=1).mean() / projections
         variance += max(potentials.mean(1).var(ddof=1) - twice, 0) / len(potentials)

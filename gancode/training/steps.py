@@ -1,8 +1,9 @@
 """The mathematics of a step: the discriminator's move, then the generator's."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -77,13 +78,14 @@ class Players:
         self.weights = {name: [*self._named[name].values()] for name in PLAYERS}
         augment = self.settings.augment
         self.augmentation = augment and Augmentation(augment, self.processes)
-        self.findings = None  # of the trial
+        self._findings: trial.Findings | None = None  # of the trial
         self.rng = torch.Generator() if rng is None else rng
         if rng is None:
             self.rng.manual_seed(randomness.streams(self.settings.seed)[3])
-        lr, betas = float(self.settings.lr(0.0)), self.settings.betas
+        self.rate = cast(Callable[[float], float], self.settings.lr)
+        lr, betas = float(self.rate(0.0)), self.settings.betas
         self.optimisers = {name: adam(self.weights[name], lr, betas) for name in PLAYERS}
-        memo = {}
+        memo: dict = {}
         self.averaged = _at_rest(trial.copied(gan.generator, "generator", memo))
         self.averaged_terms = _at_rest(
             nn.ModuleDict(
@@ -94,10 +96,20 @@ class Players:
                 }
             )
         )
-        self.step, self.progress, self.norms, self.logits = 0, 0.0, {}, None
-        self.losses = {name: [] for name in self._columns()}  # (share, value) since the last row
-        self._unread = []  # (step, column, share, loss): not yet known to be numbers
+        self.step, self.progress = 0, 0.0
+        self.norms: dict = {}
+        self.logits: Sequence[torch.Tensor] = ()
+        # (share, value) since the last row
+        self.losses: dict[str, list] = {name: [] for name in self._columns()}
+        self._unread: list[tuple] = []  # (step, column, share, loss): not yet known to be numbers
         self._begun = False
+
+    @property
+    def findings(self) -> trial.Findings:
+        """What the trial has found."""
+        if self._findings is None:
+            raise Refused("the networks were not tried yet: begin with batch(real)")
+        return self._findings
 
     @property
     def _at_once(self):
@@ -167,21 +179,21 @@ class Players:
         """Begin a step, at this share of the run: what follows a schedule follows."""
         self.step, self.progress = self.step + 1, progress
         for optimiser in self.optimisers.values():
-            optimiser.param_groups[0]["lr"] = float(self.settings.lr(progress))
+            optimiser.param_groups[0]["lr"] = float(self.rate(progress))
 
     def batch(self, real, *condition, latents=None) -> Batch:
         """Real samples (n, ...) and the tensors of their condition, with n latents, by default
         fresh ones, cut into pieces (`accumulate`)."""
-        real, *condition = (part.to(self.device) for part in (real, *condition))
+        real, *given = (part.to(self.device) for part in (real, *condition))
         if latents is None:
             drawn = self.gan.latents(len(real) * self.processes.world_size, self.rng)
             latents = self.processes.shard(drawn)
-        if self.findings is None:
+        if self._findings is None:
             with randomness.kept(self.device):
-                self.examine(real[:2], [c[:2] for c in condition])
+                self.examine(real[:2], [c[:2] for c in given])
         if not self._begun:
             self.begin()
-        pieces = [*_pieces(self.settings.accumulate, real, latents, *condition)]
+        pieces = [*_pieces(self.settings.accumulate, real, latents, *given)]
         if len(pieces[-1][1]) < self.findings.fewest:  # the last is the smallest
             raise Refused(f"step {self.step}: {_SINGLE}")
         return Batch(pieces)
@@ -197,7 +209,7 @@ class Players:
             self.augmentation,
             self.terms,
         )
-        self.findings = trial.examine(self.gan, samples, condition, tried, smallest, sizes)
+        self._findings = trial.examine(self.gan, samples, condition, tried, smallest, sizes)
 
     def begin(self, device=None, rng=None) -> None:
         """Move all to a device, in train mode, equal in all processes."""

@@ -27,7 +27,9 @@ CONDITIONS = 64  # of the data that a run keeps to be sampled with
 P = ParamSpec("P")
 
 
-def _with_options(record: Callable[P, Settings]):
+def _with_options(
+    record: Callable[P, Settings],
+) -> Callable[[Callable[[GAN, Any, Settings], Run]], Callable[Concatenate[GAN, Any, P], Run]]:
     """Give a function of a GAN, data and settings the options of the record in their place: what
     `help`, an editor and a type checker then list."""
 
@@ -131,7 +133,7 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
     part = (processes.rank, processes.world_size)
     batches = Batches(source, s.batch_size, rng, part=part, workers=s.workers)
     run = Run(gan, players.averaged, [], players.averaged_terms, conditions, record, source)
-    counters = {"step": 0, "images": 0, "elapsed": 0.0, "interval": 0.0}
+    counters: dict = {"step": 0, "images": 0, "elapsed": 0.0, "interval": 0.0}
     if before is not None:
         counters = folder.restore(before, players.parts(), batches, rng, players.device)
         players.step, players.losses = counters["step"], counters["losses"]
