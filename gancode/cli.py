@@ -27,6 +27,9 @@ _EXIT = """exit codes:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code (see `gancode --help`)."""
+    # Before torch is loaded. Its threads spin while they wait for one another, and beside another
+    # busy program one of them waits for a core for long: small networks are then many times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = sys.argv[1:] if arguments is None else arguments
     options = parser(words).parse_args(words)
     try:
@@ -215,7 +218,14 @@ def _train(options):
         **{key: value for key, value in given.items() if key in watched},
     )
     if Processes().is_main:
-        done = f"{run.history[-1]['step']} steps" if run.history else "no steps"
+        steps = run.history[-1]["step"] if run.history else 0
+        done = f"{steps} steps" if run.history else "no steps"
+        if (whole := runs.recipe_steps(settings)) and steps < whole / 2:
+            print(
+                f"gancode: {steps} steps are few: the recipe is for {whole}, which this machine "
+                "does not reach in that time; give more --seconds, and --resume",
+                file=sys.stderr,
+            )
         pictures = f"{out / reports.SAMPLES}, {out / reports.CURVES}"
         print(f"{out}: {done}. Next: gancode evaluate {out}. Pictures: {pictures}")
 
@@ -358,6 +368,7 @@ def _add_bench(commands, spelled):
         "the engine adds to the barest loop (3 min). throughput: images a second (4 min). "
         "quality: Fréchet distance for time on MNIST (15 min). coverage: ring and grid over five "
         "seeds (10 min). Without a section, these four. compile: what torch.compile saves (5 min). "
+        "shared: the speed beside another busy program (1 min). "
         "Leave the machine alone meanwhile.",
         """examples:
   gancode bench overhead throughput --json speed.json
@@ -366,7 +377,7 @@ def _add_bench(commands, spelled):
     )
     add = command.add_argument
     add("sections", nargs="*", metavar="SECTION", help="overhead, throughput, quality, coverage, "
-        "compile")  # fmt: skip
+        "compile, shared")  # fmt: skip
     add("--stacked-mnist", action="store_true", help="the 1000 modes of Stacked MNIST; 30 minutes")
     add("--json", type=Path, metavar="FILE", help="write the numbers there as well")
 

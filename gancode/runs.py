@@ -65,6 +65,14 @@ def settings(name, *, network=None, conditional=False, images=None, training=Non
     }
 
 
+def recipe_steps(settings) -> int | None:
+    """How many steps the recipe is for that a run by the clock follows; None for any other run."""
+    problem = problems.problems[settings["problem"]]
+    by_clock = "seconds" in settings["training"]
+    own = settings["network"] == problem.recipe.network
+    return problem.recipe.steps if by_clock and own else None
+
+
 def begun(out) -> bool:
     """Whether there is a run in a folder that can be continued, with its settings."""
     return bool(checkpoint.saved(out)) and (Path(out) / SETTINGS).exists()

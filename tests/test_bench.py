@@ -330,3 +330,20 @@ def test_an_unknown_section_is_refused_before_any_work(arguments, monkeypatch):
     monkeypatch.setattr(bench, "_ALL", dict.fromkeys(bench._ALL, lambda: pytest.fail("worked")))
     with pytest.raises(ValueError, match="unknown section speed; the choices are overhead"):
         bench.bench(**arguments)
+
+
+@pytest.mark.slow
+def test_beside_a_busy_process_a_command_makes_steps_too(monkeypatch):
+    began = []
+    real = bench.subprocess.Popen
+
+    class Watched(real):
+        def __init__(self, command, *arguments, **options):
+            began.append(command[1])
+            super().__init__(command, *arguments, **options)
+
+    monkeypatch.setattr(bench.subprocess, "Popen", Watched)
+    (row,) = bench.shared(seconds=0.5, turns=1)["rows"]
+    assert row["steps, idle"] > 0 and row["steps, shared"] > 0
+    assert row["/ idle"] == row["steps, shared"] / row["steps, idle"]
+    assert began == ["-c", "-m", "-m"]  # the busy one beside the first

@@ -210,6 +210,14 @@ def test_exit_codes_tell_scripts_what_happened(monkeypatch, capsys):
     monkeypatch.setattr(runs, "start", broken)
     assert main(RING) == 70
     assert re.match("Traceback(?s:.*)RuntimeError: CUDA out of memory", capsys.readouterr().err)
+    for fault in (TypeError("'int' object is not callable"), ValueError("not of ours")):
+
+        def faulty(*arguments, fault=fault, **options):
+            raise fault
+
+        monkeypatch.setattr(runs, "start", faulty)
+        assert main(RING) == 70
+        assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -561,3 +569,35 @@ def test_what_a_folder_leaves_out_is_told_in_one_line_each():
     run = os.fsdecode(b"runs/caf\xe9")
     for words in (["evaluate", run, "-n", "25"], ["sample", run, "-n", "2"]):
         assert subprocess.run([*command, *words], **options).returncode == 0
+
+
+def test_a_command_waits_passively_for_its_threads_unless_told_otherwise():
+    code = (
+        "import os, sys\nfrom gancode import cli\nassert 'torch' not in sys.modules\n"
+        "assert cli.main(['analyze', 'nothing']) == 2\nprint(os.environ['OMP_WAIT_POLICY'])"
+    )
+    clean = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    for given, expected in [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]:
+        environment = clean | given | {"PYTHONPATH": str(ROOT)}
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert found.stdout.strip() == expected, found.stderr
+
+
+def test_a_run_by_the_clock_that_is_far_from_its_end_says_so(capsys):
+    assert main([*RING, "--seconds", "0.3"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(
+        r"gancode: \d+ steps are few: the recipe is for 5000, which this machine", said
+    )
+    assert main([*RING, "--steps", "3", "--out", "steps"]) == 0
+    assert "are few" not in capsys.readouterr().err
+
+
+def test_a_value_may_begin_with_a_dash():
+    assert main([*RING, "--steps", "2", "--objective=-a+b", "--out", "one"]) == 0
+    assert main([*RING, "--steps", "2", "--objective", "-a + b", "--out", "two"]) == 0
+    assert main(["sample", "one", "-n=5"]) == 0 and len(np.load("samples.npz")["x"]) == 5
+    one, two = (load_file(f"{name}/generator.safetensors") for name in ("one", "two"))
+    assert all(torch.equal(one[key], two[key]) for key in one)

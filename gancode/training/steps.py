@@ -40,7 +40,7 @@ class Batch:
 class Players:
     """Both networks of a GAN with their optimisers, and the averaged generator.
 
-    For a loop of one's own; `gancode.train` has no other steps.
+    For a loop of one's own; `gancode.train` has no other steps::
 
         players = gancode.Players(gan, objective="hinge", penalties=["r1=1"], lr=1e-3)
         for step, real in enumerate(batches):

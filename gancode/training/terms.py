@@ -2,7 +2,7 @@
 
 A function takes a `Seen` and returns a scalar tensor, which is added to the loss of its player. A
 module does the same; where it has weights of its own they train with that player, and a moving
-average of them is kept.
+average of them is kept::
 
     def l1(seen):                                    # pix2pix (Isola et al. 2017)
         return (seen.generated - seen.real).abs().mean()

@@ -17,7 +17,7 @@ from gancode.errors import Refused
 from gancode.training import ranges
 from gancode.training.folder import Folder, refuse_taken
 from gancode.training.processes import Processes
-from gancode.training.progress import lines, on_a_terminal
+from gancode.training.progress import Pace, lines, on_a_terminal
 from gancode.training.run import GAN, Run
 from gancode.training.settings import Settings, environment, meanings
 from gancode.training.steps import Players
@@ -158,6 +158,7 @@ def _loop(run, players, batches, folder, counters):
     shown = s.progress if processes.is_main else False
     hidden = None if shown is None else not shown
     bar = tqdm(total=s.steps, initial=step, unit="step", disable=hidden)
+    pace = Pace() if shown is not False else None
     with bar, folder.last_good(), folder.interrupts_postponed() as interrupted:
         while not done:
             players.advance(_progress(s, step, elapsed))
@@ -172,6 +173,8 @@ def _loop(run, players, batches, folder, counters):
                 players.generator_step(batch)
 
             now = time.perf_counter()
+            if pace is not None:
+                pace(now)
             (elapsed,) = processes.mean(now - began)
             done = _progress(s, step, elapsed) >= 1
             if step % s.log_every == 0 or done:
