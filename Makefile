@@ -37,9 +37,10 @@ serve: ## serve the built book on http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There is no book yet: run 'make book' first." >&2; exit 1; }
 	python3 -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-lint: $(INSTALLED) ## check style and format
+lint: $(INSTALLED) ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
 
 format: $(INSTALLED) ## put the code into format
 	$(BIN)/ruff check --fix .

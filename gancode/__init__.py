@@ -6,6 +6,37 @@ SymPy nor matplotlib.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for editors and type checkers, which do not run what is below
+    from gancode import (
+        calculus,
+        data,
+        losses,
+        metrics,
+        networks,
+        notebook,
+        penalties,
+        plots,
+        problems,
+        reports,
+        runs,
+        schedules,
+        training,
+        verdict,
+    )
+    from gancode.errors import DataRangeWarning, Refused
+    from gancode.randomness import seed
+    from gancode.runs import evaluate, load
+    from gancode.schedules import ScheduleWarning
+    from gancode.training.checkpoint import CheckpointError
+    from gancode.training.run import GAN, Run
+    from gancode.training.settings import Settings
+    from gancode.training.steps import Players
+    from gancode.training.train import train
+    from gancode.verdict import Verdict
+
+    __version__: str
 
 _MODULES = (
     "calculus",
@@ -16,7 +47,7 @@ _MODULES = (
     "notebook",
     "penalties",
     "plots",
-    "recipes",
+    "problems",
     "reports",
     "runs",
     "schedules",
@@ -24,29 +55,66 @@ _MODULES = (
     "verdict",
 )
 _MODULE_OF = {
-    "DataRangeWarning": "ranges",
-    "GAN": "training",
-    "Run": "training",
+    "CheckpointError": "training.checkpoint",
+    "DataRangeWarning": "errors",
+    "GAN": "training.run",
+    "Players": "training.steps",
+    "Refused": "errors",
+    "Run": "training.run",
     "ScheduleWarning": "schedules",
+    "Settings": "training.settings",
+    "evaluate": "runs",
+    "load": "runs",
     "seed": "randomness",
-    "train": "training",
+    "train": "training.train",
     "Verdict": "verdict",
 }
 
-__all__ = ["__version__", *_MODULES, *_MODULE_OF]
+__all__ = [
+    "__version__",
+    "CheckpointError",
+    "DataRangeWarning",
+    "GAN",
+    "Players",
+    "Refused",
+    "Run",
+    "ScheduleWarning",
+    "Settings",
+    "Verdict",
+    "calculus",
+    "data",
+    "evaluate",
+    "load",
+    "losses",
+    "metrics",
+    "networks",
+    "notebook",
+    "penalties",
+    "plots",
+    "problems",
+    "reports",
+    "runs",
+    "schedules",
+    "seed",
+    "train",
+    "training",
+    "verdict",
+]
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return importlib.import_module(f"gancode.{name}")
-    if name in _MODULE_OF:
-        value = getattr(importlib.import_module(f"gancode.{_MODULE_OF[name]}"), name)
-    elif name == "__version__":
-        value = importlib.import_module("importlib.metadata").version("gancode")
-    else:
-        raise AttributeError(f"module 'gancode' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # to which every name would be one of these
+
+    def __getattr__(name):
+        if name in _MODULES:
+            return importlib.import_module(f"gancode.{name}")
+        if name in _MODULE_OF:
+            value = getattr(importlib.import_module(f"gancode.{_MODULE_OF[name]}"), name)
+        elif name == "__version__":
+            value = importlib.import_module("importlib.metadata").version("gancode")
+        else:
+            raise AttributeError(f"module 'gancode' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__():

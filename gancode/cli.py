@@ -2,16 +2,20 @@
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import os
-import re
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import shtab
+
+from gancode.errors import Refused
+from gancode.training.settings import DECIDES, LENGTH, WATCHES, Settings
 
 _EXIT = """exit codes:
   0    done
@@ -23,10 +27,11 @@ _EXIT = """exit codes:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code (see `gancode --help`)."""
-    # A leading space keeps argparse from taking an expression such as -a+b for an option.
+    # Before torch is loaded. Its threads spin while they wait for one another, and beside another
+    # busy program one of them waits for a core for long: small networks are then many times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = sys.argv[1:] if arguments is None else arguments
-    words = [f" {word}" if re.match(r"-(?!-|h$|n\d*$)", word) else word for word in words]
-    options = parser().parse_args(words)
+    options = parser(words).parse_args(words)
     try:
         with _speaking():
             options.run(options)
@@ -36,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     except FloatingPointError as error:
         print(f"gancode: {error}", file=sys.stderr)
         return 1
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (Refused, OSError) as error:
         print(f"gancode: {error}", file=sys.stderr)
         return 2
     except Exception:
@@ -73,8 +78,9 @@ def _speaking():
         log.removeHandler(handler)
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+def parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """All commands and their options. Where the `words` of a command are given, only the options
+    of that command are: to list the problems to train on takes a while."""
     top = argparse.ArgumentParser(
         prog="gancode",
         description="The calculus of generative adversarial networks.",
@@ -85,12 +91,12 @@ def parser() -> argparse.ArgumentParser:
         top, ["--print-completion"], help="print what teaches a shell to complete commands"
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_train, _add_sample, _add_evaluate, _add_analyze, _add_bench):
-        add(commands)
+    for name, add in _COMMANDS.items():
+        add(commands, words is None or name in words or "--print-completion" in words)
     return top
 
 
-def _add_train(commands):
+def _add_train(commands, spelled):
     command = _command(
         commands,
         "train",
@@ -105,103 +111,96 @@ def _add_train(commands):
   gancode train --resume --out runs/digits --seconds 600      go on, from 60 to 600
   torchrun --nproc-per-node 8 -m gancode.cli train --data photos/ --batch-size 512""",
     )
+    if not spelled:
+        return
+    from gancode import problems
+
     add = command.add_argument
-    add("--data", help="ring, grid, mnist-5k, mnist, fashion-mnist, or a folder of images; with "
-        "--resume where its images are now")  # fmt: skip
+    listed = "; ".join(f"{name}: {problems.problems[name].about}" for name in problems.names())
+    add("--data", help=f"{listed}; or a folder of images; with --resume where its images are now")
     add("--out", type=Path, metavar="RUN", help="the run's folder (runs/DATA)")
     add("--resume", action="store_true", help="continue the run in --out, bit for bit")
     add(
         "--previous", action="store_true", help="with --resume: from the checkpoint before the last"
     )
     length = command.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, help="how many steps of the generator")
-    length.add_argument("--seconds", type=float, help="or how long by the clock")
-
-    group = command.add_argument_group("what is trained, where not as in the recipe")
-    add = group.add_argument
-    add("--objective", help="a name of the catalogue, or the critic's loss in a and b")
+    decides = command.add_argument_group("what is trained, where not as in the recipe")
+    watches = command.add_argument_group("what is seen and kept")
+    recipes = {key for each in problems.problems.values() for key in each.recipe.training}
+    groups = {LENGTH: length, DECIDES: decides, WATCHES: watches}
+    for each in _spelled_fields():
+        about = each.metadata
+        default = "" if each.name in recipes else _spelled(each.default)
+        groups[about["kind"]].add_argument(
+            about["flag"] or f"--{each.name.replace('_', '-')}",
+            dest=each.name,
+            default=None,
+            help=(about["meaning"] + default).replace("%", "%%"),
+            **about["spelling"],
+        )
+    add = decides.add_argument
     add("--generator-loss", metavar="EXPRESSION", help="the generator's, beside an expression")
-    add("--penalty", action="append", metavar="NAME=WEIGHT", help="r1, r2, wgan-gp, wgan-lp, "
-        "dragan; r1=10..0.1 falls, r1=1@16 is lazy; several add up; none for none")  # fmt: skip
     add("--network", help="mlp, dcgan or residual")
     add("--conditional", action="store_true", help="digits on demand: condition on the labels")
-    add("--batch-size", type=int, help="over all processes together")
-    add("--lr", type=_number, help="a learning rate, or a schedule such as 1e-3..1e-5")
-    add("--discriminator-steps", type=int, help="for each step of the generator")
-    add("--clip", type=float, help="the largest norm of a gradient")
-    add("--seed", type=int, help="what all randomness comes from (0)")
-    add("--precision", choices=["fp32", "bf16"])
-    add("--accumulate", type=int, metavar="PIECES", help="a batch in so many pieces: less memory")
-    add("--compile", action="store_true", default=None, help="run the networks by torch.compile")
 
     group = command.add_argument_group("a folder of images")
     add = group.add_argument
     add("--size", type=int, help="pixels, 28, 32 or 64 (64)")
     add("--channels", type=int, choices=[1, 3], help="grey or colour (3)")
-    add("--strict", action="store_true", help="refuse broken files instead of skipping them")
-    add("--workers", type=int, default=0, help="processes that load images, where all take more "
-        "than 1 GiB (0)")  # fmt: skip
-
-    group = command.add_argument_group("what is seen and kept")
-    add = group.add_argument
+    add(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="refuse broken files instead of skipping them",
+    )
+    add = watches.add_argument
     add("--device", default="auto", help="cpu, cuda, ... (auto: a GPU where there is one, "
         "and under torchrun one for each process)")  # fmt: skip
     add("--measure", action="store_true", help="measure the quality with every row of the history")
-    add("--log-every", type=int, metavar="STEPS", help="between rows of the history (100)")
-    add("--save-every", type=int, default=1000, metavar="STEPS", help="between checkpoints (1000)")
     add("--sheet-every", type=int, default=1000, metavar="STEPS",
         help="between sheets of samples (1000); 0 for none")  # fmt: skip
     add("--tensorboard", action="store_true", help="write the history for TensorBoard as well")
 
 
+def _spelled(default):
+    """A default, where there is one, as a command has it, in brackets."""
+    words = map(str, default) if isinstance(default, tuple) else [str(default)]
+    return "" if default is None or default is False else f" ({' '.join(words)})"
+
+
 def _train(options):
     from gancode import reports, runs
-    from gancode.processes import Processes
+    from gancode.training.processes import Processes
 
     name = options.data
     out = options.out or (Path("runs") / Path(os.path.abspath(name)).name if name else None)
     if out is None:
-        raise ValueError("give --data, or with --resume the run's folder: --out RUN")
+        raise Refused("give --data, or with --resume the run's folder: --out RUN")
     if options.previous and not options.resume:
-        raise ValueError("--previous goes with --resume")
-    named = {
-        "objective": options.objective,
-        "generator_loss": options.generator_loss,
-        "penalties": [p for p in options.penalty if p != "none"] if options.penalty else None,
-        "batch_size": options.batch_size,
-        "lr": options.lr,
-        "discriminator_steps": options.discriminator_steps,
-        "clip": options.clip,
-        "seed": options.seed,
-        "precision": options.precision,
-        "accumulate": options.accumulate,
-        "compile": options.compile,
-        "log_every": options.log_every,
-        "steps": options.steps,
-        "seconds": options.seconds,
-    }
-    training = {key: value for key, value in named.items() if value is not None}
-    images = {"size": options.size, "channels": options.channels, "strict": options.strict or None}
-    images = {key: value for key, value in images.items() if value is not None}
+        raise Refused("--previous goes with --resume")
     if name is None and not options.resume:
-        raise ValueError("give --data, or --resume for a run that has begun")
+        raise Refused("give --data, or --resume for a run that has begun")
+    given = {each.name: getattr(options, each.name, None) for each in _spelled_fields()}
+    given = {key: value for key, value in given.items() if value is not None}
+    if "penalties" in given:
+        given["penalties"] = [text for text in given["penalties"] if text != "none"]
+    if options.generator_loss is not None:
+        if options.objective is None:
+            raise Refused("--generator-loss goes with --objective, an expression in a and b")
+        given["objective"] = [options.objective, options.generator_loss]
+    watched = {f.name for f in _spelled_fields() if f.metadata["kind"] == WATCHES}
+    training = {key: value for key, value in given.items() if key not in watched}
+    images = {name: getattr(options, name) for name in ("size", "channels", "strict")}
+    asked = {
+        "network": options.network,
+        "conditional": options.conditional,
+        "images": {key: value for key, value in images.items() if value is not None},
+        "training": training,
+    }
     if options.resume and (name is None or runs.begun(out)):  # the folder knows the rest
-        settings = runs.changed(
-            runs.read(out),
-            name,
-            network=options.network,
-            conditional=options.conditional,
-            images=images,
-            training=training,
-        )
+        settings = runs.changed(runs.read(out), name, **asked)
     else:
-        settings = runs.settings(
-            name,
-            network=options.network,
-            conditional=options.conditional,
-            images=images,
-            training=training,
-        )
+        settings = runs.settings(name, **asked)
     callbacks = []
     if options.sheet_every:
         callbacks.append(reports.sheets(out / "sheets", every=options.sheet_every))
@@ -214,18 +213,29 @@ def _train(options):
         out,
         resume="previous" if options.previous else options.resume,
         device=_device(options.device),
-        measure=runs.measure(settings) if options.measure else None,
+        measure=options.measure,
         callback=callbacks,
-        save_every=options.save_every,
-        workers=options.workers,
+        **{key: value for key, value in given.items() if key in watched},
     )
-    if Processes().first:
-        done = f"{run.history[-1]['step']} steps" if run.history else "no steps"
+    if Processes().is_main:
+        steps = run.history[-1]["step"] if run.history else 0
+        done = f"{steps} steps" if run.history else "no steps"
+        if (whole := runs.recipe_steps(settings)) and steps < whole / 2:
+            print(
+                f"gancode: {steps} steps are few: the recipe is for {whole}, which this machine "
+                "does not reach in that time; give more --seconds, and --resume",
+                file=sys.stderr,
+            )
         pictures = f"{out / reports.SAMPLES}, {out / reports.CURVES}"
         print(f"{out}: {done}. Next: gancode evaluate {out}. Pictures: {pictures}")
 
 
-def _add_sample(commands):
+def _spelled_fields():
+    """The options of `gancode.train` that a command can spell."""
+    return [each for each in dataclasses.fields(Settings) if each.metadata["spelling"]]
+
+
+def _add_sample(commands, spelled):
     command = _command(
         commands,
         "sample",
@@ -256,7 +266,7 @@ def _sample(options):
     from gancode import reports, runs, samples
 
     if options.sheet and samples.ending(options.sheet) != ".png":
-        raise ValueError(f"a sheet is a .png, and {options.sheet} is to be none")
+        raise Refused(f"a sheet is a .png, and {options.sheet} is to be none")
     picture = samples.ending(options.out) == ".png"
     run = runs.load(options.folder)
     n = options.n if options.n is not None else 64 if picture else 10_000
@@ -270,7 +280,7 @@ def _sample(options):
     print(f"{options.out}: x {x.shape}, from {x.min():.3g} to {x.max():.3g}")
 
 
-def _add_evaluate(commands):
+def _add_evaluate(commands, spelled):
     command = _command(
         commands,
         "evaluate",
@@ -316,7 +326,7 @@ def _evaluate(options):
     print(f"real: {', '.join(against)}")
 
 
-def _add_analyze(commands):
+def _add_analyze(commands, spelled):
     command = _command(
         commands,
         "analyze",
@@ -348,7 +358,7 @@ def _analyze(options):
     print(find_objective(options.objective, options.generator).report())
 
 
-def _add_bench(commands):
+def _add_bench(commands, spelled):
     command = _command(
         commands,
         "bench",
@@ -358,6 +368,7 @@ def _add_bench(commands):
         "the engine adds to the barest loop (3 min). throughput: images a second (4 min). "
         "quality: Fréchet distance for time on MNIST (15 min). coverage: ring and grid over five "
         "seeds (10 min). Without a section, these four. compile: what torch.compile saves (5 min). "
+        "shared: the speed beside another busy program (1 min). "
         "Leave the machine alone meanwhile.",
         """examples:
   gancode bench overhead throughput --json speed.json
@@ -366,7 +377,7 @@ def _add_bench(commands):
     )
     add = command.add_argument
     add("sections", nargs="*", metavar="SECTION", help="overhead, throughput, quality, coverage, "
-        "compile")  # fmt: skip
+        "compile, shared")  # fmt: skip
     add("--stacked-mnist", action="store_true", help="the 1000 modes of Stacked MNIST; 30 minutes")
     add("--json", type=Path, metavar="FILE", help="write the numbers there as well")
 
@@ -378,14 +389,6 @@ def _bench(options):
     bench.bench(sections or bench.SECTIONS, out=options.json)
 
 
-def _number(text):
-    """A number where it is one, so that 1e-3 and 0.001 are the same; else the text, a schedule."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 def _device(name):
     import torch
 
@@ -394,7 +397,7 @@ def _device(name):
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {name!r} here; give cpu, or auto") from error
+        raise Refused(f"there is no device {name!r} here; give cpu, or auto") from error
     return name
 
 
@@ -408,6 +411,15 @@ def _command(commands, name, run, short, description, epilog):
     )
     command.set_defaults(run=run)
     return command
+
+
+_COMMANDS = {
+    "train": _add_train,
+    "sample": _add_sample,
+    "evaluate": _add_evaluate,
+    "analyze": _add_analyze,
+    "bench": _add_bench,
+}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
+from gancode.errors import Refused
+
 leaky_relu = partial(nn.LeakyReLU, 0.2)
 
 
@@ -44,17 +46,17 @@ def pair(
     shape or type, and RuntimeError for those out of range.
     """
     if name not in pairs:
-        raise ValueError(f"unknown network {name!r}; the choices are {', '.join(pairs)}")
+        raise Refused(f"unknown network {name!r}; the choices are {', '.join(pairs)}")
     if conditioning not in ("concatenation", "projection"):
-        raise ValueError(
+        raise Refused(
             f"unknown conditioning {conditioning!r}; the choices are concatenation, projection"
         )
     if classes is not None and (not isinstance(classes, int) or classes < 1):
-        raise ValueError(f"classes={classes!r} must be a positive integer, or None for no labels")
+        raise Refused(f"classes={classes!r} must be a positive integer, or None for no labels")
     make_generator, make_discriminator = pairs[name]
     for_generator, for_discriminator = _options(make_generator), _options(make_discriminator)
     if unknown := options.keys() - for_generator - for_discriminator:
-        raise ValueError(
+        raise Refused(
             f"the network {name!r} has no option {', '.join(sorted(unknown))}; its options are "
             f"{', '.join(sorted(for_generator | for_discriminator))}"
         )
@@ -129,7 +131,7 @@ def mlp_discriminator(
     inputs, features = math.prod(_as_tuple(shape)), []
     if fourier:
         if not hidden or hidden[0] < 2:
-            raise ValueError(
+            raise Refused(
                 f"fourier takes a hidden layer of width 2 or more for its features, not {hidden=}"
             )
         features = [FourierFeatures(inputs, hidden[0] // 2, extent)]
@@ -184,7 +186,7 @@ def dcgan_generator(latent_dim, shape, channels=64, *, upsample="transpose"):
     pixels.
     """
     if upsample not in _DOUBLE:
-        raise ValueError(f"unknown upsample {upsample!r}; the choices are {', '.join(_DOUBLE)}")
+        raise Refused(f"unknown upsample {upsample!r}; the choices are {', '.join(_DOUBLE)}")
     image_channels, coarsest, stages = _pyramid(shape)
     widths = [channels * 2**k for k in reversed(range(stages))]
     # Batch normalisation would subtract a bias again, so only the last stage has one.
@@ -380,13 +382,13 @@ def spectral_norm(module):
     """
     layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, _LINEAR)]
     if not layers:
-        raise ValueError(
+        raise Refused(
             f"{type(module).__name__} has no linear or convolutional layer for spectral_norm to "
             "act on; give it a module that has one"
         )
     for name, layer in layers:
         if parametrize.is_parametrized(layer, "weight"):
-            raise ValueError(
+            raise Refused(
                 f"the layer {name or type(layer).__name__!r} has a parametrised weight already; "
                 "apply spectral_norm once, to a module as it was made"
             )
@@ -419,7 +421,7 @@ def _options(make):
 def _one_hot(y, classes, x):
     """The labels y of the samples x as (n, classes), in the type of x."""
     if y.shape != x.shape[:1] or y.dtype != torch.int64:
-        raise ValueError(
+        raise Refused(
             f"the labels have shape {tuple(y.shape)} and type {y.dtype}; for {len(x)} samples they "
             f"must be integers from 0 to {classes - 1} of shape ({len(x)},) and type torch.int64"
         )
@@ -442,7 +444,7 @@ def _pyramid(shape):
     """The channels of an image, its coarsest size, and how many doublings lead from that to it."""
     shape = _as_tuple(shape)
     if len(shape) != 3 or shape[0] < 1 or shape[1] != shape[2] or shape[1] not in _COARSEST:
-        raise ValueError(
+        raise Refused(
             f"shape={shape} must be (channels, height, width) with at least one channel and with "
             "height = width = 28, 32 or 64; resize or pad the images to one of these sizes, or use "
             "an MLP, which takes any"

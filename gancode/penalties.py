@@ -6,10 +6,12 @@ pair, and a new place or a new norm is one function.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
-from .schedules import describe, schedule
+from .errors import Refused
+from .schedules import schedule, text
 
 
 def _real(real, generated, generator):
@@ -52,13 +54,6 @@ def _one_sided(norm):
 
 WHERE = {"real": _real, "generated": _generated, "between": _between, "around": _around}
 NORM = {"zero-centred": _zero_centred, "one-centred": _one_centred, "one-sided": _one_sided}
-NAMED = {
-    "r1": ("real", "zero-centred"),
-    "r2": ("generated", "zero-centred"),
-    "wgan-gp": ("between", "one-centred"),
-    "wgan-lp": ("between", "one-sided"),
-    "dragan": ("around", "one-centred"),
-}
 
 
 @dataclass(frozen=True)
@@ -85,29 +80,65 @@ class Penalty:
     def __post_init__(self):
         for name, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORM)]:
             if value not in allowed:
-                raise ValueError(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
+                raise Refused(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
         weight = schedule("the weight of a penalty", self.weight)
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
         if not (isinstance(self.every, int) and self.every > 0):
-            raise ValueError(f"every={self.every!r} must be a positive integer")
+            raise Refused(f"every={self.every!r} must be a positive integer")
 
     def __repr__(self):
         return (
-            f"Penalty(where={self.where!r}, norm={self.norm!r}, weight={describe(self.weight)}, "
+            f"Penalty(where={self.where!r}, norm={self.norm!r}, weight={text(self._schedule)}, "
             f"every={self.every})"
         )
 
     @property
     def name(self):
-        """Its name in NAMED, or where it is taken and with which norm."""
-        names = [name for name, pair in NAMED.items() if pair == (self.where, self.norm)]
-        return names[0] if names else f"{self.norm} {self.where}"
+        """Its name in NAMED."""
+        pairs = {make.args: name for name, make in NAMED.items()}
+        return pairs[self.where, self.norm]
+
+    @property
+    def text(self):
+        """What `parse` makes it of: its name, its weight and, where that is not 1, its `every`."""
+        lazy = f"@{self.every}" if self.every > 1 else ""
+        return f"{self.name}={text(self._schedule)}{lazy}"
 
     def weight_at(self, step, progress):
         """What the mean norm is multiplied with at a step; zero where the step is left out."""
         if (step - 1) % self.every:
             return 0.0
         return self.every * self._schedule(progress)
+
+
+# All of them, as functions of the weight and of `every`: r1(10, every=16).
+r1 = partial(Penalty, "real", "zero-centred")
+r2 = partial(Penalty, "generated", "zero-centred")
+wgan_gp = partial(Penalty, "between", "one-centred")
+wgan_lp = partial(Penalty, "between", "one-sided")
+dragan = partial(Penalty, "around", "one-centred")
+zero_centred_between = partial(Penalty, "between", "zero-centred")
+zero_centred_around = partial(Penalty, "around", "zero-centred")
+one_centred_real = partial(Penalty, "real", "one-centred")
+one_centred_generated = partial(Penalty, "generated", "one-centred")
+one_sided_real = partial(Penalty, "real", "one-sided")
+one_sided_generated = partial(Penalty, "generated", "one-sided")
+one_sided_around = partial(Penalty, "around", "one-sided")
+
+NAMED = {
+    "r1": r1,
+    "r2": r2,
+    "wgan-gp": wgan_gp,
+    "wgan-lp": wgan_lp,
+    "dragan": dragan,
+    "zero-centred-between": zero_centred_between,
+    "zero-centred-around": zero_centred_around,
+    "one-centred-real": one_centred_real,
+    "one-centred-generated": one_centred_generated,
+    "one-sided-real": one_sided_real,
+    "one-sided-generated": one_sided_generated,
+    "one-sided-around": one_sided_around,
+}
 
 
 def parse(penalties):
@@ -126,29 +157,42 @@ def _parse_one(text):
     weight, at, every = rest.partition("@")
     name = name.strip()
     if name not in NAMED:
-        raise ValueError(f"unknown penalty {text!r}; the names are {', '.join(NAMED)}")
+        raise Refused(f"unknown penalty {text!r}; the names are {', '.join(NAMED)}")
     try:
         every = int(every) if at else 1
-        return Penalty(*NAMED[name], schedule("the weight", weight), every)
+        return NAMED[name](schedule("the weight", weight), every)
     except ValueError as error:
-        raise ValueError(
+        raise Refused(
             f"penalty {text!r} needs a weight, finite and not negative, as in '{name}=1'; two for "
             f"one that falls, as in '{name}=10..0.1'; and '@16' after it for every 16th step"
         ) from error
 
 
+def repeated(condition, times):
+    """The tensors of a condition for so many batches one after the other."""
+    return [torch.cat([c] * times) for c in condition]
+
+
 def gradient_penalty(
-    discriminator, real, generated, penalties, generator=None, *, labels=(), step=1, progress=0.0
+    discriminator,
+    real,
+    generated,
+    penalties,
+    generator=None,
+    *,
+    condition=(),
+    step=1,
+    progress=0.0,
 ):
     """The sum of the penalties, a scalar that can be differentiated in the discriminator's weights.
 
     `real` and `generated` have shape (n, ...); the gradient is taken in x, its norm over all axes
     of one sample. The points of all penalties go through the discriminator together: one forward
     and one gradient, however many there are. `generator` draws the points of "between" and
-    "around". `labels` is empty, or holds the labels (n,) of a conditional GAN, which the
-    discriminator is then given too. `step`, from 1, and `progress`, from 0 to 1, say where in the
-    run this is; a penalty that is left out, or has the weight zero, costs nothing and draws
-    nothing.
+    "around". `condition` is empty, or holds the tensors (n, ...) of a conditional GAN, such as its
+    labels, which the discriminator is then given too. `step`, from 1, and `progress`, from 0 to 1,
+    say where in the run this is; a penalty that is left out, or has the weight zero, costs nothing
+    and draws nothing.
     """
     weights = [p.weight_at(step, progress) for p in penalties]
     active = [(p, weight) for p, weight in zip(penalties, weights, strict=True) if weight]
@@ -156,7 +200,7 @@ def gradient_penalty(
         return real.new_zeros(())
     points = [WHERE[p.where](real, generated, generator) for p, _ in active]
     x = torch.cat(points).detach().requires_grad_(True)
-    logits = discriminator(x, *(y.repeat(len(active)) for y in labels))
+    logits = discriminator(x, *repeated(condition, len(active)))
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     # vector_norm has the derivative 0 where the gradient vanishes; the root of a sum of squares
     # would have NaN there.

@@ -7,8 +7,10 @@ import random
 import numpy as np
 import torch
 
+from gancode.errors import Refused
 
-def seed(k, *, rank=0):
+
+def seed(k: int, *, rank: int = 0) -> torch.Generator:
     """Seed Python, NumPy and torch, and return a torch.Generator for data and latents.
 
     All four streams, and that of `Run.sample`, are independent of one another. The integer in the
@@ -25,25 +27,25 @@ def seed(k, *, rank=0):
     return torch.Generator().manual_seed(generator)
 
 
-def streams(k, rank=0):
+def streams(k: int, rank: int = 0) -> list[int]:
     """Five 32-bit seeds, a function of k, GANCODE_SEED and the rank: for Python, NumPy, torch, the
     generator of `seed`, and `Run.sample`."""
     shift = os.environ.get("GANCODE_SEED", "0")
     if not shift.isdecimal() or int(shift) >= 2**32:
-        raise ValueError(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
+        raise Refused(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
     try:
         k = operator.index(k)
     except TypeError:
         k = -1
     if not 0 <= k < 2**32:
-        raise ValueError(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
+        raise Refused(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
     entropy = (k, int(shift), rank) if rank else (k, int(shift))
     return np.random.SeedSequence(entropy).generate_state(5).tolist()
 
 
 def drawn_seed(generator) -> int:
     """A seed below 2⁶², drawn from a generator."""
-    return torch.randint(2**62, (), generator=generator, device="cpu").item()
+    return int(torch.randint(2**62, (), generator=generator, device="cpu").item())
 
 
 def kept(device):

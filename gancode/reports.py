@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from gancode import plots
+from gancode.errors import Refused
 
 SAMPLES, CURVES = "samples.png", "history.png"
 
@@ -53,7 +54,7 @@ def sheet(samples, path, real=None):
                 plots.scatter(real, "real", label="real", ax=ax)
             ax.legend()
     else:
-        raise ValueError(
+        raise Refused(
             f"samples of shape {shape} cannot be drawn; give images (n, 1 or 3, height, width), or "
             "points (n, 2)"
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gancode import checkpoint
+from gancode.errors import Refused
+from gancode.training import checkpoint
 
 FOLDER = "/"
 ENDINGS = (".npz", ".npy", ".csv", ".png", FOLDER)
@@ -23,7 +24,7 @@ def ending(path) -> str:
         return FOLDER
     found = Path(path).suffix.lower()
     if found not in ENDINGS:
-        raise ValueError(f"samples cannot be written to {path}: give {_KINDS}")
+        raise Refused(f"samples cannot be written to {path}: give {_KINDS}")
     return found
 
 
@@ -36,7 +37,7 @@ def save(path, x, labels=None):
     """
     kind, points = ending(path), x.ndim == 2
     if points != (kind == ".csv") and kind in (".csv", FOLDER):
-        raise ValueError(
+        raise Refused(
             f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
             f"shape {x.shape[1:]}: give {_KINDS}"
         )
@@ -74,7 +75,7 @@ def _folder(path, x, labels):
 
     path.mkdir(parents=True, exist_ok=True)
     if any(path.iterdir()):
-        raise ValueError(f"the folder {path} is not empty; give a new one")
+        raise Refused(f"the folder {path} is not empty; give a new one")
     pixels = ((x.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(0, 2, 3, 1)
     for k, image in enumerate(pixels):
         of_class = "" if labels is None else f"-class-{labels[k]}"

@@ -2,8 +2,9 @@
 near 1 at the last."""
 
 import math
-import warnings
 from dataclasses import dataclass
+
+from gancode.errors import Refused, WrongType, warn
 
 POINTS = tuple(k / 8 for k in range(9))  # where a function of the user's is looked at
 
@@ -21,24 +22,12 @@ class Geometric:
 
     def __post_init__(self):
         if not (0 < self.start < math.inf and 0 < self.end < math.inf):
-            raise ValueError(
+            raise Refused(
                 f"a geometric schedule joins two positive numbers, not {self.start} and {self.end}"
             )
 
     def __call__(self, progress):
         return self.start * (self.end / self.start) ** progress
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """From start to end along half a period of a cosine, level at both ends (Loshchilov and Hutter
-    2017, equation 5, without restarts)."""
-
-    start: float
-    end: float = 0.0
-
-    def __call__(self, progress):
-        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
 
 
 @dataclass(frozen=True)
@@ -51,12 +40,25 @@ class Constant:
         return self.number
 
 
-def describe(value) -> str:
-    """A number or a schedule as a text that is the same in every process: a function that is none
-    of those here by its values, for its own text would be an address."""
-    if not callable(value) or isinstance(value, (Geometric, Cosine, Constant)):
-        return repr(value)
+def plain(value):
+    """A schedule as the number or the text that `schedule` makes it of, which is the same in every
+    process; a function that is none of those here by its values, for its own text would be an
+    address."""
+    if isinstance(value, Constant):
+        return value.number
+    if isinstance(value, Geometric):
+        return f"{_shortest(value.start)}..{_shortest(value.end)}"
     return f"a function with the values {', '.join(f'{float(value(s)):.9g}' for s in POINTS)}"
+
+
+def text(value) -> str:
+    """The same as a text in any case."""
+    found = plain(value)
+    return found if isinstance(found, str) else _shortest(found)
+
+
+def _shortest(number):
+    return repr(float(number)).removesuffix(".0")
 
 
 def warn_of_a_jump(schedules, before, now):
@@ -69,12 +71,11 @@ def warn_of_a_jump(schedules, before, now):
         if not math.isclose(one, other, rel_tol=0.01)
     ]
     if jumps:
-        warnings.warn(
+        warn(
             f"the run has another length than before, of which {now:.0%} are done and not "
             f"{before:.0%}: what follows a schedule jumps, {', '.join(jumps)}. A new run of the "
             "whole length has no jump",
             ScheduleWarning,
-            stacklevel=3,
         )
 
 
@@ -89,18 +90,18 @@ def schedule(name, value):
         try:
             value = Geometric(float(first), float(last)) if dots else Constant(float(first))
         except ValueError as error:
-            raise ValueError(f"{name}={value!r} is no number, nor two as in '10..0.1'") from error
+            raise Refused(f"{name}={value!r} is no number, nor two as in '10..0.1'") from error
     elif not callable(value):
         try:
             value = Constant(float(value))
         except (TypeError, ValueError) as error:
-            raise TypeError(
+            raise WrongType(
                 f"{name}={value!r} is neither a number nor a function of progress"
             ) from error
     for progress in (0.0, 0.5, 1.0):
         number = value(progress)
         if not (math.isfinite(number) and number >= 0):
-            raise ValueError(
+            raise Refused(
                 f"{name} must be finite and not negative, not {number} at progress {progress:g}"
             )
     return value

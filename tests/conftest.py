@@ -10,8 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Two files run at once: each, and every notebook kernel it starts, keeps to one core.
+# Two files run at once: each, and every notebook kernel it starts, keeps to one core, and does not
+# spin while it waits for it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from torch import nn
 
 import gancode
 from gancode import networks
+from gancode.training.augment import Augment, brightness
 
 SHAPE = (1, 4, 4)
 IMAGES = torch.randn(12, *SHAPE, generator=torch.Generator().manual_seed(5))
@@ -24,7 +25,19 @@ NOISY = {
     "save_every": 2,
     "steps": 8,
 }
+# With a condition, a term that has weights, and an augmentation that follows the discriminator.
+FULL = {
+    "full": True,
+    "network": {"batch_norm": True},
+    "augment": Augment({"brightness": brightness}, "adaptive", images=100),
+    "out": "full",
+    "save_every": 2,
+    "steps": 10,
+}
 RUNS = {
+    "full": FULL,
+    "full killed": FULL | {"out": "full killed", "kill": 5},
+    "full resumed": FULL | {"out": "full killed", "resume": True},
     "plain": {"penalties": ["r1=1"], "steps": 6},
     "noisy": NOISY,
     "killed": NOISY | {"out": "killed", "kill": 5},
@@ -37,6 +50,26 @@ RUNS = {
 }
 
 
+class Given(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.layer = network, nn.Linear(2, 1)
+
+    def forward(self, x, given):
+        return self.network(x + self.layer(given).view(-1, *[1] * (x.ndim - 1)))
+
+
+class Reads(nn.Module):
+    """A term: the condition, read from a sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 2), nn.BatchNorm1d(2))
+
+    def forward(self, seen):
+        return (self.layers(seen.generated) - seen.condition[0]).square().mean()
+
+
 def make_gan(rank, batch_norm=False, dropout=0.0):
     torch.manual_seed(rank)
     norm = nn.BatchNorm1d(8) if batch_norm else nn.Identity()
@@ -45,9 +78,13 @@ def make_gan(rank, batch_norm=False, dropout=0.0):
     return gancode.GAN(generator, networks.mlp_discriminator(SHAPE, [8], dropout=dropout), 3)
 
 
-def run_one(folder, rank, *, out=None, kill=None, break_at=None, network=(), **k):
+def run_one(folder, rank, *, out=None, kill=None, break_at=None, network=(), full=False, **k):
     # Every process makes its own networks: training begins with those of the first.
-    gan = make_gan(rank, **dict(network))
+    gan, data = make_gan(rank, **dict(network)), IMAGES
+    if full:
+        gan = gancode.GAN(Given(gan.generator), Given(gan.discriminator), 3, conditional=True)
+        data = IMAGES, torch.randn(12, 2, generator=torch.Generator().manual_seed(6))
+        k["generator_terms"] = {"reads": Reads()}
     shown = []  # what the discriminator of this process is shown
 
     def look(module, arguments):
@@ -66,9 +103,10 @@ def run_one(folder, rank, *, out=None, kill=None, break_at=None, network=(), **k
     result = {}
     try:
         k = {"batch_size": 6, "log_every": 2} | k
-        run = gancode.train(gan, IMAGES, callback=stop, out=out, **k)
+        run = gancode.train(gan, data, callback=stop, out=out, **k)
         rows = [{k: v for k, v in row.items() if k != "images_per_second"} for row in run.history]
         result = {"averaged": run.averaged.state_dict(), "history": rows}
+        result["terms"] = run.terms.state_dict()
     except (FloatingPointError, ValueError) as error:
         result["error"] = str(error)
     return result | {"gan": gan.state_dict(), "shown": shown}

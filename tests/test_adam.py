@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gancode.adam import adam
+from gancode.training.adam import adam
 
 LAID = {
     "whole": lambda w: w.clone(),

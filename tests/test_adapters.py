@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import gancode
-from gancode import adapters, data, folder
-from gancode.checkpoint import CheckpointError
+from gancode.data import adapters, sources
+from gancode.training.checkpoint import CheckpointError
 
 POINTS = np.random.default_rng(0).normal([1.0, -2.0], [0.5, 2.0], size=(400, 2))
 
@@ -91,14 +91,15 @@ def test_one_trains_on_it_and_goes_on_with_the_same_alone(tmp_path, kind):
         "event": dist.MultivariateNormal(torch.ones(3), 5 * torch.eye(3)),
         "scikit-learn": KernelDensity(bandwidth=0.01).fit(POINTS + 1),
     }
-    with pytest.raises(CheckpointError, match="with data=.* crc .* data=.* crc"):
+    with pytest.raises(CheckpointError, match="with source=.* crc .* source=.* crc"):
         run(others[kind], tmp_path / "parts", 9, resume=True)
 
 
 def test_what_a_distribution_has_looked_up_makes_no_other_of_it():
     fresh, used = (dist.MultivariateNormal(torch.zeros(2), torch.eye(2)) for _ in range(2))
     used.precision_matrix  # noqa: B018  it is kept once it has been looked at
-    assert folder.describe(adapters.adapt(fresh)) == folder.describe(adapters.adapt(used))
+    one, other = (sources.source(data) for data in (fresh, used))
+    assert one.describe() == other.describe()
 
 
 class Model(nn.Module):
@@ -140,7 +141,7 @@ SAMPLES = [
 @pytest.mark.parametrize(("source", "said"), SAMPLES, ids=[said[:30] for _, said in SAMPLES])
 def test_what_has_a_method_sample_and_is_no_density_is_one_sentence(source, said):
     with pytest.raises(TypeError, match=said) as refused:
-        data.examine(source, 4)
+        sources.examine(source, 4)
     assert "\n" not in str(refused.value)
 
 
@@ -155,9 +156,9 @@ def test_a_data_set_may_have_a_method_of_that_name():
         def sample(self):
             return self[0]
 
-    examined, first = data.examine(Items(), 4)
+    examined, first = sources.examine(Items(), 4)
     assert torch.equal(first, torch.tensor([[0.0, 0.0]]))  # the last batch of an epoch has one
-    assert next(data.Batches(examined, 4, generator())).shape == (4, 2)
+    assert next(sources.Batches(examined, 4, generator())).shape == (4, 2)
 
 
 X, Y = torch.randn(12, 2), torch.arange(12) % 3
@@ -175,22 +176,23 @@ LABELS = {
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("together", [tuple, list])
 def test_labels_of_any_kind_make_a_pair(kind, together):
-    examined, _ = data.examine(together([X, LABELS[kind]]), 4, 3)
-    assert isinstance(examined, tuple) and examined[1].dtype == torch.int64
-    assert torch.equal(examined[0], X) and torch.equal(examined[1], Y)
+    examined, _ = sources.examine(together([X, LABELS[kind]]), 4, 3)
+    (found,) = examined.given
+    assert found.dtype == torch.int64
+    assert torch.equal(examined.samples, X) and torch.equal(found, Y)
 
 
 @pytest.mark.parametrize("kind", set(LABELS) - {"tensor"})
 def test_labels_of_any_kind_stand_in_batches(kind):
     batches = [(X[:4], LABELS[kind][:4]), (X[4:], LABELS[kind][4:])]
-    stream = data.Batches(data.examine(batches, 4, 3)[0], 4, generator())
+    stream = sources.Batches(sources.examine(batches, 4, 3)[0], 4, generator())
     labels = [next(stream)[1] for _ in range(2)]
     assert torch.equal(torch.cat(labels), Y) and labels[0].dtype == torch.int64
 
 
 def test_two_batches_are_no_pair():
     for batches in ([X[:4], X[4:]], [X[:4], (X[4:], Y[4:])], [X[:4], [X[4:]]]):
-        stream = data.Batches(data.examine(batches, 4)[0], 4, generator())
+        stream = sources.Batches(sources.examine(batches, 4)[0], 4, generator())
         assert [len(next(stream)) for _ in range(3)] == [4, 8, 4]
 
 
@@ -206,10 +208,10 @@ def test_two_batches_are_no_pair():
 )
 def test_labels_that_are_none_are_refused(labels, error, said):
     with pytest.raises(error, match=said):
-        data.examine((X, labels), 4, 3)
+        sources.examine((X, labels), 4, 3)
 
 
 def test_a_gan_without_classes_is_told_of_labels_of_any_kind():
     for together in ((X, Y.numpy()), [X, Y], (X, Y.tolist())):
-        with pytest.raises(TypeError, match=r"a pair of samples and labels.*classes=10"):
-            data.examine(together, 4)
+        with pytest.raises(TypeError, match=r"a pair of samples and conditions.*classes=10"):
+            sources.examine(together, 4)

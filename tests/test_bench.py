@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import gancode
 from gancode import data, networks
 from gancode.benchmarks import bench, reference
-from gancode.recipes import Recipe
+from gancode.problems import Recipe
 
 IMAGES, LABELS = data.mnist_5k()
 SOME = IMAGES[::50].clone()  # 100, of all classes
@@ -235,7 +235,8 @@ def test_a_matrix_product_is_measured_in_either_precision():
 def small_recipes(monkeypatch):
     recipe = Recipe("mlp", 8, {"hidden": (16,)}, {"batch_size": 8})
     for name in ("mnist", "ring"):
-        monkeypatch.setitem(bench.recipes, name, recipe)
+        problem = dataclasses.replace(bench.problems[name], recipe=recipe)
+        monkeypatch.setitem(bench.problems, name, problem)
 
 
 def test_quality_scores_the_programs_and_the_recipe(small_recipes):
@@ -281,7 +282,7 @@ def test_stacked_mnist_stands_beside_what_was_published(small_recipes):
 
 
 def test_the_recipe_for_digits_makes_networks_for_stacks_too():
-    recipe = bench.recipes["mnist"]
+    recipe = bench.problems["mnist"].recipe
     shape = (3, 28, 28)
     generator, critic = networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options)
     samples = generator(torch.randn(2, recipe.latent_dim))
@@ -329,3 +330,20 @@ def test_an_unknown_section_is_refused_before_any_work(arguments, monkeypatch):
     monkeypatch.setattr(bench, "_ALL", dict.fromkeys(bench._ALL, lambda: pytest.fail("worked")))
     with pytest.raises(ValueError, match="unknown section speed; the choices are overhead"):
         bench.bench(**arguments)
+
+
+@pytest.mark.slow
+def test_beside_a_busy_process_a_command_makes_steps_too(monkeypatch):
+    began = []
+    real = bench.subprocess.Popen
+
+    class Watched(real):
+        def __init__(self, command, *arguments, **options):
+            began.append(command[1])
+            super().__init__(command, *arguments, **options)
+
+    monkeypatch.setattr(bench.subprocess, "Popen", Watched)
+    (row,) = bench.shared(seconds=0.5, turns=1)["rows"]
+    assert row["steps, idle"] > 0 and row["steps, shared"] > 0
+    assert row["/ idle"] == row["steps, shared"] / row["steps, idle"]
+    assert began == ["-c", "-m", "-m"]  # the busy one beside the first

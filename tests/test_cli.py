@@ -17,9 +17,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import gancode
-from gancode import folder as run_folder
-from gancode import images, reports, runs
+from gancode import problems, reports, runs
 from gancode.cli import main, parser
+from gancode.data import images
+from gancode.schedules import plain
+from gancode.training import folder as run_folder
 
 RING = ["train", "--data", "ring", "--batch-size", "8", "--sheet-every", "0"]
 
@@ -53,18 +55,21 @@ def test_a_run_is_trained_sampled_and_measured(capsys):
 
 def test_only_data_is_needed_and_the_rest_is_the_recipe(monkeypatch):
     seen = {}
-    monkeypatch.setattr(runs, "train", lambda gan, data, **options: seen.update(options))
-    recipe = gancode.recipes.recipes["grid"]
+    monkeypatch.setattr(
+        runs, "conduct", lambda gan, data, settings, about: seen.update(vars(settings))
+    )
+    recipe = gancode.problems.problems["grid"].recipe
     assert main(["train", "--data", "grid"]) == 70  # no run comes back
     assert seen["steps"] == recipe.steps
     assert seen["objective"].name == recipe.training["objective"]
-    for name in ("penalties", "lr", "batch_size"):
-        assert seen[name] == recipe.training[name]
+    assert [penalty.text for penalty in seen["penalties"]] == recipe.training["penalties"]
+    assert plain(seen["lr"]) == recipe.training["lr"].replace("3e-3..3e-4", "0.003..0.0003")
+    assert seen["batch_size"] == recipe.training["batch_size"]
 
 
 def test_the_cpu_is_asked_for_in_a_launch_too(monkeypatch):
     def start(*arguments, device, **options):
-        raise ValueError(f"{device} {os.environ.get('ACCELERATE_USE_CPU')}")
+        raise gancode.Refused(f"{device} {os.environ.get('ACCELERATE_USE_CPU')}")
 
     monkeypatch.setenv("ACCELERATE_USE_CPU", "")
     monkeypatch.setattr(runs, "start", start)
@@ -153,7 +158,7 @@ def test_small_images_are_decoded_once_and_train_as_those_that_are_not(monkeypat
     train += ["--batch-size", "4", "--steps", "6"]
     size = 6 * 28 * 28 * 4
     for name, limit in [("memory", size), ("disk", size - 1)]:
-        monkeypatch.setattr(runs, "_IN_MEMORY", limit)
+        monkeypatch.setattr(problems, "IN_MEMORY", limit)
         decoded.clear()
         assert main([*train, "--out", name]) == 0
         assert (sorted(decoded) == list(range(6))) == (name == "memory")
@@ -175,7 +180,7 @@ def test_tensorboard_shows_the_history(capsys):
 
 
 def test_an_objective_may_be_an_expression():
-    losses = ["--objective", "-a + b", "--generator-loss", "-b"]
+    losses = ["--objective", "-a + b", "--generator-loss=-b"]
     assert main([*RING, "--steps", "2", *losses, "--out", "one"]) == 0
     assert main([*RING, "--steps", "2", "--objective", "wasserstein", "--out", "two"]) == 0
     one, two = (load_file(f"{name}/generator.safetensors") for name in ("one", "two"))
@@ -205,6 +210,14 @@ def test_exit_codes_tell_scripts_what_happened(monkeypatch, capsys):
     monkeypatch.setattr(runs, "start", broken)
     assert main(RING) == 70
     assert re.match("Traceback(?s:.*)RuntimeError: CUDA out of memory", capsys.readouterr().err)
+    for fault in (TypeError("'int' object is not callable"), ValueError("not of ours")):
+
+        def faulty(*arguments, fault=fault, **options):
+            raise fault
+
+        monkeypatch.setattr(runs, "start", faulty)
+        assert main(RING) == 70
+        assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -252,27 +265,25 @@ def test_a_folder_that_cannot_be_written_is_refused_and_stays_as_it_is(monkeypat
     assert not runs.Path("new").exists()
 
 
-def test_a_history_may_be_missing_or_end_in_half_a_row(capsys):
+def test_a_run_is_read_from_its_newest_checkpoint_alone(capsys):
     assert main([*RING, "--steps", "4", "--log-every", "2"]) == 0
-    path = runs.Path("runs/ring/history.jsonl")
     rows = runs.load("runs/ring").history
-    path.write_text(path.read_text()[:-10])
-    assert runs.load("runs/ring").history == rows[:1]
-    path.write_text("{half\n" + path.read_text())
-    assert main(["sample", "runs/ring", "-n", "2"]) == 2
-    assert "history.jsonl is damaged in line 1" in capsys.readouterr().err
-    path.unlink()
-    assert runs.load("runs/ring").history == []
-    assert main(["sample", "runs/ring", "-n2"]) == 0
-    assert len(np.load("samples.npz")["x"]) == 2
+    assert [row["step"] for row in rows] == [2, 4]
+    x = runs.load("runs/ring").sample(5)
+    for name in ("history.jsonl", "generator.safetensors"):  # which are for others
+        (runs.Path("runs/ring") / name).write_text("half a r")
+    assert runs.load("runs/ring").history == rows
+    assert torch.equal(runs.load("runs/ring").sample(5), x)
 
 
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
         ("settings.json", lambda content: content[:-5], "settings.json is damaged"),
-        ("generator.safetensors", lambda content: content[:-5], "is damaged, or of other networks"),
-        ("generator.safetensors", None, "has no generator.safetensors yet"),
+        ("settings.json", lambda content: b"{}", "is not of this version of gancode"),
+        ("settings.json", None, "settings.json cannot be read"),
+        ("checkpoint-000000002.pt", lambda content: content[:-5], "its end is missing"),
+        ("checkpoint-000000002.pt", None, "has no checkpoint yet"),
     ],
 )
 def test_a_damaged_folder_is_refused(capsys, file, change, message):
@@ -325,7 +336,7 @@ PHOTOS += ["--sheet-every", "0", "--lr", "1e-3", "--penalty", "r1=1"]
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_images_may_move_and_the_run_goes_on_with_them(monkeypatch, capsys, in_memory):
     if not in_memory:
-        monkeypatch.setattr(runs, "_IN_MEMORY", 1)
+        monkeypatch.setattr(problems, "IN_MEMORY", 1)
     folder = photographs(runs.Path("photos"))
     assert main([*PHOTOS, "--data", "photos", "--steps", "6", "--out", "whole"]) == 0
     assert main([*PHOTOS, "--data", "photos", "--steps", "3", "--out", "parts"]) == 0
@@ -383,23 +394,6 @@ def test_other_images_are_not_those_of_the_run_wherever_they_lie(capsys, change)
     assert re.search(said, capsys.readouterr().err)
 
 
-def test_a_run_from_before_there_were_fingerprints_goes_on(capsys):
-    photographs(runs.Path("photos"))
-    assert main([*PHOTOS, "--data", "photos", "--steps", "3", "--out", "run"]) == 0
-    path = runs.Path("run/settings.json")
-    old = json.loads(path.read_text())
-    del old["fingerprint"]
-    path.write_text(json.dumps(old))
-    runs.Path("photos").rename("elsewhere")
-    assert main(["evaluate", "run", "--data", "elsewhere", "-n", "30"]) == 0
-    photographs(runs.Path("others"), seed=1)
-    goes_on = ["train", "--resume", "--out", "run", "--sheet-every", "0", "--steps", "6", "--data"]
-    capsys.readouterr()
-    assert main([*goes_on, "others"]) == 2  # the checkpoint knows
-    assert "with data=TensorDataset" in capsys.readouterr().err
-    assert main([*goes_on, "elsewhere"]) == 0
-
-
 def test_what_a_run_has_by_name_cannot_move(capsys):
     assert main([*RING, "--steps", "2"]) == 0
     photographs(runs.Path("photos"))
@@ -407,7 +401,7 @@ def test_what_a_run_has_by_name_cannot_move(capsys):
     assert "the data of this run are ring, which cannot have moved" in capsys.readouterr().err
     for other in ("grid", "photos"):
         assert main(["train", "--resume", "--out", "runs/ring", "--data", other]) == 2
-        assert "holds a run with data=ring, and this one has data=" in capsys.readouterr().err
+        assert "holds a run with problem=ring, and this one has problem=" in capsys.readouterr().err
 
 
 def test_too_few_images_or_samples_are_a_sentence_about_them(capsys):
@@ -468,7 +462,7 @@ def test_what_real_digits_score_is_measured_once_and_kept(capsys, monkeypatch):
         looked.append(len(images))
         return real(images)
 
-    monkeypatch.setattr(gancode.metrics, "digit_features", features)
+    monkeypatch.setattr(gancode.metrics.judge, "digit_features", features)
 
     def evaluated(*options):
         capsys.readouterr(), looked.clear()
@@ -575,3 +569,35 @@ def test_what_a_folder_leaves_out_is_told_in_one_line_each():
     run = os.fsdecode(b"runs/caf\xe9")
     for words in (["evaluate", run, "-n", "25"], ["sample", run, "-n", "2"]):
         assert subprocess.run([*command, *words], **options).returncode == 0
+
+
+def test_a_command_waits_passively_for_its_threads_unless_told_otherwise():
+    code = (
+        "import os, sys\nfrom gancode import cli\nassert 'torch' not in sys.modules\n"
+        "assert cli.main(['analyze', 'nothing']) == 2\nprint(os.environ['OMP_WAIT_POLICY'])"
+    )
+    clean = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    for given, expected in [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]:
+        environment = clean | given | {"PYTHONPATH": str(ROOT)}
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert found.stdout.strip() == expected, found.stderr
+
+
+def test_a_run_by_the_clock_that_is_far_from_its_end_says_so(capsys):
+    assert main([*RING, "--seconds", "0.3"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(
+        r"gancode: \d+ steps are few: the recipe is for 5000, which this machine", said
+    )
+    assert main([*RING, "--steps", "3", "--out", "steps"]) == 0
+    assert "are few" not in capsys.readouterr().err
+
+
+def test_a_value_may_begin_with_a_dash():
+    assert main([*RING, "--steps", "2", "--objective=-a+b", "--out", "one"]) == 0
+    assert main([*RING, "--steps", "2", "--objective", "-a + b", "--out", "two"]) == 0
+    assert main(["sample", "one", "-n=5"]) == 0 and len(np.load("samples.npz")["x"]) == 5
+    one, two = (load_file(f"{name}/generator.safetensors") for name in ("one", "two"))
+    assert all(torch.equal(one[key], two[key]) for key in one)

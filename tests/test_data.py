@@ -27,7 +27,8 @@ from torch.distributions import (
 )
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from gancode import data, images
+from gancode import data
+from gancode.data import images, sources
 
 
 def generator(k=0):
@@ -135,7 +136,7 @@ def test_mnist_5k_holds_the_real_digits():
 
 def test_a_tensor_is_dealt_in_epochs_with_a_smaller_last_batch():
     x = torch.arange(10.0)[:, None]
-    stream = data.Batches(x, 4, generator(1))
+    stream = sources.Batches(x, 4, generator(1))
     rng = generator(1)
     for _ in range(3):
         epoch = [next(stream) for _ in range(3)]
@@ -146,14 +147,14 @@ def test_a_tensor_is_dealt_in_epochs_with_a_smaller_last_batch():
 @pytest.mark.parametrize(("batch_size", "n"), [(4, 2), (3, 1), (1, 1), (10, 2)])
 def test_the_examined_samples_are_no_more_than_the_smallest_batch(batch_size, n):
     x = torch.arange(10.0)[:, None]
-    assert torch.equal(data.examine(x, batch_size)[1], x[:n])
+    assert torch.equal(sources.examine(x, batch_size)[1], x[:n])
 
 
 def test_an_iterable_is_read_again_and_tuples_give_their_first_part():
     pair = [(torch.zeros(2, 1), "label"), torch.ones(3, 1)]
-    examined, sample = data.examine(pair, 64)
+    examined, sample = sources.examine(pair, 64)
     assert torch.equal(sample, torch.zeros(2, 1))
-    stream = data.Batches(examined, 64, generator())
+    stream = sources.Batches(examined, 64, generator())
     assert [len(next(stream)) for _ in range(5)] == [2, 3, 2, 3, 2]
 
 
@@ -165,15 +166,15 @@ def test_a_data_set_that_is_iterable_gives_batches():
         def __len__(self):
             return 2
 
-    examined, sample = data.examine(Stream(), 64)
+    examined, sample = sources.examine(Stream(), 64)
     assert torch.equal(sample, torch.zeros(2, 1))
-    stream = data.Batches(examined, 64, generator())
+    stream = sources.Batches(examined, 64, generator())
     assert [len(next(stream)) for _ in range(3)] == [2, 3, 2]
 
 
 def test_an_iterator_keeps_its_first_batch_and_says_when_it_ends():
-    examined, _ = data.examine(iter([torch.zeros(2, 1), torch.ones(2, 1)]), 64)
-    stream = data.Batches(examined, 64, generator())
+    examined, _ = sources.examine(iter([torch.zeros(2, 1), torch.ones(2, 1)]), 64)
+    stream = sources.Batches(examined, 64, generator())
     assert torch.equal(next(stream), torch.zeros(2, 1))
     assert torch.equal(next(stream), torch.ones(2, 1))
     with pytest.raises(ValueError, match="cannot be read again"):
@@ -200,7 +201,7 @@ def test_an_iterator_keeps_its_first_batch_and_says_when_it_ends():
 )
 def test_data_that_cannot_be_trained_on_is_refused(bad, error, message):
     with pytest.raises(error, match=message):
-        data.examine(bad, 64)
+        sources.examine(bad, 64)
 
 
 X = torch.arange(10.0)[:, None]
@@ -240,8 +241,8 @@ WITH_CLASSES = [*((kind, None) for kind in KINDS if kind != "pair"), *((k, 3) fo
 
 
 def stream_of(kind, classes=None, seed=1, **options):
-    examined, _ = data.examine(KINDS[kind](), 4, classes)
-    return data.Batches(examined, 4, generator(seed), **options)
+    examined, _ = sources.examine(KINDS[kind](), 4, classes)
+    return sources.Batches(examined, 4, generator(seed), **options)
 
 
 def same(one, other):
@@ -302,7 +303,7 @@ def test_labels_stay_with_their_samples(kind):
 
 @pytest.mark.parametrize("kind", LABELLED)
 def test_with_classes_the_examined_samples_come_with_their_labels(kind):
-    _, (samples, labels) = data.examine(KINDS[kind](), 4, 3)
+    _, (samples, labels) = sources.examine(KINDS[kind](), 4, 3)
     assert len(samples) == len(labels) == 2
     assert torch.equal(samples[:, 0].long() % 3, labels)
 
@@ -315,15 +316,18 @@ def test_a_data_set_is_dealt_in_the_order_of_a_tensor():
 
 def test_a_data_set_loads_its_own_part_and_nothing_that_was_passed():
     stream = stream_of("data set", part=(1, 2))
-    stream.data.loaded.clear()
+    stream.source.data.loaded.clear()
     first = [next(stream) for _ in range(3)]
-    assert stream.data.loaded == torch.cat(first)[:, 0].tolist() and len(stream.data.loaded) == 5
+    assert (
+        stream.source.data.loaded == torch.cat(first)[:, 0].tolist()
+        and len(stream.source.data.loaded) == 5
+    )
     again = stream_of("data set", part=(1, 2))
-    again.data.loaded.clear()
+    again.source.data.loaded.clear()
     state = {**stream.state_dict(), "given": 2}
     again.load_state_dict(state)
     assert torch.equal(next(again), first[2])
-    assert again.data.loaded == first[2][:, 0].tolist()
+    assert again.source.data.loaded == first[2][:, 0].tolist()
 
 
 def test_what_a_data_set_draws_is_the_same_for_any_workers_and_moves_no_state_here():
@@ -358,7 +362,7 @@ def test_ctrl_c_does_not_stop_the_workers():
     try:
         stream = stream_of("data set", workers=1)
         next(stream)
-        (worker,) = stream._loader._iterator._workers
+        (worker,) = stream._begin.loader._iterator._workers
         os.kill(worker.pid, signal.SIGINT)
         assert len([next(stream) for _ in range(5)]) == 5
         assert worker.is_alive()
@@ -414,19 +418,19 @@ LABELS = torch.zeros(64, dtype=torch.int64)
 )
 def test_labels_and_data_sets_that_cannot_be_trained_on_are_refused(bad, classes, error, message):
     with pytest.raises(error, match=message):
-        data.examine(bad, 64, classes)
+        sources.examine(bad, 64, classes)
 
 
 def test_a_later_batch_with_labels_out_of_range_is_refused():
-    examined, _ = data.examine([(X[:2], Y[:2]), (X[:2], Y[:2] + 2)], 2, 3)
-    stream = data.Batches(examined, 2, generator())
+    examined, _ = sources.examine([(X[:2], Y[:2]), (X[:2], Y[:2] + 2)], 2, 3)
+    stream = sources.Batches(examined, 2, generator())
     next(stream)
     with pytest.raises(ValueError, match="from 0 to 2, not from 2 to 3"):
         next(stream)
 
 
 def test_a_later_batch_of_another_shape_is_refused():
-    stream = data.Batches([torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)], 2, generator())
+    stream = sources.Batches([torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)], 2, generator())
     next(stream)
     with pytest.raises(ValueError, match=r"shape \(3, 8, 8\), and those before it.*\(1, 8, 8\)"):
         next(stream)
@@ -789,9 +793,9 @@ def test_a_folder_is_known_again_by_its_files(tmp_path):
 def test_a_folder_can_be_dealt_in_batches_by_workers(tmp_path):
     for k in range(6):
         picture("L", 51 * k).save(tmp_path / f"{k}.png")
-    examined, first = data.examine(data.folder(tmp_path, 4, channels=1), 4)
+    examined, first = sources.examine(data.folder(tmp_path, 4, channels=1), 4)
     assert first.shape == (2, 1, 4, 4)
-    stream = data.Batches(examined, 4, generator(1), workers=2)
+    stream = sources.Batches(examined, 4, generator(1), workers=2)
     seen = torch.cat([next(stream), next(stream)])[:, 0, 0, 0]
     expected = torch.arange(6) * 51 / 127.5 - 1
     assert torch.equal(seen, expected[torch.randperm(6, generator=generator(1))])
@@ -804,7 +808,7 @@ def test_processes_shuffle_a_loader_alike_whatever_their_global_state():
         torch.manual_seed(100 + rank)
         loader = DataLoader(TensorDataset(x), 4, shuffle=True)
         rng = torch.Generator().manual_seed(0)
-        batches = data.Batches(data.examine(loader, 4)[0], 4, rng, part=(rank, 2))
+        batches = sources.Batches(sources.examine(loader, 4)[0], 4, rng, part=(rank, 2))
         before = torch.get_rng_state()
         shares = [next(batches) for _ in range(4)]
         assert torch.equal(torch.get_rng_state(), before)
@@ -1005,12 +1009,12 @@ def test_draws_are_made_on_the_cpu_whatever_the_default_device_is():
         rng, drawn = generator(), []
         for make in (data.ring, data.grid, lambda: data.mixture([0.0, 1.0], [0.1, 0.2], [1, 2])):
             drawn.append(make().sample(5, rng))
-        for kind in ("tensor", "pair", "data set"):
-            stream = data.Batches(made[kind], 4, rng)
+        for kind in ("pair", "data set"):
+            stream = sources.Batches(sources.source(made[kind], 3), 4, rng)
             drawn += [next(stream) for _ in range(4)]
         return [x for one in drawn for x in (one if isinstance(one, tuple) else (one,))]
 
-    made = {"tensor": X, "pair": (X, Y), "data set": TensorDataset(X, Y)}
+    made = {"pair": (X, Y), "data set": TensorDataset(X, Y)}
     expected = draw()
     with torch.device("meta"):  # where nothing can be computed
         found = draw()

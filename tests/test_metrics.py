@@ -16,6 +16,8 @@ from conftest import ROOT
 from torch import nn
 
 from gancode import data, metrics
+from gancode.metrics import digits as classifier
+from gancode.metrics import estimate
 
 DIGITS = ROOT / "gancode" / "features" / "digits.safetensors"
 
@@ -111,7 +113,7 @@ def test_precision_and_recall_are_those_of_plain_loops(k, monkeypatch):
     assert found.precision.value == precision_by_loops(real, generated, k)
     assert found.recall.value == precision_by_loops(generated, real, k)
     assert 0 < found.recall.value < found.precision.value
-    monkeypatch.setattr(metrics, "_BLOCK", 100)  # one or two rows at a time
+    monkeypatch.setattr(estimate, "BLOCK", 100)  # one or two rows at a time
     assert metrics.precision_recall(real, generated, k) == found
 
 
@@ -225,7 +227,7 @@ def test_a_distance_holds_as_many_numbers_as_it_says(n, m, d):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # The points in float64, a few of n·m (cost, plan, what the solver makes), and of one block.
-    numbers = (n + m) * d + 10 * n * m + 4 * metrics._BLOCK
+    numbers = (n + m) * d + 10 * n * m + 4 * estimate.BLOCK
     assert peak < 8 * numbers < 8 * n * m * d / 3
     cost = scipy.spatial.distance.cdist(x, y)
     assert found.distance == pytest.approx((found.plan * cost).sum(), rel=1e-12)
@@ -242,8 +244,8 @@ def test_tensors_of_every_type_are_points(dtype):
     for measure in (
         lambda x, y: metrics.wasserstein(x, y).distance,
         metrics.sliced_wasserstein,
-        metrics.frechet,
-        metrics.kernel,
+        metrics.frechet_distance,
+        metrics.kernel_distance,
         metrics.precision_recall,
         lambda x, y: (
             metrics.gaussian_wasserstein(x[0], torch.eye(3).to(x), y[0], torch.eye(3))
@@ -358,7 +360,7 @@ def by_torchmetrics(kind, real, generated, **options):
 
 def test_the_frechet_distance_is_that_of_torchmetrics_and_scipy(features):
     real, generated = features
-    found = metrics.frechet(torch.tensor(real), generated)
+    found = metrics.frechet_distance(torch.tensor(real), generated)
     reference = by_torchmetrics("FrechetInceptionDistance", real, generated)
     assert found.value == pytest.approx(float(reference), rel=1e-8)
     covariances = [np.cov(x[:, :8], rowvar=False) for x in features]
@@ -370,7 +372,7 @@ def test_the_frechet_distance_is_that_of_torchmetrics_and_scipy(features):
 
 def test_the_kernel_distance_is_that_of_torchmetrics(features):
     real, generated = features[0][:300], features[1]
-    found = metrics.kernel(torch.tensor(real), generated)
+    found = metrics.kernel_distance(torch.tensor(real), generated)
     reference, _ = by_torchmetrics(
         "KernelInceptionDistance", real, generated, subsets=1, subset_size=300
     )
@@ -386,14 +388,17 @@ def test_kernel_distances_of_unequal_sizes_are_those_of_plain_sums(features):
     xx = np.mean([k(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j])
     yy = np.mean([k(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j])
     xy = np.mean([k(a, b) for a in x for b in y])
-    assert metrics.kernel(x, y).value == pytest.approx(xx + yy - 2 * xy, rel=1e-10)
+    assert metrics.kernel_distance(x, y).value == pytest.approx(xx + yy - 2 * xy, rel=1e-10)
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_the_bias_and_the_error_of_a_frechet_distance_are_those_it_claims(shift):
     rng = np.random.default_rng(0)
     n, m = 100, 150
-    found = [metrics.frechet(rng.normal(size=n), rng.normal(shift, 1, size=m)) for _ in range(300)]
+    found = [
+        metrics.frechet_distance(rng.normal(size=n), rng.normal(shift, 1, size=m))
+        for _ in range(300)
+    ]
     mean, mean_error, deviation, claimed = spread(found)
     # (m − m′)² + (s − s′)² of normal samples: variances σ²/n of the mean, σ²/2n of the deviation.
     bias = 1.5 * (1 / n + 1 / m)
@@ -405,7 +410,7 @@ def test_the_bias_and_the_error_of_a_frechet_distance_are_those_it_claims(shift)
 
 def test_correcting_a_frechet_distance_takes_most_of_its_bias_away():
     rng = np.random.default_rng(0)
-    found = [metrics.frechet(*rng.normal(size=(2, 500, 16))) for _ in range(10)]
+    found = [metrics.frechet_distance(*rng.normal(size=(2, 500, 16))) for _ in range(10)]
     raw = np.mean([one.value for one in found])
     corrected = np.mean([one.value - one.bias for one in found])
     assert abs(corrected) < raw / 10
@@ -414,7 +419,9 @@ def test_correcting_a_frechet_distance_takes_most_of_its_bias_away():
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_the_kernel_distance_is_unbiased_with_the_error_that_it_claims(shift):
     rng = np.random.default_rng(0)
-    found = [metrics.kernel(rng.normal(size=80), rng.normal(shift, 1, 60)) for _ in range(200)]
+    found = [
+        metrics.kernel_distance(rng.normal(size=80), rng.normal(shift, 1, 60)) for _ in range(200)
+    ]
     mean, mean_error, deviation, claimed = spread(found)
     # E (xy + 1)³ = 1 + 3 m₁n₁ + 3 m₂n₂ + m₃n₃ from the moments of x and y.
     p, q = ([center, center**2 + 1, center**3 + 3 * center] for center in (0.0, shift))
@@ -423,13 +430,13 @@ def test_the_kernel_distance_is_unbiased_with_the_error_that_it_claims(shift):
     assert 0.8 < claimed / deviation < 1.8
 
 
-@pytest.mark.parametrize("metric", [metrics.frechet, metrics.kernel])
+@pytest.mark.parametrize("metric", [metrics.frechet_distance, metrics.kernel_distance])
 def test_the_error_is_that_of_leaving_out_one_group_after_another(metric, features):
     x, y = features[0][:90], features[1][:70]
     found = metric(x, y)
 
     def without_each(points):
-        groups = metrics._groups(points)
+        groups = estimate.in_groups(points)
         return [np.concatenate(groups[:i] + groups[i + 1 :]) for i in range(len(groups))]
 
     left_out = (
@@ -439,12 +446,12 @@ def test_the_error_is_that_of_leaving_out_one_group_after_another(metric, featur
     assert [len(values) for values in left_out] == [25, 25]
     variance = sum(24 / 25 * np.square(v - np.mean(v)).sum() for v in left_out)
     assert found.error == pytest.approx(math.sqrt(variance), rel=1e-6)
-    if metric is metrics.frechet:
+    if metric is metrics.frechet_distance:
         bias = sum(24 * (np.mean(values) - found.value) for values in left_out)
         assert found.bias == pytest.approx(bias, rel=1e-6)
 
 
-@pytest.mark.parametrize("metric", [metrics.frechet, metrics.kernel])
+@pytest.mark.parametrize("metric", [metrics.frechet_distance, metrics.kernel_distance])
 def test_samples_may_come_sorted(metric):
     """Digits may come sorted by their label; groups of one label each would vary far too much."""
     rng = np.random.default_rng(0)
@@ -462,7 +469,7 @@ def test_a_generator_of_almost_one_point_has_a_frechet_distance(others):
     real = rng.normal(size=(200, 3))
     generated = np.tile([0.1, 1e5 / 3, -0.7], (77, 1))
     generated[:others] = rng.normal(size=3)
-    found = metrics.frechet(real, generated)
+    found = metrics.frechet_distance(real, generated)
     covariances = [np.cov(x, rowvar=False) for x in (real, generated)]
     means = real.mean(0), generated.mean(0)
     exact = metrics.gaussian_wasserstein(means[0], covariances[0], means[1], covariances[1])
@@ -501,14 +508,14 @@ def test_features_tell_noise_from_digits(digits):
     order = torch.randperm(5000, generator=torch.Generator().manual_seed(0))
     one, other = features[order].split(2500)
     noise = torch.rand(500, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    far = metrics.frechet(one, metrics.digit_features(noise)[0])
-    near = metrics.frechet(one, other)
+    far = metrics.frechet_distance(one, metrics.digit_features(noise)[0])
+    near = metrics.frechet_distance(one, other)
     assert far.value > 20 * near.value
     assert abs(near.value - near.bias) < 4 * near.error + 0.1
 
 
 def test_reading_the_classifier_leaves_the_random_states_alone():
-    metrics._digit_classifier.cache_clear()
+    classifier._digit_classifier.cache_clear()
     before = torch.get_rng_state()
     features, _ = metrics.digit_features(torch.zeros(1, 1, 28, 28, requires_grad=True))
     assert torch.equal(torch.get_rng_state(), before)
@@ -552,11 +559,17 @@ ONES, MIXTURE = np.ones((60, 2)), data.grid()
             "y has 2 points, too few",
         ),
         (lambda: metrics.sliced_wasserstein(ONES, ONES[:, :1]), "x has 2 coordinates and y has 1"),
-        (lambda: metrics.frechet(np.eye(60), np.ones((70, 60))), "60 real features in 60 dim"),
-        (lambda: metrics.frechet(np.ones((70, 60)), np.eye(60)), "60 generated features in 60 dim"),
-        (lambda: metrics.frechet(ONES[:49], ONES), "49 real features are too few"),
-        (lambda: metrics.kernel(ONES, ONES[:49]), "49 generated features are too few"),
-        (lambda: metrics.kernel(ONES, ONES[:, :1]), "real features has 2 coordinates"),
+        (
+            lambda: metrics.frechet_distance(np.eye(60), np.ones((70, 60))),
+            "60 real features in 60 dim",
+        ),
+        (
+            lambda: metrics.frechet_distance(np.ones((70, 60)), np.eye(60)),
+            "60 generated features in 60 dim",
+        ),
+        (lambda: metrics.frechet_distance(ONES[:49], ONES), "49 real features are too few"),
+        (lambda: metrics.kernel_distance(ONES, ONES[:49]), "49 generated features are too few"),
+        (lambda: metrics.kernel_distance(ONES, ONES[:, :1]), "real features has 2 coordinates"),
         (lambda: metrics.digit_features(torch.zeros(2, 3, 28, 28)), r"not \(2, 3, 28, 28\)"),
         (lambda: metrics.digit_features(torch.zeros(0, 28, 28)), "n > 0"),
         (lambda: metrics.digit_features(torch.full((1, 28, 28), 255)), "images / 127.5 - 1"),

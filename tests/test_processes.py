@@ -10,7 +10,7 @@ import pytest
 import torch
 from launched import RUNS, run_one
 
-from gancode import processes
+from gancode.training import processes
 
 HERE = Path(__file__).parent
 
@@ -35,15 +35,15 @@ def equal(one, other):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("launched")
-    finished = launch(folder, "plain", "noisy", "nan", "again", "small", "rest")
+    finished = launch(folder, "plain", "noisy", "full", "nan", "again", "small", "rest")
     assert finished.returncode == 0, finished.stderr
     return folder
 
 
-@pytest.mark.parametrize("name", ["plain", "noisy"])
+@pytest.mark.parametrize("name", ["plain", "noisy", "full"])
 def test_replicas_are_equal_bit_for_bit(folder, name):
     first, second = read(folder, name)
-    for part in ("gan", "averaged"):
+    for part in ("gan", "averaged", "terms"):
         assert equal(first[part], second[part])
     assert first["history"] == second["history"]
 
@@ -80,13 +80,17 @@ def test_dropout_and_penalties_draw_anew_in_each_process(folder):
     assert (drawn[0] - drawn[1]).abs().min() > 1e-4
 
 
-def test_a_launch_that_is_killed_goes_on_bit_for_bit(folder, tmp_path):
-    assert launch(tmp_path, "killed").returncode != 0
-    assert launch(tmp_path, "resumed").returncode == 0
-    for whole, resumed in zip(read(folder, "noisy"), read(tmp_path, "resumed"), strict=True):
-        for part in ("gan", "averaged"):
-            assert equal(whole[part], resumed[part])
-        assert whole["history"] == resumed["history"]
+@pytest.mark.parametrize(("name", "prefix"), [("noisy", ""), ("full", "full ")])
+def test_a_launch_that_is_killed_goes_on_bit_for_bit(folder, tmp_path, name, prefix):
+    assert launch(tmp_path, f"{prefix}killed").returncode != 0
+    assert launch(tmp_path, f"{prefix}resumed").returncode == 0
+    resumed = read(tmp_path, f"{prefix}resumed")
+    for whole, other in zip(read(folder, name), resumed, strict=True):
+        for part in ("gan", "averaged", "terms"):
+            assert equal(whole[part], other[part])
+        assert whole["history"] == other["history"]
+    if name == "full":
+        assert all(row["reads"] > 0 and "augment_probability" in row for row in whole["history"])
 
 
 def test_nan_in_one_process_stops_all_at_the_same_step(folder):
@@ -149,4 +153,4 @@ def test_a_launch_of_one_is_none(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     for name in ("RANK", "MASTER_ADDR"):
         monkeypatch.delenv(name, raising=False)
-    assert (processes.Processes().count, processes.Processes().first) == (1, True)
+    assert (processes.Processes().world_size, processes.Processes().is_main) == (1, True)

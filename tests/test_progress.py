@@ -10,7 +10,7 @@ import pytest
 from torch import nn
 
 import gancode
-from gancode import progress
+from gancode.training import progress
 
 ROW = {"step": 5, "discriminator_loss": 1.4, "generator_loss": 0.7}
 
@@ -73,3 +73,26 @@ def test_on_a_terminal_or_on_request_there_is_a_bar_instead(monkeypatch, capsys)
 def test_a_process_without_stderr_trains(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert not progress.on_a_terminal()
+
+
+def paced(durations):
+    pace, now = progress.Pace(few=10), 0.0
+    for duration in durations:
+        now += duration
+        pace(now)
+
+
+def test_a_run_that_comes_to_a_crawl_says_so_once(capsys):
+    paced([5.0] + [0.01] * 40 + [0.2] * 60)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "gancode: a step takes 20 times as long as at the start (0.2 s, and 0.01 s"
+    )
+    assert "OMP_WAIT_POLICY=PASSIVE" in line
+
+
+def test_a_save_now_and_then_or_a_slow_machine_is_nothing_to_say(capsys):
+    paced([0.01, 0.01, 0.01, 0.01, 3.0] * 40)
+    paced([2.0] * 100)
+    paced([0.01] * 30 + [0.04] * 60)
+    assert capsys.readouterr().err == ""

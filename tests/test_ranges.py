@@ -10,7 +10,8 @@ from torch.nn.utils import parametrizations
 from torch.utils.data import DataLoader, TensorDataset
 
 import gancode
-from gancode import DataRangeWarning, data, metrics, networks, ranges
+from gancode import DataRangeWarning, data, metrics, networks
+from gancode.training import ranges
 
 SHAPE = (1, 8, 8)
 

@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import gancode
 from gancode import data, networks
+from gancode.data import sources
 from gancode.penalties import Penalty, gradient_penalty, parse
-from gancode.processes import Processes
+from gancode.training.processes import Processes
 
 SHAPE = (1, 4, 4)
-META = {"rank": 0, "count": 1, "device": torch.device("meta"), "_wait": lambda: None}
+META = {"rank": 0, "world_size": 1, "device": torch.device("meta"), "_wait": lambda: None}
 
 
 def make_gan():
@@ -57,9 +58,9 @@ def by_hand(
     *,
     discriminator_steps=1,
     wgan_gp=0.0,
-    average=0.999,
+    ema=0.999,
     lr=lambda s: 2e-4,
-    clip=math.inf,
+    max_grad_norm=math.inf,
 ):
     """The loop of `gancode.train`, written out for the non-saturating loss."""
     rng = gancode.seed(7)
@@ -86,15 +87,15 @@ def by_hand(
                 loss = loss + wgan_gp * (norm - 1).square().mean()
             adam_d.zero_grad()
             loss.backward()
-            shorten(D, clip)
+            shorten(D, max_grad_norm)
             adam_d.step()
         loss = F.softplus(-D(generated)).mean()
         adam_g.zero_grad()
         loss.backward()
-        shorten(G, clip)
+        shorten(G, max_grad_norm)
         adam_g.step()
         with torch.no_grad():
-            decay = min(average, (1 + step) / (10 + step))
+            decay = min(ema, (1 + step) / (10 + step))
             for m, w in zip(mean.parameters(), G.parameters(), strict=True):
                 m.lerp_(w, 1 - decay)
             for m, b in zip(mean.buffers(), G.buffers(), strict=True):
@@ -107,12 +108,12 @@ def by_hand(
     [
         ({}, {}),
         (
-            {"discriminator_steps": 2, "wgan_gp": 10.0, "average": 0.5},
-            {"discriminator_steps": 2, "penalties": "wgan-gp=10", "average": 0.5},
+            {"discriminator_steps": 2, "wgan_gp": 10.0, "ema": 0.5},
+            {"discriminator_steps": 2, "penalties": "wgan-gp=10", "ema": 0.5},
         ),
         (
-            {"lr": lambda s: 1e-3 * (1e-2) ** s, "clip": 0.05},
-            {"lr": "1e-3..1e-5", "clip": 0.05},
+            {"lr": lambda s: 1e-3 * (1e-2) ** s, "max_grad_norm": 0.05},
+            {"lr": "1e-3..1e-5", "max_grad_norm": 0.05},
         ),
         ({"lr": lambda s: 1e-3 * s}, {"lr": lambda s: 1e-3 * s}),  # a warm-up from zero
     ],
@@ -333,7 +334,7 @@ BAD = [
     ({"penalties": ["r1=1@x"]}, "'@16' after it for every 16th step"),
     ({"lr": "1e-3..0"}, "joins two positive numbers|is no number"),
     ({"lr": [1e-3]}, "neither a number nor a function of progress"),
-    ({"clip": 0}, "clip=0 must be positive"),
+    ({"max_grad_norm": 0}, "max_grad_norm=0 must be positive"),
     ({"steps": None}, "exactly one of steps and seconds"),
     ({"seconds": 1.0}, "exactly one of steps and seconds"),
     ({"steps": 0}, "steps=0 must be a positive integer"),
@@ -347,7 +348,7 @@ BAD = [
     ({"lr": math.nan}, "lr must be finite and not negative, not nan"),
     ({"betas": (0.5, 1.0)}, "beta"),
     ({"betas": (0.5,)}, "betas=.0.5,. must be two numbers"),
-    ({"average": 1.0}, "average=1.0 must be"),
+    ({"ema": 1.0}, "ema=1.0 must be"),
     ({"discriminator_steps": 0}, "discriminator_steps=0"),
     ({"log_every": 0}, "log_every=0"),
     ({"seed": -1}, "seed must be an integer"),
@@ -433,9 +434,9 @@ def test_bad_input_is_one_clear_error_before_anything_changes(bad, message):
 def test_the_trial_is_as_small_as_the_smallest_piece(kind, processes, pieces):
     for n, size in [(12, 6), (12, 12), (10, 6), (8, 6), (18, 15)]:
         x = list(kind(n)) if isinstance(kind(n), tuple) else kind(n)
-        _, first = data.examine(x, size, processes=processes, pieces=pieces)
+        _, first = sources.examine(x, size, processes=processes, pieces=pieces)
         rng = torch.Generator().manual_seed(0)
-        stream = data.Batches(x, size, rng, part=(0, processes))
+        stream = sources.Batches(x, size, rng, part=(0, processes))
         parts = [len(part) for _ in range(4) for part in next(stream).chunk(pieces)]
         assert len(first) == min(2, *parts)
 

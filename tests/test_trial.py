@@ -15,9 +15,10 @@ from torch.nn.utils import parametrizations
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
 import gancode
-from gancode import checkpoint, networks, trial
+from gancode import networks
 from gancode.calculus import Objective, a, b, catalog, softplus
 from gancode.penalties import parse
+from gancode.training import checkpoint, trial
 
 SHAPE = (1, 4, 4)
 IMAGES = torch.randn(12, *SHAPE, generator=torch.Generator().manual_seed(5)).tanh()
@@ -677,7 +678,7 @@ class Kink(nn.Module):
         return (x - x.detach()).abs().sqrt() + x
 
 
-@pytest.mark.parametrize("options", [{}, {"clip": 1.0}, {"accumulate": 2}])
+@pytest.mark.parametrize("options", [{}, {"max_grad_norm": 1.0}, {"accumulate": 2}])
 @pytest.mark.parametrize("name", ["generator", "discriminator"])
 def test_a_gradient_that_is_not_finite_changes_no_weight(tmp_path, name, options):
     pair = generator(Kink()), discriminator()

@@ -27,12 +27,36 @@ import torch
 from torch import nn
 
 import gancode
-from gancode import checkpoint, networks
+from gancode import networks
 from gancode.calculus import catalog
-from gancode.folder import Folder
+from gancode.training import checkpoint
+from gancode.training.augment import Augment, brightness
+from gancode.training.folder import Folder
 
 CLOCK = ("images_per_second", "elapsed", "interval")
 SHAPE = (1, 4, 4)
+
+
+class Classes(nn.Module):
+    """A term with weights of its own: which condition a generated sample has."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+
+    def forward(self, seen):
+        return (self.layers(seen.generated) - seen.condition[0]).square().mean()
+
+
+class Given(nn.Module):
+    """A network of x alone that is told a vector too."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.layer = network, nn.Linear(2, 1)
+
+    def forward(self, x, given):
+        return self.network(x + self.layer(given).view(-1, *[1] * (x.ndim - 1)))
 
 
 class Noise(nn.Module):
@@ -43,15 +67,19 @@ class Noise(nn.Module):
 
 
 def train(folder, steps, save_every):
-    """A run that draws from every source of randomness, taken up where the folder has it."""
+    """A run that draws from every source of randomness, with a condition, a term with weights and
+    an augmentation, taken up where the folder has it."""
     torch.manual_seed(0)
     generator = networks.mlp_generator(3, SHAPE, (8,))
     generator.insert(1, nn.BatchNorm1d(8))
     generator.append(Noise())
     discriminator = networks.mlp_discriminator(SHAPE, (8,), dropout=0.3)
+    draws = torch.Generator().manual_seed(5)
     return gancode.train(
-        gancode.GAN(generator, discriminator, 3),
-        torch.rand(10, *SHAPE, generator=torch.Generator().manual_seed(5)),
+        gancode.GAN(Given(generator), Given(discriminator), 3, conditional=True),
+        (torch.rand(10, *SHAPE, generator=draws), torch.randn(10, 2, generator=draws)),
+        generator_terms={"condition": (Classes(), "1..0.1")},
+        augment=Augment({"brightness": brightness}, "adaptive", images=500),
         steps=steps,
         penalties=["r1=1..0.1", "wgan-gp=1@2"],
         lr="1e-3..1e-4",

@@ -28,8 +28,10 @@ CELL_TIMEOUT = 300  # seconds, as for pytest
 
 def prepare() -> None:
     """Make the environment of this process one for kernels to inherit: they choose themselves how
-    figures are shown (into the page), and a first import has nothing to say in them."""
+    figures are shown (into the page), a first import has nothing to say in them, and their threads
+    do not spin while they wait for a core."""
     os.environ.pop("MPLBACKEND", None)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Fonts are looked for once, and a folder that cannot be written is replaced for all.
     import matplotlib.font_manager  # noqa: F401
 

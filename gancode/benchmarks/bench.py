@@ -9,7 +9,11 @@ smallest and the largest beside it. Sizes and durations are arguments.
 import itertools
 import json
 import math
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -18,16 +22,18 @@ import torch
 from torch import nn
 
 import gancode
-from gancode import data, metrics, networks
+from gancode import data, metrics, networks, runs
 from gancode.benchmarks import provenance, reference
-from gancode.recipes import recipes
+from gancode.errors import Refused
+from gancode.problems import problems
 
 SECTIONS = ("overhead", "throughput", "quality", "coverage")
 _STEPS = {"mlp": 200, "dcgan": 6}  # of a turn that is timed
 
 
 def bench(sections=SECTIONS, *, out=None, options=None, show=print):
-    """Run sections (names in `SECTIONS`, "compile" or "stacked-mnist") and return {name: section}.
+    """Run sections and return {name: section}; the names are those in `SECTIONS`, "compile",
+    "shared" and "stacked-mnist".
 
     `options` maps the name of a section to a dict of its arguments. Every section is passed to
     `show` as a table when it is done, and `out`, a path, then holds all so far as JSON, with the
@@ -35,7 +41,7 @@ def bench(sections=SECTIONS, *, out=None, options=None, show=print):
     """
     options = options or {}
     if unknown := sorted({*sections, *options} - _ALL.keys()):
-        raise ValueError(f"unknown section {', '.join(unknown)}; the choices are {', '.join(_ALL)}")
+        raise Refused(f"unknown section {', '.join(unknown)}; the choices are {', '.join(_ALL)}")
     result = {"provenance": provenance("gancode bench"), "sections": {}}
     for name in sections:
         section = _ALL[name](**options.get(name, {}))
@@ -177,7 +183,7 @@ def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0
     real = metrics.digit_features(data.mnist(train=False)[0] if real is None else real)[0]
 
     def distance(samples):
-        return metrics.frechet(real, metrics.digit_features(samples)[0])
+        return metrics.frechet_distance(real, metrics.digit_features(samples)[0])
 
     rows = []
     for name, program in reference.programs.items():
@@ -220,6 +226,39 @@ def coverage(*, densities=("ring", "grid"), seconds=60.0, seeds=5, n=2500):
         "protocol": f"{seconds:g} s each, {n} samples of the averaged generator; high quality is "
         "within 3 standard deviations of a mode (of a perfect sampler: 98.9 %)",
         "rows": rows,
+    }
+
+
+def shared(*, name="ring", seconds=10.0, turns=3):
+    """Steps of `gancode train --data NAME` in some seconds beside one other busy process, against
+    those without it.
+
+    Both are the command in a process of its own, with its own threads as it chooses them.
+    """
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
+
+    def trained():
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "gancode.cli", "train", "--data", name]
+            command += ["--seconds", f"{seconds:g}", "--out", folder, "--sheet-every", "0"]
+            subprocess.run(command, env=clean, check=True, capture_output=True)
+            return runs.load(folder).history[-1]["step"]
+
+    def beside():
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+            try:
+                return trained()
+            finally:
+                busy.kill()
+
+    with_it, without = _in_turns([beside, trained], turns)
+    row = {"data": name, "steps, idle": statistics.median(without)}
+    row |= {"steps, shared": statistics.median(with_it), **_ratio("/ idle", with_it, without)}
+    return {
+        "title": "Beside another program",
+        "protocol": f"{turns} turns of {seconds:g} s each of `gancode train`, with one busy "
+        f"process beside it and without, on {os.cpu_count()} cores; at least 0.5 is asked for",
+        "rows": [row],
     }
 
 
@@ -388,7 +427,7 @@ def _train_rate(gan, images, seconds, precision):
 def _train_recipe(name, source, shape, seconds, seed=0):
     """A run of the recipe for a kind of data, whose samples have a shape, and the seconds it
     took."""
-    recipe = recipes[name]
+    recipe = problems[name].recipe
     gancode.seed(seed)  # for the weights
     pair = networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options)
     start = time.perf_counter()
@@ -454,5 +493,6 @@ _ALL = {
     "quality": quality,
     "coverage": coverage,
     "compile": compiled,
+    "shared": shared,
     "stacked-mnist": stacked_mnist,
 }

@@ -6,7 +6,7 @@
 A GAN is made to collapse in two ways: its critic is too slow for its generator ("slow critic"), or
 fast and so sharp that it is flat wherever a sample could go ("sharp critic"). All methods of one
 cause train the same two networks for the same number of steps; only what a name says differs. The
-last row, RECIPE, is `gancode.train` with `gancode.recipes`. The rows go to results/coverage.json,
+last row, RECIPE, is `gancode.train` with `gancode.problems`. The rows go to results/coverage.json,
 which the chapter on mode collapse reads.
 
 The runs of a method (data sets and seeds) are trained side by side: each weight has a first axis
@@ -31,7 +31,7 @@ import gancode
 from gancode import data, metrics, networks
 from gancode.benchmarks import provenance
 from gancode.calculus import catalog
-from gancode.recipes import recipes
+from gancode.problems import problems
 from gancode.schedules import schedule
 
 RESULTS = Path(__file__).with_name("results") / "coverage.json"
@@ -259,7 +259,7 @@ def train_recipes(runs, steps=RECIPE_STEPS, samples=SETTINGS["samples"]):
     """The same of `gancode.train` with the recipe of each data set, one run after the other."""
     found = []
     for name, seed in runs:
-        recipe = recipes[name]
+        recipe = problems[name].recipe
         gancode.seed(seed)
         pair = networks.pair(recipe.network, recipe.latent_dim, 2, **recipe.options)
         gan = gancode.GAN(*pair, recipe.latent_dim)
@@ -330,7 +330,7 @@ def main(names):
         settings=SETTINGS,
         networks=NETWORKS,
         methods={name: asdict(method) for name, method in methods.items()},
-        recipes={where: asdict(recipes[where]) for where in DATA},
+        recipes={where: asdict(problems[where].recipe) for where in DATA},
         recipe_steps=RECIPE_STEPS,
         seeds=list(SEEDS),
     )

@@ -113,7 +113,7 @@ def row(run, samples):
     """
     _, held_out = digits()
     real, generated = (metrics.digit_features(x)[0] for x in (held_out, samples))
-    distance = metrics.frechet(real, generated)
+    distance = metrics.frechet_distance(real, generated)
     shares = metrics.precision_recall(real, generated[: len(real)])
     last = run.history[-1]
     return {

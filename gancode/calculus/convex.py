@@ -12,6 +12,7 @@ import sympy
 from sympy import AccumBounds, Interval, LambertW, Piecewise, Pow, S, exp, log, oo
 from sympy.core.relational import Relational
 
+from ..errors import Refused
 from . import advice
 from .curvature import is_convex
 from .deadline import attempt
@@ -27,7 +28,7 @@ _SMOOTH = (  # besides powers: functions without a jump, kink or pole on the rea
 )
 
 
-class NotConvexError(ValueError):
+class NotConvexError(Refused):
     """The function is not convex, or was not proved to be; the message says where or why."""
 
 

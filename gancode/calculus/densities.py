@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import sympy
 from sympy import And, Expr, Interval, S, Symbol, erf, exp, oo, pi, sqrt
 
+from ..errors import Refused
 from . import advice
 
 X = Symbol("x", real=True)
 
 
-class NoClosedFormError(ValueError):
+class NoClosedFormError(Refused):
     """No closed form was found; `Divergence.numeric` gives the number."""
 
 

@@ -2,6 +2,7 @@
 
 import sympy
 
+from ..errors import Refused
 from ..notebook import Shown
 from .latex import MARKS, words
 from .proof import RELATIONS, Proof, prove
@@ -9,7 +10,7 @@ from .proof import RELATIONS, Proof, prove
 _TEXT = {"==": "=", "<=": "≤", ">=": "≥"}
 
 
-class DerivationError(ValueError):
+class DerivationError(Refused):
     """A step of a derivation is false; `.proof` holds the counterexample."""
 
     def __init__(self, message: str, proof: Proof):

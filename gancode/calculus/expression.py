@@ -6,6 +6,7 @@ import re
 
 import sympy
 
+from ..errors import Refused
 from .symbols import a, b, sigmoid, softplus
 
 MAX_LENGTH = 2_000
@@ -14,7 +15,7 @@ MAX_EXPONENT = 64
 MAX_NUMBER = 10**12
 
 
-class ExpressionError(ValueError):
+class ExpressionError(Refused):
     """The text is not an expression that may be read; the message says what may stand there."""
 
 

@@ -13,13 +13,14 @@ import mpmath
 import sympy
 from sympy import Dummy, Expr, Matrix, Symbol
 
+from ..errors import Refused
 from .deadline import attempt
 from .registry import UnknownNameError
 
 _SECONDS = 3.0  # for the formulas of eigenvalues
 
 
-class NotStationaryError(ValueError):
+class NotStationaryError(Refused):
     """The point is not an equilibrium: the field does not vanish there."""
 
 

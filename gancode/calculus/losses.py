@@ -11,13 +11,14 @@ import sympy
 from sympy import Abs, Add, Function, Mul, Pow, exp
 from sympy.printing.lambdarepr import LambdaPrinter
 
+from ..errors import Refused
 from .stable import relu, sigmoid, stable
 from .symbols import softplus
 
 __all__ = ["CompileError", "compile", "compile_numpy", "relu", "sigmoid", "stable"]
 
 
-class CompileError(ValueError):
+class CompileError(Refused):
     """The expression has a function with no counterpart in the library; the message names it."""
 
 

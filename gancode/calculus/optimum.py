@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import AccumBounds, Function, Interval, Piecewise, S, Symbol, log, oo
 
+from ..errors import Refused
 from . import advice
 from .convex import Branch, NotConvexError, convexity, minimisers
 from .deadline import attempt
@@ -15,7 +16,7 @@ _SECONDS = 2.5  # for the closed form of a critic
 T = Symbol("t", real=True)  # the critic's value at one point, the same for both terms
 
 
-class ObjectiveError(ValueError):
+class ObjectiveError(Refused):
     """Something could not be derived from the objective; the message says what and why."""
 
 

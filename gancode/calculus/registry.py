@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from ..errors import Refused
 
-class UnknownNameError(KeyError, ValueError):
+
+class UnknownNameError(KeyError, Refused):
     """The name is not in the registry; the message lists those that are."""
 
     def __str__(self) -> str:

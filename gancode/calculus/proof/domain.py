@@ -25,13 +25,14 @@ from sympy import (
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
+from ...errors import Refused
 from .enclosure import condition, enclose
 from .whole import is_whole, parity
 
 _BITS = (64, 256, 2048)
 
 
-class EmptyDomainError(ValueError):
+class EmptyDomainError(Refused):
     """The assumptions leave no point, or no point at which the statement says anything."""
 
 

@@ -13,6 +13,7 @@ import sympy
 from flint import acb
 from sympy import Integral, S
 
+from ...errors import Refused
 from ...notebook import Shown
 from ..deadline import attempt
 from ..latex import MARKS, words
@@ -30,7 +31,7 @@ ASSUMED = {"under one integral": "the integrals converge", "under one sum": "the
 _POINTS_OF_PROVED = 40  # looked at all the same, to see that the statement says something
 
 
-class UndecidableError(ValueError):
+class UndecidableError(Refused):
     """No rule decides the statement, and its sides cannot be evaluated anywhere."""
 
 

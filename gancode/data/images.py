@@ -24,6 +24,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from gancode.errors import Refused
+
 # The MD5 sums of the files once they are unpacked: one content may be packed in several ways.
 _MD5 = {
     "MNIST": {
@@ -139,13 +141,13 @@ class ImageFolder(Dataset):
         from torchvision import transforms
 
         if channels not in (1, 3):
-            raise ValueError(f"channels={channels!r} must be 1 (grey) or 3 (colour)")
+            raise Refused(f"channels={channels!r} must be 1 (grey) or 3 (colour)")
         try:
             self.size = operator.index(size)
         except TypeError:
             self.size = 0
         if self.size < 1:
-            raise ValueError(f"size={size!r} must be a positive integer")
+            raise Refused(f"size={size!r} must be a positive integer")
         self.path, self.channels = Path(path), channels
         found, lost, passed = _image_files(self.path)
         with ThreadPoolExecutor() as pool:  # decoding lets other threads run
@@ -188,9 +190,9 @@ class ImageFolder(Dataset):
         total = len(self.files) + len(self.skipped)
         text = f"{len(self.skipped)} of {total} images in {self.path} are broken"
         if self.skipped and (strict or not self.files):
-            raise ValueError(f"{text}; repair or remove them: {', '.join(shown)}")
+            raise Refused(f"{text}; repair or remove them: {', '.join(shown)}")
         if lost and strict:
-            raise ValueError(f"{self.path} holds what cannot be read: {lost}; remove or convert it")
+            raise Refused(f"{self.path} holds what cannot be read: {lost}; remove or convert it")
         also = f"; also left out: {lost}" if lost else ""
         if self.skipped:
             warnings.warn(f"{text} and left out: {', '.join(shown)}{also}", stacklevel=4)
@@ -224,9 +226,9 @@ def _unpacked(path, md5):
     try:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is damaged ({error}); {_REMOVE}") from error
+        raise Refused(f"{path} is damaged ({error}); {_REMOVE}") from error
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise ValueError(f"{path} is damaged: its checksum is wrong; {_REMOVE}")
+        raise Refused(f"{path} is damaged: its checksum is wrong; {_REMOVE}")
     return content
 
 
@@ -317,7 +319,7 @@ def _image_files(path):
                 passed[f"{ending} (no image)" if ending else "files without an ending"] += 1
     if not found:
         files = sum(n for why, n in (lost + passed).items() if why.startswith((".", "files")))
-        raise ValueError(
+        raise Refused(
             f"{path} holds no images: none of its {files} files has the ending of one "
             f"(.png, .jpg, .webp, ...){': ' * bool(lost)}{_counted(lost)}"
         )

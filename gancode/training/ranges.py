@@ -1,28 +1,24 @@
 """The range of the data beside that of what a generator can make."""
 
 import math
-import warnings
 
 import torch
 
-from gancode.trial import copied
+from gancode.errors import DataRangeWarning, warn
+from gancode.training.trial import copied
 
 _ENOUGH = 64  # numbers: of fewer one cannot say that they leave a part of a range empty
 _BYTES = "; for bytes `x / 127.5 - 1`, for what is from 0 to 1 `2 * x - 1`"
 
 
-class DataRangeWarning(UserWarning):
-    """Data lie in another range than a generator, or a classifier, is made for."""
-
-
-def compare(samples, generator, latents, labels=()):
+def compare(samples, generator, latents, condition=()):
     """Warn, with a `DataRangeWarning`, of samples that lie out of the range of what a generator can
     make, or in a part of it that looks like another scale.
 
-    `latents` and `labels` are a batch for the generator, which stays as it is.
+    `latents` and the tensors of `condition` are a batch for the generator, which stays as it is.
     """
     low, high = samples.min().item(), samples.max().item()
-    least, most = attainable(generator, latents, labels)
+    least, most = attainable(generator, latents, condition)
     width = most - least
     margin = 0.01 * min(width, high - low)
     if low < least - margin or high > most + margin:
@@ -33,16 +29,15 @@ def compare(samples, generator, latents, labels=()):
         problem = "a part of that, as if of another scale"
     else:
         return
-    warnings.warn(
+    warn(
         f"the data lie between {low:.4g} and {high:.4g}, and what the generator makes between "
         f"{least:.4g} and {most:.4g}: {problem}. Bring the data to its range"
         f"{_BYTES if (least, most) == (-1, 1) else ''}",
         DataRangeWarning,
-        stacklevel=3,
     )
 
 
-def attainable(generator, latents, labels=()):
+def attainable(generator, latents, condition=()):
     """The least and the greatest value that a generator can make; ∓∞ where there is no end, or
     where none is found.
 
@@ -50,7 +45,7 @@ def attainable(generator, latents, labels=()):
     when they are made larger still, on a copy.
     """
     ends = zip(
-        *(_ends(generator, factor, latents, labels) for factor in (30.0, 300.0)), strict=True
+        *(_ends(generator, factor, latents, condition) for factor in (30.0, 300.0)), strict=True
     )
     low, high = (
         one if math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6) else None for one, other in ends
@@ -61,13 +56,13 @@ def attainable(generator, latents, labels=()):
 
 
 @torch.no_grad()
-def _ends(generator, factor, latents, labels):
+def _ends(generator, factor, latents, condition):
     """The least and the greatest of what a copy makes, each NaN unless several numbers are it."""
     loud = copied(generator, "generator").train()
     for weight in loud.parameters():
         weight.mul_(factor)
     try:
-        made = loud(factor * latents, *labels).float()
+        made = loud(factor * latents, *condition).float()
     except Exception:  # it may take other sizes of batches only
         return math.nan, math.nan
     ends = made.min(), made.max()

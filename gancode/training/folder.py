@@ -6,48 +6,45 @@ import pickle
 import signal
 import tempfile
 import threading
-import zlib
 from pathlib import Path
 
 import torch
 from safetensors.torch import save as safetensors_bytes
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
-from gancode import checkpoint, randomness
-from gancode.checkpoint import CheckpointError
-from gancode.data import Labelled
-from gancode.images import ImageFolder
+from gancode import randomness
+from gancode.errors import Refused
+from gancode.training import checkpoint
+from gancode.training.checkpoint import CheckpointError
+from gancode.training.settings import difference
 
+SETTINGS = "settings.json"
 WEIGHTS = "generator.safetensors"
 HISTORY = "history.jsonl"
+
+
+def refuse_taken(path, resume):
+    """Refuse a folder that holds a run which is not to be continued."""
+    if path is not None and not resume and Path(path).exists() and checkpoint.saved(path):
+        raise Refused(
+            f"{path} holds a run; resume=True (--resume) continues it, another folder begins anew"
+        )
 
 
 class Folder:
     """The folder of one run. Without a path it keeps nothing.
 
-    `arguments` is a dict of texts and numbers that must be the same when the run is continued. Of
-    several `processes` all read, and the first writes.
-
-    Raises ValueError where the folder holds a run and `resume` is false, or for another `resume`,
-    and OSError where it cannot be written.
+    `record` says what was asked for, in texts and numbers that `json` writes; what decides the run
+    must be the same when it is continued (see `gancode.training.settings.difference`). Of several
+    `processes` all read, and the first writes. Raises OSError where the folder cannot be written.
     """
 
-    def __init__(self, path, arguments, resume, processes):
-        if resume not in (False, True, "previous"):
-            raise ValueError(f'resume={resume!r} must be True, False or "previous"')
-        if path is None and resume:
-            raise ValueError("resume needs the folder of the run: out=…")
+    def __init__(self, path, record, resume, processes):
         self.path = None if path is None else Path(path)
-        self.arguments, self.resume, self.processes = arguments, resume, processes
+        self.record, self.resume, self.processes = record, resume, processes
         if self.path is None:
             return
-        if self.path.exists() and checkpoint.saved(self.path) and not resume:
-            raise ValueError(
-                f"{self.path} holds a run; resume=True (--resume) continues it, another folder "
-                "begins anew"
-            )
-        if processes.first:
+        if processes.is_main:
             _check_writable(self.path)
         processes.wait()
 
@@ -63,7 +60,7 @@ class Folder:
         if any(names != seen[0] for names in seen):
             raise CheckpointError(f"not all processes see the same checkpoints in {self.path}")
         if not found:
-            if self.path is not None and self.processes.first:
+            if self.path is not None and self.processes.is_main:
                 self._rewrite_history([])  # rows of a run that came to no checkpoint
             return None
         if self.resume == "previous" and len(found) < 2:
@@ -72,8 +69,9 @@ class Folder:
         state = checkpoint.load(path)
         self._check(path, state, parts)
         self.processes.wait()  # all have read before the first writes
-        if self.processes.first:
+        if self.processes.is_main:
             self._rewrite_history(state["counters"]["history"])
+            self._write_settings()
             if self.resume == "previous":
                 found[-1].unlink()  # what follows takes its place
         return state
@@ -81,7 +79,7 @@ class Folder:
     def refuse_unsaved(self, parts):
         """Try all that a checkpoint of `parts` takes, but for the disk.
 
-        Raises ValueError, naming the part and the entry of its state, for what cannot be saved.
+        Raises `Refused`, naming the part and the entry of its state, for what cannot be saved.
         """
         for name, part in parts.items() if self.path is not None else ():
             for key, value in part.state_dict().items():
@@ -92,7 +90,7 @@ class Folder:
                 except Exception as error:  # of many types: the value may be any object
                     of_code = isinstance(error, pickle.UnpicklingError)
                     cause = "only code could read it" if of_code else str(error).splitlines()[0]
-                    raise ValueError(
+                    raise Refused(
                         f"{key!r} in the state of {name} cannot be saved, a "
                         f"{type(value).__name__}: {cause}; a state must hold "
                         "tensors, beside numbers and texts, and that of the generator nothing else"
@@ -115,7 +113,7 @@ class Folder:
         """
         mine = {"random": randomness.states(rng, device), "batches": batches.state_dict()}
         state = {
-            "arguments": self.arguments,
+            "record": self.record,
             "parts": {name: part.state_dict() for name, part in parts.items()},
             "processes": self.processes.gather(mine),
             "counters": counters,
@@ -126,14 +124,15 @@ class Folder:
             for key, tensor in _tensors(dict(learnt), name):
                 if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise FloatingPointError(f"step {step}: {key} holds NaN or infinity")
-        if self.processes.first:
+        if self.processes.is_main:
             weights = safetensors_bytes(_weights(state["parts"]["averaged"]), {"step": str(step)})
+            self._write_settings()
             checkpoint.write(self.path / WEIGHTS, weights)
             checkpoint.save(self.path, step, state)  # last: a finished run has all its files
 
     def log(self, row):
         """Add a row to history.jsonl. Raises OSError where the disk does not take it."""
-        if self.path is None or not self.processes.first:
+        if self.path is None or not self.processes.is_main:
             return
         try:
             with (self.path / HISTORY).open("a", encoding="utf-8") as file:
@@ -146,22 +145,27 @@ class Folder:
     def _rewrite_history(self, rows):
         checkpoint.write(self.path / HISTORY, "".join(json.dumps(r) + "\n" for r in rows).encode())
 
+    def _write_settings(self):
+        content = json.dumps(self.record, indent=2)
+        checkpoint.write(self.path / SETTINGS, content.encode())
+
     def _survives(self) -> str:
         found = checkpoint.saved(self.path)
         return f"The last good checkpoint is {found[-1]}" if found else "There is no checkpoint yet"
 
     def _check(self, path, state, parts):
-        if not isinstance(state, dict) or {"arguments", "parts", "processes", "counters"} - set(
-            state
-        ):
-            raise CheckpointError(f"{path} holds no run of gancode.train")
-        for name, value in self.arguments.items():
-            before = state["arguments"].get(name)
-            if before != value:
-                raise CheckpointError(
-                    f"{path} belongs to a run with {name}={before}, and this one has "
-                    f"{name}={value}; continue with the same, or begin in another folder"
-                )
+        if not isinstance(state, dict) or {"record", "parts", "processes", "counters"} - set(state):
+            raise CheckpointError(
+                f"{path} holds no run of this gancode.train; what an older version has begun only "
+                "that version continues"
+            )
+        if found := difference(state["record"], self.record):
+            raise CheckpointError(
+                f"{path} belongs to a run with {found}; continue with the same, or begin in "
+                "another folder"
+            )
+        if odd := sorted(parts.keys() ^ state["parts"].keys()):
+            raise CheckpointError(f"{path} holds other networks: only one of the two has {odd[0]}")
         for name in ("gan", "averaged"):
             now, then = (
                 {key: tuple(tensor.shape) for key, tensor in weights.items()}
@@ -208,39 +212,6 @@ class Folder:
         finally:
             for each, handler in zip(signals, before, strict=True):
                 signal.signal(each, handler)
-
-
-def describe(data) -> str:
-    """What a run was trained on, so that another set is not taken for it: a text that is the same
-    in every process."""
-    if isinstance(data, torch.Tensor):
-        return f"tensor {tuple(data.shape)} {data.dtype} crc {_crc([data])}"
-    if isinstance(data, tuple):  # samples and labels
-        return ", ".join(describe(part) for part in data)
-    if isinstance(data, Labelled):
-        return f"labelled {describe(data.data)}"
-    name = type(data).__name__
-    if hasattr(data, "sample"):
-        if type(data).__repr__ is not object.__repr__:  # which would be an address
-            name = repr(data)
-        numbers = getattr(data, "__dict__", {}).values()
-        return f"{name} crc {_crc(filter(torch.is_tensor, numbers))}"
-    if isinstance(data, ImageFolder):
-        return repr(data)
-    with contextlib.suppress(TypeError, NotImplementedError):  # an iterable may have no length
-        name = f"{name} of length {len(data)}"
-    if isinstance(data, TensorDataset):
-        return f"{name}, crc {_crc(data.tensors)}"
-    return f"{name}, {describe(data.dataset)}" if isinstance(data, DataLoader) else name
-
-
-def _crc(tensors) -> str:
-    crc = 0
-    for tensor in tensors:
-        crc = zlib.crc32(
-            tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), crc
-        )
-    return f"{crc:08x}"
 
 
 def _check_writable(path):

@@ -2,6 +2,8 @@
 
 import torch
 
+from gancode.errors import Refused
+
 
 def adam(weights, lr=1e-3, betas=(0.9, 0.999)):
     """`torch.optim.Adam`, fused into one kernel for all weights: up to a third more steps a second
@@ -16,7 +18,7 @@ def adam(weights, lr=1e-3, betas=(0.9, 0.999)):
         if any(
             step == 0 < size - 1 for step, size in zip(weight.stride(), weight.shape, strict=True)
         ):
-            raise ValueError(
+            raise Refused(
                 f"a weight of shape {tuple(weight.shape)} has several of its numbers in one place; "
                 "give it memory of its own: nn.Parameter(weight.detach().clone())"
             )

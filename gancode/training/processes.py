@@ -11,16 +11,18 @@ import warnings
 import torch
 from tqdm import TqdmWarning
 
+from gancode.errors import Refused
+
 
 def _launched() -> int:
     """How many processes the environment says there are; looked at before Accelerate does, which
     would wait for the others for half an hour."""
     said = os.environ.get("WORLD_SIZE", "1")
     if not said.isdecimal() or int(said) < 1:
-        raise ValueError(f"WORLD_SIZE={said!r} is no number of processes; unset it")
+        raise Refused(f"WORLD_SIZE={said!r} is no number of processes; unset it")
     missing = [name for name in ("RANK", "MASTER_ADDR") if not os.environ.get(name)]
     if int(said) > 1 and missing:
-        raise ValueError(
+        raise Refused(
             f"{said} processes were launched, but without {' and '.join(missing)} in the "
             f"environment; WORLD_SIZE={said} may be left over from an earlier launch: unset it, or "
             "start all of them with torchrun"
@@ -28,14 +30,14 @@ def _launched() -> int:
     for name in ("LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"):
         none = "-1" if name == "LOCAL_RANK" else "1"
         if os.environ.get(name, none) != none and not os.environ.get("MASTER_ADDR"):
-            raise ValueError(
+            raise Refused(
                 f"{name}={os.environ[name]} says that this process was launched with others, but "
                 "no MASTER_ADDR says where they meet; it may be left over from an earlier launch: "
                 "unset it, or start all of them with torchrun"
             )
     rank = os.environ.get("RANK", "0")
     if not rank.isdecimal() or int(rank) >= int(said):
-        raise ValueError(
+        raise Refused(
             f"RANK={rank!r} is none of {said} processes; it may be left over from an earlier "
             "launch: unset it"
         )
@@ -45,8 +47,8 @@ def _launched() -> int:
 class Processes:
     """All processes of a launch, seen from one of them; without a launch there is only this one.
 
-    `rank` counts them from 0, `count` is how many there are, `device` where this one works (None
-    without a launch: networks stay where they are).
+    `rank` counts them from 0, `world_size` is how many there are, `device` where this one works
+    (None without a launch: networks stay where they are).
     """
 
     def __init__(self):
@@ -60,37 +62,37 @@ class Processes:
         accelerator = torch.cuda.is_available() or torch.xpu.is_available()
         state = PartialState(cpu=not accelerator or parse_flag_from_env("ACCELERATE_USE_CPU"))
         if launched != state.num_processes:
-            raise ValueError(
+            raise Refused(
                 f"{launched} processes were launched, but Accelerate has joined "
                 f"{state.num_processes}; start gancode.train before anything else of Accelerate, "
                 "or unset WORLD_SIZE"
             )
-        self.rank, self.count = state.process_index, state.num_processes
-        self.device = state.device if self.count > 1 else None
+        self.rank, self.world_size = state.process_index, state.num_processes
+        self.device = state.device if self.world_size > 1 else None
         self._wait = state.wait_for_everyone
 
     @property
-    def first(self):
+    def is_main(self):
         """Whether this is the one that writes files and shows progress."""
         return self.rank == 0
 
-    def mine(self, tensor):
+    def shard(self, tensor):
         """This process's share of a tensor that all have: its part of equal, contiguous ones."""
-        return tensor.chunk(self.count)[self.rank] if self.count > 1 else tensor
+        return tensor.chunk(self.world_size)[self.rank] if self.world_size > 1 else tensor
 
-    def agree(self, module):
+    def broadcast(self, module):
         """Give all processes the weights and buffers of the first."""
-        if self.count > 1:
-            from accelerate.utils import broadcast
+        if self.world_size > 1:
+            from accelerate.utils import broadcast as sent
 
             with torch.no_grad():
                 for tensor in [*module.parameters(), *module.buffers()]:
-                    tensor.copy_(broadcast(tensor.contiguous()))
+                    tensor.copy_(sent(tensor.contiguous()))
 
     def average_gradients(self, weights):
         """Replace the gradients of weights by their means; a weight that has one in no process
         keeps none."""
-        if self.count == 1:
+        if self.world_size == 1:
             return
         has = torch.tensor([float(w.grad is not None) for w in weights], device=self.device)
         for weight in weights:
@@ -109,7 +111,7 @@ class Processes:
         replicas that were equal bit for bit stay so.
         """
         tensors = [tensor for tensor in tensors if tensor.is_floating_point()]
-        if self.count == 1 or not tensors:
+        if self.world_size == 1 or not tensors:
             return
         from accelerate.utils import reduce
 
@@ -119,7 +121,7 @@ class Processes:
 
     def mean(self, *numbers):
         """The means of some numbers over all processes; NaN in one is NaN in all."""
-        if self.count == 1:
+        if self.world_size == 1:
             return numbers
         from accelerate.utils import reduce
 
@@ -128,7 +130,7 @@ class Processes:
 
     def gather(self, value):
         """A list of what each process has, in the order of their ranks."""
-        if self.count == 1:
+        if self.world_size == 1:
             return [value]
         from accelerate.utils import gather_object
 

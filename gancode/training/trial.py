@@ -4,26 +4,32 @@ wrong gradients in silence, is found while nothing is lost."""
 import contextlib
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
-from gancode.adam import adam
-from gancode.penalties import Penalty, gradient_penalty
+from gancode.errors import Refused, WrongType
+from gancode.penalties import Penalty, gradient_penalty, repeated
+from gancode.training.adam import adam
+from gancode.training.terms import Seen, value_of
 
 
 @dataclass(frozen=True)
 class Step:
     """What networks are tried on: the two losses of `Objective.torch()`, whether they compare
-    pairs, the penalties, and the precision to compute in, "fp32" or "bf16"."""
+    pairs, the penalties, the precision to compute in, "fp32" or "bf16", an augmentation, or None,
+    and the terms of each player, as dicts by their names."""
 
     critic_loss: Callable
     generator_loss: Callable
     paired: bool
     penalties: list
     precision: str
+    augmentation: Callable | None = None
+    terms: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,37 +45,35 @@ class Findings:
     fewest: int = 1
 
 
-def examine(gan, samples, labels, step, smallest=2, sizes=None) -> Findings:
+def examine(gan, samples, condition, step, smallest=2, sizes=None) -> Findings:
     """Take a step with copies of the networks; they themselves stay as they are.
 
-    `samples` are one or two, and `labels` is empty or holds theirs. No fewer than `smallest` come
-    together, as far as is known; `sizes` says in words which sizes batches have, and is None where
-    nobody knows them all.
+    `samples` are one or two, and `condition` is empty or holds the tensors of theirs. No fewer than
+    `smallest` come together, as far as is known; `sizes` says in words which sizes batches have,
+    and is None where nobody knows them all.
 
-    Raises ValueError, saying what to do, for networks that have no weights yet or cannot be copied,
-    that do not take or return what they must, or cannot be differentiated as often as a step asks
-    for, and for a single sample where they take two; TypeError for what is no tensor.
+    Raises `Refused`, saying what to do, for networks that cannot be copied, that do not take or
+    return what they must, or cannot be differentiated as often as a step asks for, and for a single
+    sample where they take two.
     """
-    for name in ("generator", "discriminator"):
-        _refuse_lazy(getattr(gan, name), name)
     if step.penalties and _compiled(gan.discriminator):
-        raise ValueError(
+        raise Refused(
             "the discriminator is compiled, and penalties differentiate it twice, which a compiled "
             "network cannot be; give the network itself: compile=True compiles all but that"
         )
 
     def taken(n):
         """The step with n samples, and what is wrong with it."""
-        many, *others = (torch.cat([x] * -(-n // len(x)))[:n] for x in (samples, *labels))
+        many, *others = (torch.cat([x] * -(-n // len(x)))[:n] for x in (samples, *condition))
         try:
             found = _take(gan, many, others, step)
-        except ValueError as error:
+        except Refused as error:
             return None, error
-        return found, None if found.finite else ValueError("they return NaN or infinity")
+        return found, None if found.finite else Refused("they return NaN or infinity")
 
     found, problem = taken(len(samples))
     if len(samples) == 1 and problem and not taken(2)[1]:
-        raise ValueError(
+        raise Refused(
             f"{problem}. The networks take two samples and not one alone{_statistics(gan)}, and "
             f"{sizes or 'the first batch has one'}: choose the sizes so that two are always left, "
             "drop the last batch (a DataLoader does with drop_last=True), or take no statistics of "
@@ -83,17 +87,29 @@ def examine(gan, samples, labels, step, smallest=2, sizes=None) -> Findings:
     return Findings(found.shared, fewest=2 if unknown and taken(1)[1] else 1)
 
 
+def refuse_lazy(gan):
+    """Refuse networks that have no weights yet."""
+    for name in ("generator", "discriminator"):
+        for path, layer in getattr(gan, name).named_modules():
+            own = [*layer._parameters.values(), *layer._buffers.values()]
+            if any(is_lazy(tensor) for tensor in own if tensor is not None):
+                raise Refused(
+                    f"the {name}'s {_layer(path, layer)} is lazy and has no weights yet; call the "
+                    f"{name} once before training, with a batch of what it takes"
+                )
+
+
 def copied(network, name, memo=None):
     """A copy of a network that shares nothing with it.
 
     What a layer keeps from a forward, an activation or the weight of a hooked `weight_norm`, is
     copied without its graph. A dict `memo` goes from the copy of one network to that of another
-    that may share layers with it. Raises ValueError, naming the layer, for what has no copy.
+    that may share layers with it. Raises `Refused`, naming the layer, for what has no copy.
     """
     for path, layer in network.named_modules():
         learns = not path or any(weight.requires_grad for weight in layer.parameters())
         if isinstance(layer, torch.jit.ScriptModule) and learns:
-            raise ValueError(
+            raise Refused(
                 f"the {name}'s {_layer(path, layer)} is of TorchScript, of which there is no copy "
                 "that learns; give the network it was made from"
             )
@@ -102,7 +118,7 @@ def copied(network, name, memo=None):
     try:
         copy_of_it = copy.deepcopy(network, memo)
     except Exception as error:  # of many types: every object has its own
-        raise ValueError(
+        raise Refused(
             f"training needs a copy of the {name}, and {_uncopied(network)} has none: "
             f"{str(error).partition('. ')[0]}; leave that out of the network, or out of what the "
             "__getstate__ of its class returns"
@@ -110,7 +126,7 @@ def copied(network, name, memo=None):
     weights = {id(weight): key for key, weight in network.named_parameters()}
     for weight in copy_of_it.parameters():
         if weight.requires_grad and id(weight) in weights:
-            raise ValueError(
+            raise Refused(
                 f"training needs a copy of the {name}, and a copy has the same weight "
                 f"{weights[id(weight)]!r}, not one of its own; leave __deepcopy__ out of its class"
             )
@@ -123,15 +139,15 @@ class _Taken:
     finite: bool
 
 
-def _take(gan, samples, labels, step):
+def _take(gan, samples, condition, step):
     """One step as the networks are, and where they will compute in bfloat16 another one so."""
-    found = _take_in(contextlib.nullcontext(), gan, samples, labels, step)
+    found = _take_in(contextlib.nullcontext(), gan, samples, condition, step)
     if step.precision == "bf16":
-        _take_in(torch.autocast(samples.device.type, torch.bfloat16), gan, samples, labels, step)
+        _take_in(torch.autocast(samples.device.type, torch.bfloat16), gan, samples, condition, step)
     return found
 
 
-def _take_in(precise, gan, samples, labels, step):
+def _take_in(precise, gan, samples, condition, step):
     memo, dtype = {}, samples.dtype
     generator, discriminator = (
         copied(getattr(network, "_orig_mod", network), name, memo).train()  # not compiled
@@ -140,50 +156,69 @@ def _take_in(precise, gan, samples, labels, step):
     before = {network: _names(network) for network in (generator, discriminator)}
     latents = gan.latents(len(samples))
     given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
-    with_labels = f" with labels of shape {tuple(labels[0].shape)}" if labels else ""
-    with _told(f"the generator does not take {given}{with_labels}"), precise:
-        generated = generator(latents, *labels)
+    shapes = ", ".join(str(tuple(c.shape)) for c in condition)
+    with_condition = f" with a condition of shape {shapes}" if condition else ""
+    with _told(f"the generator does not take {given}{with_condition}"), precise:
+        generated = generator(latents, *condition)
     _check_samples(generated, samples, exact=isinstance(precise, contextlib.nullcontext))
     generated = generated.to(dtype)
     fake = generated.detach()
 
     both = torch.cat([samples, fake])
     untouched = both._version
-    taken = f"samples of shape {tuple(samples.shape[1:])}{with_labels}"
+    taken = f"samples of shape {tuple(samples.shape[1:])}{with_condition}"
+    draws = torch.Generator()
+
+    def judge(x, *c):
+        return discriminator(step.augmentation(x, draws) if step.augmentation else x, *c)
+
     with _told(f"the discriminator does not take what the generator makes, {taken}"), precise:
-        logits = discriminator(both, *twice(labels))
+        logits = judge(both, *repeated(condition, 2))
     in_place = both._version > untouched
     _check_logits(logits, len(both))
     for network, name in ((generator, "generator"), (discriminator, "discriminator")):
         if new := _names(network) - before[network]:
-            raise ValueError(
+            raise Refused(
                 f"the {name} makes weights when it is called, first {min(new)!r}; call it once "
                 "before training, with a batch of what it takes"
             )
+    on_real, on_fake = logits.to(dtype).chunk(2)
+    seen = partial(
+        Seen,
+        real=samples,
+        latents=latents,
+        condition=tuple(condition),
+        generator=generator,
+        discriminator=discriminator,
+    )
+    shown = seen(generated=fake, logits_real=on_real, logits_generated=on_fake)
+    more = _added(step.terms.get("discriminator"), shown, precise)
     with _told("the discriminator's step fails"):
-        step.critic_loss(*logits.to(dtype).chunk(2)).backward()
+        (step.critic_loss(on_real, on_fake) + more).backward()
     with _told("the generator's step fails", in_place):
         with precise:
             if step.paired:
-                against = discriminator(torch.cat([samples, generated]), *twice(labels))
+                against = judge(torch.cat([samples, generated]), *repeated(condition, 2))
                 against = against.to(dtype).chunk(2)
             else:
-                against = [discriminator(generated, *labels).to(dtype)]
+                against = [judge(generated, *condition).to(dtype)]
         weights = [weight for weight in generator.parameters() if weight.requires_grad]
-        step.generator_loss(*against).backward(inputs=weights)
+        loss = step.generator_loss(*against)
+    on_real = against[0] if step.paired else None
+    shown = seen(generated=generated, logits_real=on_real, logits_generated=against[-1])
+    more = _added(step.terms.get("generator"), shown, precise)
+    with _told("the generator's step fails", in_place):
+        (loss + more).backward(inputs=weights)
     if all(weight.grad is None for weight in weights):
-        raise ValueError(
+        raise Refused(
             "the generator gets no gradient, for the discriminator's logits do not depend on its "
             "samples: does it detach them, or leave them out?"
         )
     if step.penalties:
         # Of weight 1: a schedule may begin at zero.
         penalties = [Penalty(each.where, each.norm, 1.0) for each in step.penalties]
-        draws = torch.Generator()
         with _told("the penalties cannot be taken of the discriminator", in_place), precise:
-            penalty = gradient_penalty(
-                discriminator, samples, fake, penalties, draws, labels=labels
-            )
+            penalty = gradient_penalty(judge, samples, fake, penalties, draws, condition=condition)
             penalty.backward()
     with _told("the optimiser's step fails"):
         learnt = [weight for weight in discriminator.parameters() if weight.requires_grad]
@@ -201,9 +236,10 @@ def _names(network):
     return {name for name, _ in network.named_parameters()}
 
 
-def twice(labels):
-    """Labels for a batch of real samples and a generated one after it."""
-    return [y.repeat(2) for y in labels]
+def _added(terms, seen, precise):
+    """The sum of the terms, whatever their weights."""
+    with precise:
+        return sum((value_of(term, seen) for term in (terms or {}).values()), 0.0)
 
 
 @contextlib.contextmanager
@@ -220,20 +256,20 @@ def _told(sentence, in_place=False):
             if in_place
             else " ".join(str(error).split())
         )
-        raise ValueError(f"{sentence}: {cause}") from error
+        raise Refused(f"{sentence}: {cause}") from error
 
 
 def _check_samples(generated, samples, exact):
     if not torch.is_tensor(generated):
-        raise TypeError(f"the generator returns a {type(generated).__name__}; {_ALONE}")
+        raise WrongType(f"the generator returns a {type(generated).__name__}; {_ALONE}")
     if generated.shape != samples.shape or (exact and generated.dtype != samples.dtype):
-        raise ValueError(
+        raise Refused(
             f"the generator makes samples of shape {tuple(generated.shape[1:])} and type "
             f"{generated.dtype}, but the data have {tuple(samples.shape[1:])} and "
             f"{samples.dtype}; the two must agree"
         )
     if not generated.requires_grad:
-        raise ValueError(
+        raise Refused(
             "what the generator makes does not depend on its weights: does it detach it, or "
             "compute under torch.no_grad?"
         )
@@ -241,21 +277,21 @@ def _check_samples(generated, samples, exact):
 
 def _check_logits(logits, n):
     if not torch.is_tensor(logits):
-        raise TypeError(f"the discriminator returns a {type(logits).__name__}; {_ALONE}")
+        raise WrongType(f"the discriminator returns a {type(logits).__name__}; {_ALONE}")
     if logits.shape not in [(n,), (n, 1)]:
         one_each = logits.shape[:1] == (n,) and logits.numel() == n
-        raise ValueError(
+        raise Refused(
             f"for {n} samples the discriminator returns shape {tuple(logits.shape)}; it must "
             f"return one logit a sample, shape {(n,)} or {(n, 1)}"
             f"{': let it end in nn.Flatten(0)' if one_each else ''}"
         )
     if not logits.requires_grad:
-        raise ValueError(
+        raise Refused(
             "the discriminator's logits do not depend on its weights: does it detach them, or "
             "compute under torch.no_grad?"
         )
     if _made_by(logits.grad_fn) in ("SigmoidBackward0", "SoftmaxBackward0"):
-        raise ValueError(
+        raise Refused(
             "the discriminator ends in a sigmoid: it returns probabilities, and the losses here "
             "take logits; leave the sigmoid out"
         )
@@ -308,16 +344,6 @@ def _compiled(network):
         any(getattr(layer, mark, None) for mark in marks) or hasattr(layer.forward, of_forward)
         for layer in network.modules()
     )
-
-
-def _refuse_lazy(network, name):
-    for path, layer in network.named_modules():
-        own = [*layer._parameters.values(), *layer._buffers.values()]
-        if any(is_lazy(tensor) for tensor in own if tensor is not None):
-            raise ValueError(
-                f"the {name}'s {_layer(path, layer)} is lazy and has no weights yet; call the "
-                f"{name} once before training, with a batch of what it takes"
-            )
 
 
 def _statistics(gan):

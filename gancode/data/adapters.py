@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 import torch
 
+from gancode.errors import WrongType
 from gancode.randomness import drawn_seed
 
 
@@ -62,7 +63,7 @@ def adapt(data):
     try:
         return density(data)
     except Exception as error:  # of many types: every distribution has its own
-        raise TypeError(f"the data, a {kind.__name__}, cannot be sampled: {error}") from error
+        raise WrongType(f"the data, a {kind.__name__}, cannot be sampled: {error}") from error
 
 
 def _pair(data):

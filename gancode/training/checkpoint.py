@@ -15,6 +15,8 @@ from pathlib import Path
 
 import torch
 
+from gancode.errors import Refused
+
 MARK = b"gancode checkpoint 1"
 KEPT = 2  # the newest, and the one before it in case the newest is damaged on the disk
 
@@ -24,7 +26,7 @@ KEPT = 2  # the newest, and the one before it in case the newest is damaged on t
 _FAILURES = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
-class CheckpointError(ValueError):
+class CheckpointError(Refused):
     """A checkpoint is missing, damaged, or of another run; the message says which."""
 
 

@@ -1,0 +1,187 @@
+"""Transformations that real and generated samples go through before the discriminator sees them.
+
+With few data a discriminator learns them by heart. Shown transformed samples, real and generated
+alike and in both steps, it cannot, and the generator does not learn to make what is transformed
+(Zhao et al. 2020; Karras et al. 2020). The transformations are differentiable, twice where a
+penalty asks for it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from gancode.errors import Refused, WrongType
+
+TARGET = 0.6  # of the mean sign of the logits on real samples (Karras et al. 2020, section 3.1)
+IMAGES = 500_000  # in which an adaptive probability can go from 0 to 1 (the same)
+EVERY = 4  # steps of the discriminator between two changes of it (the same)
+ADAPTIVE = "adaptive"
+
+
+def _uniform(x, draws, *shape):
+    """Numbers from 0 to 1, one for each sample and what `shape` adds, for images (n, c, h, w)."""
+    numbers = torch.rand((len(x), *shape), generator=draws, device="cpu")
+    return numbers.to(x).reshape(len(x), *shape, *[1] * (x.ndim - 1 - len(shape)))
+
+
+def translation(x, draws):
+    """Images moved by up to an eighth of their size; what comes in is 0, the middle of the range
+    (Zhao et al. 2020)."""
+    n, _, *size = x.shape
+    most = [side // 8 for side in size]
+    shifts = [
+        torch.randint(-m, m + 1, (n, 1), generator=draws, device="cpu").to(x.device) for m in most
+    ]
+    padded = F.pad(x, (most[1], most[1], most[0], most[0]))
+    rows, columns = (
+        torch.arange(side, device=x.device) + m + shift
+        for side, m, shift in zip(size, most, shifts, strict=True)
+    )
+    batch = torch.arange(n, device=x.device)[:, None, None]
+    return padded.movedim(1, 3)[batch, rows[:, :, None], columns[:, None]].movedim(3, 1)
+
+
+def cutout(x, draws):
+    """Images with a square of half their size, somewhere, set to 0 (DeVries and Taylor 2017)."""
+    inside = torch.ones(len(x), 1, 1, 1, dtype=torch.bool, device=x.device)
+    for axis in (2, 3):
+        side = x.shape[axis]
+        middle = _uniform(x, draws) * side
+        at = torch.arange(side, device=x.device).add(0.5).view(-1, 1) if axis == 2 else None
+        at = torch.arange(side, device=x.device).add(0.5) if at is None else at
+        inside = inside & ((at - middle).abs() <= side / 4)
+    return x.masked_fill(inside, 0.0)
+
+
+def brightness(x, draws):
+    """All of a sample made brighter or darker, by up to 0.5 (Zhao et al. 2020)."""
+    return x + (_uniform(x, draws) - 0.5)
+
+
+def contrast(x, draws):
+    """What a sample has beside its mean, between half and one and a half times as much (the
+    same)."""
+    mean = x.flatten(1).mean(1).view(-1, *[1] * (x.ndim - 1))
+    return mean + (x - mean) * (_uniform(x, draws) + 0.5)
+
+
+NAMED = {
+    "translation": translation,
+    "cutout": cutout,
+    "brightness": brightness,
+    "contrast": contrast,
+}
+_FOR_IMAGES = (translation, cutout)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Transformations, each with a name, and the probability with which one is done to a sample.
+
+    A transformation is a function of samples (n, ...) and of the generator that it draws from, or
+    None for the global state. The probability is a number, or "adaptive": then it begins at 0 and
+    follows the discriminator, up where the mean sign of its logits on real samples is above
+    `target`, and down where it is below, by so much that it could go from 0 to 1 in `images`.
+    """
+
+    transformations: dict[str, Callable]
+    probability: float | str = 1.0
+    target: float = TARGET
+    images: int = IMAGES
+
+    def __post_init__(self):
+        for name, each in self.transformations.items():
+            if not callable(each):
+                raise WrongType(
+                    f"augment: {name!r} must be a function of samples and a random generator, not "
+                    f"{type(each).__name__}"
+                )
+        p = self.probability
+        if p != ADAPTIVE and not (isinstance(p, (int, float)) and 0 <= p <= 1):
+            raise Refused(f'augment: the probability {p!r} must be from 0 to 1, or "adaptive"')
+
+    @property
+    def text(self) -> str:
+        """What tells it from another; of those by name what `parse` makes it of."""
+        names = [
+            name if NAMED.get(name) is each else getattr(each, "__qualname__", name)
+            for name, each in self.transformations.items()
+        ]
+        follows = "" if (self.target, self.images) == (TARGET, IMAGES) else (
+            f", {self.target} in {self.images}")  # fmt: skip
+        return f"{'+'.join(names)}@{self.probability}{follows}"
+
+
+def parse(given) -> Augment:
+    """An `Augment` from a text such as "translation+cutout@0.5" or "brightness@adaptive" (without
+    a probability it is 1), or from a function.
+
+    Raises `Refused` for what is none.
+    """
+    if isinstance(given, Augment):
+        return given
+    if callable(given):
+        return Augment({getattr(given, "__name__", type(given).__name__): given})
+    names, at, probability = str(given).partition("@")
+    found = [name.strip() for name in names.split("+")]
+    if unknown := [name for name in found if name not in NAMED]:
+        raise Refused(f"unknown augmentation {unknown[0]!r}; the names are {', '.join(NAMED)}")
+    try:
+        p = ADAPTIVE if probability.strip() == ADAPTIVE else float(probability) if at else 1.0
+    except ValueError:
+        p = probability
+    return Augment({name: NAMED[name] for name in found}, p)
+
+
+class Augmentation:
+    """An `Augment` in a run: its probability, and what that follows; with a state to be saved."""
+
+    def __init__(self, augment: Augment, processes):
+        self.augment, self.processes = augment, processes
+        self.adaptive = augment.probability == ADAPTIVE
+        start = 0.0 if self.adaptive else float(augment.probability)
+        # On the device, so that a step need not wait for it: the probability, the sum of the signs,
+        # and over how many samples and steps it goes.
+        self._state = torch.tensor([start, 0.0, 0.0, 0.0], device="cpu")
+
+    def to(self, device):
+        self._state = self._state.to(device)
+
+    @property
+    def probability(self) -> torch.Tensor:
+        return self._state[0]
+
+    def __call__(self, x, draws=None):
+        """Samples, each transformation done to those that chance says."""
+        if x.ndim != 4 and any(t in _FOR_IMAGES for t in self.augment.transformations.values()):
+            raise Refused(
+                f"translation and cutout are for images (n, channels, height, width), not for "
+                f"samples of shape {tuple(x.shape[1:])}"
+            )
+        for transformation in self.augment.transformations.values():
+            chosen = _uniform(x, draws) < self.probability
+            x = torch.where(chosen, transformation(x, draws), x)
+        return x
+
+    @torch.no_grad()
+    def follow(self, logits_real, step):
+        """Change an adaptive probability by what the discriminator says of real samples."""
+        if not self.adaptive:
+            return
+        signs = logits_real.detach().sign()
+        self._state[1] += signs.sum()
+        self._state[2] += signs.numel()
+        if step % EVERY == 0:
+            self.processes.average([self._state])
+            above = (self._state[1] / self._state[2] - self.augment.target).sign()
+            seen = self._state[2] * self.processes.world_size
+            self._state[0] = (self._state[0] + above * seen / self.augment.images).clamp(0, 1)
+            self._state[1:] = 0.0
+
+    def state_dict(self):
+        return {"adaptive": self._state}
+
+    def load_state_dict(self, state):
+        self._state.copy_(state["adaptive"])
