@@ -3,6 +3,7 @@
 import sympy
 from sympy import S, exp, log
 
+from ..errors import WrongType
 from . import advice
 from .counting import Counting, K, add_power, log_ratio, numerical
 from .densities import Density, NoClosedFormError, Total, X, add_integral, certain
@@ -47,10 +48,10 @@ def mean_of_ratio(f, ends: Ends, first, second, name: str) -> sympy.Expr:
     """
     for variable in (first, second):
         if not hasattr(variable, "pspace"):
-            raise TypeError(f"between takes random variables of sympy.stats, not {variable!r}")
+            raise WrongType(f"between takes random variables of sympy.stats, not {variable!r}")
     discrete = [bool(v.pspace.is_Finite or v.pspace.is_Discrete) for v in (first, second)]
     if discrete[0] != discrete[1]:
-        raise TypeError("one distribution is discrete and the other continuous")
+        raise WrongType("one distribution is discrete and the other continuous")
     if not discrete[0]:
         return _integral(f, ends, first, second, name)
     if first.pspace.is_Finite or second.pspace.is_Finite:

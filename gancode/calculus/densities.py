@@ -51,7 +51,7 @@ class Density:
         self = cls(exponent, Interval(support.inf, support.sup))
         mass = add_integral(Total(), S.One, 0, exponent, self.support).value()
         if mass.is_number and mass != 1:
-            raise ValueError(f"the density {density} integrates to {mass}, not to 1; normalise it")
+            raise Refused(f"the density {density} integrates to {mass}, not to 1; normalise it")
         return self
 
 

@@ -49,11 +49,9 @@ class Derivation(Shown):
     def bound(self, relation: str, expr, because: str) -> "Derivation":
         """Add an inequality, "<=" or ">=". All those of one chain must point the same way."""
         if relation not in ("<=", ">="):
-            raise ValueError(
-                f"a bound is '<=' or '>=', not {relation!r}; for an equality use .step"
-            )
+            raise Refused(f"a bound is '<=' or '>=', not {relation!r}; for an equality use .step")
         if self.relation not in ("==", relation):
-            raise ValueError(
+            raise Refused(
                 f"{self._title} already has a bound {self.relation}; with {relation} as well, the "
                 "ends of the chain could not be compared. Start a second derivation"
             )
@@ -61,7 +59,7 @@ class Derivation(Shown):
 
     def _extend(self, relation: str, expr, because: str) -> "Derivation":
         if not because:
-            raise ValueError("give the reason for the step: because='…'")
+            raise Refused("give the reason for the step: because='…'")
         expr = sympy.sympify(expr, strict=True)
         proof = prove(self.result, expr, relation, self.assumptions)
         if not proof:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Abs, S, Symbol, exp, log, oo, sqrt
 
+from ..errors import Refused
 from . import advice
 from .between import Ends, mean_of_ratio
 from .convex import NotConvexError, conjugate, require_convex
@@ -60,18 +61,16 @@ class Divergence:
     are 1 and 0 for a divergence by itself; `Objective.divergence` uses them to tie the divergence
     to the critic's value.
 
-    Raises `ValueError` where f has other symbols or f(1) is not 0, and `NotConvexError` where f is
+    Raises `Refused` where f has other symbols or f(1) is not 0, and `NotConvexError` where f is
     not convex, or is not proved to be.
     """
 
     def __init__(self, f, name: str = "", label: str = "D", swapped=False, scale=1, offset=0):
         f = sympy.sympify(f, strict=True)
         if f.free_symbols - {r}:
-            raise ValueError(
-                f"f must be an expression in r alone; it has {f.free_symbols - {r}} too"
-            )
+            raise Refused(f"f must be an expression in r alone; it has {f.free_symbols - {r}} too")
         if not prove(f.subs(r, 1), 0):
-            raise ValueError(f"f(1) must be 0, so that D_f(p‖p) = 0; here it is {f.subs(r, 1)}")
+            raise Refused(f"f(1) must be 0, so that D_f(p‖p) = 0; here it is {f.subs(r, 1)}")
         try:
             require_convex(f, r, S.Zero, oo)
         except NotImplementedError as error:
@@ -190,7 +189,7 @@ class Divergence:
 
         `log_p` and `log_q` map an array of points to log-densities; `grid` is an increasing array
         of points, shape (n,). Only logarithms of densities are divided, so tails that underflow
-        do no harm. Raises `ValueError` if a density does not integrate to 1 within 1e-6 on the
+        do no harm. Raises `Refused` if a density does not integrate to 1 within 1e-6 on the
         grid, or if the integrand cannot be computed there.
         """
         import numpy as np
@@ -200,7 +199,7 @@ class Divergence:
         for name, values in zip("pq", logs, strict=True):
             mass = np.trapezoid(np.exp(values), grid)
             if not abs(mass - 1) < 1e-6:
-                raise ValueError(
+                raise Refused(
                     f"the density {name} integrates to {mass:.8g} over the grid, not to 1; "
                     "widen or refine the grid, or normalise the density"
                 )
@@ -214,7 +213,7 @@ class Divergence:
             values = np.where(np.isposinf(ratio), np.exp(logs[0]) * at_infinity, values)
         values = np.where(np.isneginf(logs[0]) & np.isneginf(logs[1]), 0.0, values)
         if np.isnan(values).any():
-            raise ValueError(
+            raise Refused(
                 f"q·f(p/q) cannot be computed at x = {grid[np.isnan(values)][0]:g}, where f "
                 "overflows and q underflows; narrow the grid"
             )
@@ -254,11 +253,11 @@ def alpha_divergence(order) -> Divergence:
 
     Its limits are KL(p‖q) at α = 1 and KL(q‖p) at α = 0; α = 2 is half of Pearson's χ², α = −1
     half of Neyman's, α = ½ twice the squared Hellinger distance (Cressie and Read 1984; Amari).
-    Raises `ValueError` for an order that is not a real number.
+    Raises `Refused` for an order that is not a real number.
     """
     order = sympy.nsimplify(order, rational=True) if isinstance(order, float) else S(order)
     if not (order.is_number and order.is_real):
-        raise ValueError(f"the order of an α-divergence must be a real number, not {order}")
+        raise Refused(f"the order of an α-divergence must be a real number, not {order}")
     if order in (0, 1):
         return divergences["kl" if order == 1 else "reverse-kl"]
     f = (r**order - order * r - (1 - order)) / (order * (order - 1))
@@ -269,11 +268,11 @@ def skewed_js(weight) -> Divergence:
     """The skewed Jensen–Shannon divergence w·KL(p‖m) + (1 − w)·KL(q‖m), with m = w·p + (1 − w)·q
     (Lin 1991, equation 4.1). `weight` = ½ is the symmetric one.
 
-    Raises `ValueError` for a weight that is not a number between 0 and 1.
+    Raises `Refused` for a weight that is not a number between 0 and 1.
     """
     w = sympy.nsimplify(weight, rational=True) if isinstance(weight, float) else S(weight)
     if not (w.is_number and w.is_real and 0 < w < 1):
-        raise ValueError(f"the weight must be a number between 0 and 1, not {weight}")
+        raise Refused(f"the weight must be a number between 0 and 1, not {weight}")
     f = w * r * log(r) - (w * r + 1 - w) * log(w * r + 1 - w)
     return Divergence(f, f"js-{w}", f"JS_{w}")
 

@@ -25,10 +25,10 @@ class NotStationaryError(Refused):
 
 
 def require_weight(name: str, weight) -> Expr:
-    """A penalty's weight as an expression. Raises `ValueError` where it is negative or infinite."""
+    """A penalty's weight as an expression. Raises `Refused` where it is negative or infinite."""
     weight = sympy.sympify(weight, strict=True)
     if weight.is_negative or weight.is_finite is False:
-        raise ValueError(
+        raise Refused(
             f"the weight of {name} must be finite and not negative, not {weight}: with a negative "
             "one it would reward what it is there to punish"
         )
@@ -39,23 +39,23 @@ class Game:
     """Players (real symbols) and the loss that each one minimises, in the order of play.
 
     `clip={player: c}` confines a player to [-c, c]: after each of its moves it is put back to the
-    nearest point there. Raises `ValueError` for fewer than one player, for players that are not
+    nearest point there. Raises `Refused` for fewer than one player, for players that are not
     real symbols, and for a clip that is not positive. Other symbols are parameters.
     """
 
     def __init__(self, losses: Mapping[Symbol, Expr], clip: Mapping[Symbol, Expr] | None = None):
         if not losses:
-            raise ValueError("a game needs a loss for each of its players: Game({theta: loss, …})")
+            raise Refused("a game needs a loss for each of its players: Game({theta: loss, …})")
         for player in losses:
             if not (isinstance(player, Symbol) and player.is_real):
-                raise ValueError(f"a player must be a real symbol, not {player!r}")
+                raise Refused(f"a player must be a real symbol, not {player!r}")
         self.losses = {player: sympy.sympify(loss) for player, loss in losses.items()}
         self.clip = {player: sympy.sympify(limit) for player, limit in (clip or {}).items()}
         for player, limit in self.clip.items():
             if player not in self.losses:
-                raise ValueError(f"clip names {player}, which is not one of {self.players}")
+                raise Refused(f"clip names {player}, which is not one of {self.players}")
             if not limit.is_positive:
-                raise ValueError(f"clip[{player}] must be a positive number, not {limit}")
+                raise Refused(f"clip[{player}] must be a positive number, not {limit}")
 
     @property
     def players(self) -> tuple[Symbol, ...]:
@@ -116,7 +116,7 @@ class Game:
         """The game in which every player also pays `weight` times half the squared norm of the
         field, so that all agree to slow down (Mescheder, Nowozin and Geiger 2017).
 
-        Raises `ValueError` for a negative weight.
+        Raises `Refused` for a negative weight.
         """
         field = self.field()
         cost = require_weight("consensus", weight) * field.dot(field) / 2
@@ -150,7 +150,7 @@ class Game:
         """Trajectories of a method, shape (steps + 1, n, players), from `start`, shape (n, players)
         or (players,).
 
-        All n starting points move together. Raises `ValueError` for a shape that does not fit, and
+        All n starting points move together. Raises `Refused` for a shape that does not fit, and
         for losses with parameters that have no value.
         """
         return self.update(method, step, **options).iterate(start, steps)
@@ -164,7 +164,7 @@ class Game:
         if not isinstance(at, Mapping):
             at = dict(zip(self.players, at, strict=True))
         if set(at) != set(self.players):
-            raise ValueError(f"a point gives a value to each of {self.players}, not to {set(at)}")
+            raise Refused(f"a point gives a value to each of {self.players}, not to {set(at)}")
         return dict(at)
 
 
@@ -218,14 +218,14 @@ class UpdateMap:
         players = len(self.game.players)
         start = np.asarray(start, dtype=np.float64)
         if start.shape[-1:] != (players,) or start.ndim > 2:
-            raise ValueError(
+            raise Refused(
                 f"start must have shape (n, {players}) or ({players},), not {start.shape}"
             )
         if not (isinstance(steps, int) and steps > 0):
-            raise ValueError(f"steps must be a positive integer, not {steps!r}")
+            raise Refused(f"steps must be a positive integer, not {steps!r}")
         free = self.image.free_symbols - set(self.state)
         if free:
-            raise ValueError(f"give {', '.join(sorted(map(str, free)))} a value before simulating")
+            raise Refused(f"give {', '.join(sorted(map(str, free)))} a value before simulating")
         names = [{"softplus": lambda t: np.logaddexp(0, t)}, "numpy"]
         image = self.image.replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)  # a jump's slope
         image = sympy.lambdify(self.state, list(image), names, cse=True)
@@ -256,7 +256,7 @@ def _alternating(game, step, repeats=None):
     repeats = repeats or {}
     strangers = set(repeats) - set(game.players)
     if strangers or any(not (isinstance(n, int) and n > 0) for n in repeats.values()):
-        raise ValueError(f"repeats maps players to positive integers, not {repeats}")
+        raise Refused(f"repeats maps players to positive integers, not {repeats}")
     now = {player: player for player in game.players}
     for player, loss in game.losses.items():
         slope = loss.diff(player)
@@ -314,7 +314,7 @@ def _eigenvalues(matrix) -> list[Expr]:
             return [sympy.N(sympy.sympify(mpmath.chop(v, 1e-20)), 15) for v in values]
     found = attempt(_formulas, matrix, seconds=_SECONDS)
     if found is None:
-        raise ValueError(
+        raise Refused(
             f"no formulas of the {matrix.rows} eigenvalues were found within {_SECONDS:g} s; give "
             f"{', '.join(sorted(map(str, matrix.free_symbols)))} values for numbers"
         )

@@ -275,7 +275,7 @@ class Objective:
         - "clipping": the critic is put back into [−weight, weight] after each move.
 
         An activation is applied to the line. Mescheder, Geiger and Nowozin (2018), section 3.
-        Raises `UnknownNameError` for another name, `ValueError` for a negative weight, and
+        Raises `UnknownNameError` for another name, `Refused` for a negative weight, and
         `ObjectiveError` where 0 is outside the critic's domain.
         """
         if self.activation is None and not self.domain.interior.contains(0):

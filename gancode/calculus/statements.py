@@ -3,6 +3,7 @@
 import html
 from collections.abc import Mapping
 
+from ..errors import Refused, WrongType
 from ..notebook import Shown, prose
 from .proof import Proof
 
@@ -13,16 +14,16 @@ class Statements(Shown):
     """Statements in words, and how each was decided: `Statements({"log r is concave": proof})`.
 
     In a notebook they draw themselves as a list, with mark and evidence; they print as text. Words
-    may hold LaTeX between dollar signs. Raises ValueError for a statement without words and
+    may hold LaTeX between dollar signs. Raises `Refused` for a statement without words and
     TypeError for one without a proof.
     """
 
     def __init__(self, proofs: Mapping[str, Proof], name: str = ""):
         for words, proof in proofs.items():
             if not words:
-                raise ValueError("a statement needs words, not ''")
+                raise Refused("a statement needs words, not ''")
             if not isinstance(proof, Proof):
-                raise TypeError(f"{words!r} needs a proof, as prove(...) returns, not {proof!r}")
+                raise WrongType(f"{words!r} needs a proof, as prove(...) returns, not {proof!r}")
         self.proofs = dict(proofs)
         self.name = name
 

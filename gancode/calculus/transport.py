@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Abs, Interval, Piecewise, S, Symbol, log, oo, pi
 
+from ..errors import Refused, WrongType
 from . import advice
 from .densities import Density, NoClosedFormError, Total, X, add_integral, certain
 from .kinks import between
@@ -31,10 +32,10 @@ def wasserstein(first, second, order: int = 1) -> sympy.Expr:
     """The Wasserstein distance of an order (1, 2, …) between random variables of `sympy.stats`.
 
     Both are finite, or both of one family: normal, exponential or uniform. Raises
-    `NoClosedFormError` for others, `ValueError` for an order that is no positive integer.
+    `NoClosedFormError` for others, `Refused` for an order that is no positive integer.
     """
     if not (isinstance(order, int) and order > 0):
-        raise ValueError(f"the order must be a positive integer, not {order!r}")
+        raise Refused(f"the order must be a positive integer, not {order!r}")
     if _finite(first, second):
         cost = sum(share * Abs(gap) ** order for share, gap in _quantile_gaps(first, second))
     else:
@@ -69,7 +70,7 @@ def wasserstein_dual(first, second) -> Potential:
 def _finite(first, second) -> bool:
     for variable in (first, second):
         if not hasattr(variable, "pspace"):
-            raise TypeError(f"a random variable of sympy.stats is needed, not {variable!r}")
+            raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
     kinds = {bool(variable.pspace.is_Finite) for variable in (first, second)}
     if len(kinds) == 2:
         raise NoClosedFormError("one distribution is finite and the other continuous")

@@ -25,8 +25,8 @@ DIVERGES = frozenset({"EmptyDomainError", "UndecidableError"})
 OPEN = frozenset({"checked", "UndecidableError"})
 TRUE = frozenset({"proved", "checked", "UndecidableError"})
 FALSE = frozenset({"refuted", "UndecidableError"})
-WRONG = frozenset({"ValueError"})
-NO_STATEMENT = frozenset({"TypeError"})
+WRONG = frozenset({"Refused"})
+NO_STATEMENT = frozenset({"WrongType"})
 
 pr = Symbol("pr", prime=True)
 two = Symbol("two", prime=True, even=True)
@@ -103,7 +103,7 @@ ENDINGS = (
         x * y,
         "<=",
         S.Half,
-        frozenset({"proved", "checked", "ValueError"}),
+        frozenset({"proved", "checked", "Refused"}),
         "true on the circle, which no symbol alone describes",
         [Eq(x**2 + y**2, 1)],
     ),

@@ -50,6 +50,7 @@ from sympy import Abs, Add, Dummy, Heaviside, Max, Min, Mul, Piecewise, Rational
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, BooleanAtom
 
+from ...errors import Refused
 from .algebraic import (
     HOLDS,
     INFINITE,
@@ -99,7 +100,7 @@ def decide(gap: sympy.Expr, relations, relation: str) -> Decision | None:
     proof, never in a refutation. None where the statement is not algebraic, or not decided.
     """
     if relation not in (">=", ">", "=="):
-        raise ValueError(f"unknown relation {relation!r}; it must be >=, > or ==")
+        raise Refused(f"unknown relation {relation!r}; it must be >=, > or ==")
     work = Work()
     try:
         _prove(_posed(gap, relations, relation, work))

@@ -25,7 +25,7 @@ from sympy import (
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
-from ...errors import Refused
+from ...errors import Refused, WrongType
 from .enclosure import condition, enclose
 from .whole import is_whole, parity
 
@@ -82,7 +82,7 @@ class Domain:
             for old in _flatten(known):
                 self._add(old)
             return
-        raise ValueError(
+        raise Refused(
             f"the assumption {relation} cannot be solved for one of its symbols; "
             "write it as Eq(symbol, expression)"
         )
@@ -354,7 +354,7 @@ def _flatten(relations) -> list:
         parts = relation.args if isinstance(relation, And) else [relation]
         for part in parts:
             if not isinstance(part, (Relational, BooleanTrue, BooleanFalse)):
-                raise TypeError(
+                raise WrongType(
                     f"an assumption must be a relation such as x < 1 or Eq(q, 1 - p), not {part!r}"
                 )
             flat.append(part)

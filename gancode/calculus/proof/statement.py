@@ -13,7 +13,7 @@ import sympy
 from flint import acb
 from sympy import Integral, S
 
-from ...errors import Refused
+from ...errors import Refused, WrongType
 from ...notebook import Shown
 from ..deadline import attempt
 from ..latex import MARKS, words
@@ -112,18 +112,18 @@ def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECON
     say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function,
     real, with values above 0 where declared positive. After `seconds` no more is tried.
 
-    Raises `ValueError` for an unknown relation, `TypeError` for an assumption that is no relation,
+    Raises `Refused` for an unknown relation, `WrongType` for an assumption that is no relation,
     `EmptyDomainError` where no point of the domain leaves both sides defined, and
     `UndecidableError` where the sides cannot be evaluated and no rule decides.
     """
     if relation not in RELATIONS:
-        raise ValueError(f"unknown relation {relation!r}; it must be one of {', '.join(RELATIONS)}")
+        raise Refused(f"unknown relation {relation!r}; it must be one of {', '.join(RELATIONS)}")
     lhs, rhs = (_exact(side) for side in (lhs, rhs))
     domain = Domain(lhs.free_symbols | rhs.free_symbols, assumptions)
     if relation != "==":
         for symbol, bounds in domain.bounds.items():
             if bounds is None:
-                raise ValueError(
+                raise Refused(
                     f"{relation} needs real symbols; declare Symbol('{symbol}', real=True)"
                 )
     left, right = (derived(side.subs(domain.solved)) for side in (lhs, rhs))
@@ -214,7 +214,7 @@ def _exact(side) -> sympy.Expr:
     except sympy.SympifyError:
         side = repr(side)
     if not isinstance(side, sympy.Expr) or side.is_Matrix:
-        raise TypeError(f"prove compares SymPy expressions and numbers, not {side}")
+        raise WrongType(f"prove compares SymPy expressions and numbers, not {side}")
     return sympy.nsimplify(side, rational=True) if side.has(sympy.Float) else side
 
 
