@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -86,17 +87,17 @@ class Penalty:
         )
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Its name in `gancode.calculus.norms.PENALTIES`."""
         return next(k for k, pair in PENALTIES.items() if pair == (self.where, self.norm))
 
     @property
-    def text(self):
+    def text(self) -> str:
         """What `parse` makes it of: its name, its weight and, where that is not 1, its `every`."""
         lazy = f"@{self.every}" if self.every > 1 else ""
         return f"{self.name}={text(self._schedule)}{lazy}"
 
-    def weight_at(self, step, progress):
+    def weight_at(self, step: int, progress: float) -> float:
         """What the mean norm is multiplied with at a step; zero where the step is left out."""
         if (step - 1) % self.every:
             return 0.0
@@ -119,7 +120,7 @@ one_sided_generated = _named("one-sided-generated")
 one_sided_around = _named("one-sided-around")
 
 
-def parse(penalties):
+def parse(penalties: Any) -> list[Penalty]:
     """A list of `Penalty` from strings and `Penalty` objects, or from one of them.
 
     A string is a name, "=", and a weight, which may be a schedule: "r1=1", "r1=10..0.1". What
@@ -146,22 +147,22 @@ def _parse_one(text):
         ) from error
 
 
-def repeated(condition, times):
+def repeated(condition: Any, times: int) -> list[torch.Tensor]:
     """The tensors of a condition for so many batches one after the other."""
     return [torch.cat([c] * times) for c in condition]
 
 
 def gradient_penalty(
-    discriminator,
-    real,
-    generated,
-    penalties,
-    generator=None,
+    discriminator: Callable,
+    real: Any,
+    generated: Any,
+    penalties: Any,
+    generator: torch.Generator | None = None,
     *,
-    condition=(),
-    step=1,
-    progress=0.0,
-):
+    condition: Any = (),
+    step: int = 1,
+    progress: float = 0.0,
+) -> torch.Tensor:
     """The sum of the penalties, a scalar that can be differentiated in the discriminator's weights.
 
     `real` and `generated` have shape (n, ...); the gradient is taken in x, its norm over all axes
