@@ -91,8 +91,11 @@ def parse(name: str, given: Any) -> dict[str, Term]:
     found = {}
     for term, value in given.items():
         loss, weight = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 1)
-        if not isinstance(term, str) or term in COLUMNS:
-            raise Refused(f"{name}: {term!r} is no name for a term; give a text that is no column")
+        if not _is_name(term):
+            raise Refused(
+                f"{name}: {term!r} is no name for a term; give a text without dots that is no "
+                "other column of the history"
+            )
         if not callable(loss):
             raise WrongType(
                 f"{name}: {term!r} must be a function of what a step has seen, a module, or a pair "
@@ -100,6 +103,17 @@ def parse(name: str, given: Any) -> dict[str, Term]:
             )
         found[term] = loss if isinstance(loss, Term) else Term(term, loss, weight)
     return found
+
+
+def _is_name(term) -> bool:
+    """Whether it can be a column of the history, and the name of a module."""
+    if not isinstance(term, str) or term in COLUMNS:
+        return False
+    try:
+        nn.ModuleDict({term: nn.Identity()})
+    except KeyError:
+        return False
+    return True
 
 
 def value_of(term: Any, seen: Any) -> torch.Tensor:
