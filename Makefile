@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help book test execute ledger serve lint format lock configure clean
+.PHONY: help book test quick execute ledger serve lint format lock configure clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -23,6 +23,9 @@ book: $(INSTALLED) ## build the book into _build/html; any warning is an error
 test: $(INSTALLED) ## run every test, and every notebook against its stored outputs
 	$(BIN)/python tools/chromium.py
 	$(BIN)/python -m pytest --nbval
+
+quick: $(INSTALLED) ## run the tests of the package that take no many seconds
+	$(BIN)/python -m pytest -m "not slow" tests
 
 execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_function.ipynb ..."
 	$(BIN)/python tools/notebooks.py $(NB)

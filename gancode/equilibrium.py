@@ -1,5 +1,7 @@
 """What the losses of an objective read at the optimum of the game, where p = q."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
@@ -7,7 +9,7 @@ from scipy.optimize import minimize_scalar
 _LOGITS = np.linspace(-40.0, 40.0, 801)
 
 
-def equilibrium(objective) -> dict:
+def equilibrium(objective: Any) -> dict:
     """The columns of a run's history there: discriminator_loss, generator_loss, logits_real and
     logits_generated, each a number, or None where the objective leaves it open.
 

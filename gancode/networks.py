@@ -8,7 +8,9 @@ doubles exactly.
 import inspect
 import itertools
 import math
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -21,8 +23,15 @@ leaky_relu = partial(nn.LeakyReLU, 0.2)
 
 
 def pair(
-    name, latent_dim, shape, *, classes=None, conditioning="projection", spectral=False, **options
-):
+    name: str,
+    latent_dim: int,
+    shape: Any,
+    *,
+    classes: int | None = None,
+    conditioning: str = "projection",
+    spectral: bool = False,
+    **options,
+) -> tuple[nn.Module, nn.Module]:
     """A generator and a discriminator that belong together; the keys of `pairs` are the names.
 
     Without `classes` they are called generator(z) and discriminator(x), with z (n, latent_dim), x
@@ -65,7 +74,7 @@ def pair(
     if "hidden" in options:
         discriminator_options["hidden"] = options["hidden"][::-1]
 
-    generator = make_generator(latent_dim + (classes or 0), shape, **generator_options)
+    generator: nn.Module = make_generator(latent_dim + (classes or 0), shape, **generator_options)
     if classes is not None:
         generator = _Concatenated(generator, classes)
     if classes is not None and conditioning == "concatenation":
@@ -80,7 +89,14 @@ def pair(
     return generator, spectral_norm(discriminator) if spectral else discriminator
 
 
-def mlp(inputs, hidden, outputs, *, activation=leaky_relu, dropout=0.0):
+def mlp(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    activation: Any = leaky_relu,
+    dropout: float = 0.0,
+) -> nn.Sequential:
     """A multilayer perceptron from (n, inputs) to (n, outputs), linear at its end.
 
     Each width in `hidden` adds a linear layer, `activation()` and, where asked for, dropout.
@@ -94,8 +110,14 @@ def mlp(inputs, hidden, outputs, *, activation=leaky_relu, dropout=0.0):
 
 
 def mlp_generator(
-    latent_dim, shape, hidden=(256, 512), *, activation=leaky_relu, sharpness=0.0, extent=1.0
-):
+    latent_dim: int,
+    shape: Any,
+    hidden: Sequence[int] = (256, 512),
+    *,
+    activation: Any = leaky_relu,
+    sharpness: float = 0.0,
+    extent: float = 1.0,
+) -> nn.Sequential:
     """An MLP from latents (n, latent_dim) to samples `(n, *shape)`.
 
     `shape` is a number of coordinates, or the shape of an image. An image has values in [−1, 1],
@@ -120,8 +142,14 @@ def mlp_generator(
 
 
 def mlp_discriminator(
-    shape, hidden=(512, 256), *, activation=leaky_relu, dropout=0.0, fourier=False, extent=1.0
-):
+    shape: Any,
+    hidden: Sequence[int] = (512, 256),
+    *,
+    activation: Any = leaky_relu,
+    dropout: float = 0.0,
+    fourier: bool = False,
+    extent: float = 1.0,
+) -> nn.Sequential:
     """An MLP from samples `(n, *shape)` to logits (n,).
 
     With `fourier` its first hidden layer is `FourierFeatures` of that width (rounded down to even),
@@ -148,12 +176,13 @@ class FourierFeatures(nn.Module):
     (Tancik et al. 2020).
     """
 
-    def __init__(self, inputs, count, extent=1.0):
+    def __init__(self, inputs: int, count: int, extent: float = 1.0):
         super().__init__()
         self.extent = extent
+        self.frequencies: torch.Tensor
         self.register_buffer("frequencies", 6 * torch.randn(count, inputs))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> Any:
         x = x / self.extent
         phase = F.linear(x, self.frequencies)
         return torch.cat([x, phase.sin(), phase.cos()], dim=1)
@@ -168,7 +197,9 @@ class _Times(nn.Module):
         return self.factor * x
 
 
-def dcgan_generator(latent_dim, shape, channels=64, *, upsample="transpose"):
+def dcgan_generator(
+    latent_dim: int, shape: Any, channels: int = 64, *, upsample: str = "transpose"
+) -> nn.Sequential:
     """The convolutional generator of Radford et al. 2016: latents (n, latent_dim) to `(n, *shape)`.
 
     A linear layer makes the coarsest image, 7 × 7 for 28 pixels and 4 × 4 for 32 and 64, and each
@@ -201,7 +232,13 @@ def dcgan_generator(latent_dim, shape, channels=64, *, upsample="transpose"):
     return nn.Sequential(*layers).apply(_initialise_as_dcgan)
 
 
-def dcgan_discriminator(shape, channels=64, *, dropout=0.0, batch_norm=False):
+def dcgan_discriminator(
+    shape: Any,
+    channels: int = 64,
+    *,
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+) -> nn.Sequential:
     """The convolutional discriminator of Radford et al. 2016: samples `(n, *shape)` to logits (n,).
 
     Each stage halves the size with a convolution of kernel 4 and stride 2, then leaky ReLU of slope
@@ -217,7 +254,7 @@ def dcgan_discriminator(shape, channels=64, *, dropout=0.0, batch_norm=False):
     """
     image_channels, coarsest, stages = _pyramid(shape)
     widths = [image_channels, *(channels * 2**k for k in range(stages))]
-    layers = []
+    layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         normalised = batch_norm and k > 0
         layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=not normalised))
@@ -238,7 +275,7 @@ class ResidualBlock(nn.Module):
     the widths differ. The factor 0.1 lets a deep stack begin near s, so it needs no normalisation.
     """
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs: int, outputs: int):
         super().__init__()
         hidden = min(inputs, outputs)
         self.shortcut = (
@@ -251,11 +288,11 @@ class ResidualBlock(nn.Module):
             nn.Conv2d(hidden, outputs, 3, padding=1),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> Any:
         return self.shortcut(x) + 0.1 * self.residual(x)
 
 
-def residual_generator(latent_dim, shape, channels=64):
+def residual_generator(latent_dim: int, shape: Any, channels: int = 64) -> nn.Sequential:
     """A residual generator after Mescheder et al. 2018: latents (n, latent_dim) to `(n, *shape)`.
 
     A linear layer makes the coarsest image; then, at each size, a `ResidualBlock` and doubling by
@@ -287,7 +324,7 @@ def residual_generator(latent_dim, shape, channels=64):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
     nn.init.kaiming_normal_(last.weight, 0.2)
     nn.init.zeros_(first.bias)
-    nn.init.zeros_(last.bias)
+    nn.init.zeros_(cast(torch.Tensor, last.bias))
     return nn.Sequential(*layers)
 
 
@@ -300,10 +337,10 @@ class UpsampleConv2d(nn.Conv2d):
     whose 4 × 4 kernel is the kernel smeared over 2 × 2: four products in place of nine.
     """
 
-    def __init__(self, inputs, outputs, bias=True):
+    def __init__(self, inputs: int, outputs: int, bias: bool = True):
         super().__init__(inputs, outputs, 3, padding=1, bias=bias)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> Any:
         """Up to rounding, the convolution of `F.interpolate(x, scale_factor=2)`."""
         box = self.weight.new_ones(1, 1, 2, 2)
         kernels = F.conv2d(self.weight.reshape(-1, 1, 3, 3), box, padding=1)
@@ -312,7 +349,7 @@ class UpsampleConv2d(nn.Conv2d):
         return F.conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), self.bias, 2, padding=1)
 
 
-def residual_discriminator(shape, channels=64):
+def residual_discriminator(shape: Any, channels: int = 64) -> nn.Sequential:
     """A residual discriminator after Mescheder et al. 2018: samples `(n, *shape)` to logits (n,).
 
     The mirror of `residual_generator`: a convolution and a `ResidualBlock` at the full size; then,
@@ -368,7 +405,7 @@ class _Projected(nn.Module):
         return self.linear(features).flatten(0) + matching.sum(1)
 
 
-def spectral_norm(module):
+def spectral_norm(module: nn.Module) -> nn.Module:
     """Divide the weight of every linear and convolutional layer by its largest singular value
     (Miyato et al. 2018), in place, and return the module.
 
@@ -397,7 +434,7 @@ def spectral_norm(module):
     return module
 
 
-pairs = {
+pairs: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "mlp": (mlp_generator, mlp_discriminator),
     "dcgan": (dcgan_generator, dcgan_discriminator),
     "residual": (residual_generator, residual_discriminator),

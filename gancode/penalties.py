@@ -4,12 +4,16 @@ The two choices are independent, as in LynnHo's `gradient_penalty.py`, so a new 
 pair, and a new place or a new norm is one function.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 
+from .calculus.losses import compile
+from .calculus.norms import NORMS, PENALTIES, n
 from .errors import Refused
 from .schedules import schedule, text
 
@@ -37,23 +41,13 @@ def _around(real, generated, generator):
     return real + 0.5 * real.std(correction=0) * noise
 
 
-def _zero_centred(norm):
-    """½‖∇D‖², the regulariser of Mescheder et al. 2018 without its weight γ."""
-    return norm.square() / 2
-
-
-def _one_centred(norm):
-    """(‖∇D‖ − 1)², as in WGAN-GP (Gulrajani et al. 2017, equation 3)."""
-    return (norm - 1).square()
-
-
-def _one_sided(norm):
-    """max(0, ‖∇D‖ − 1)²: slopes below one cost nothing (Gulrajani et al. 2017, section 4)."""
-    return (norm - 1).relu().square()
+@functools.cache
+def _norm(name):
+    """One of the norms as a function of tensors of slopes."""
+    return compile(NORMS[name], [n])
 
 
 WHERE = {"real": _real, "generated": _generated, "between": _between, "around": _around}
-NORM = {"zero-centred": _zero_centred, "one-centred": _one_centred, "one-sided": _one_sided}
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class Penalty:
     _schedule: Callable[[float], float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        for name, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORM)]:
+        for name, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORMS)]:
             if value not in allowed:
                 raise Refused(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
         weight = schedule("the weight of a penalty", self.weight)
@@ -93,55 +87,40 @@ class Penalty:
         )
 
     @property
-    def name(self):
-        """Its name in NAMED."""
-        pairs = {make.args: name for name, make in NAMED.items()}
-        return pairs[self.where, self.norm]
+    def name(self) -> str:
+        """Its name in `gancode.calculus.norms.PENALTIES`."""
+        return next(k for k, pair in PENALTIES.items() if pair == (self.where, self.norm))
 
     @property
-    def text(self):
+    def text(self) -> str:
         """What `parse` makes it of: its name, its weight and, where that is not 1, its `every`."""
         lazy = f"@{self.every}" if self.every > 1 else ""
         return f"{self.name}={text(self._schedule)}{lazy}"
 
-    def weight_at(self, step, progress):
+    def weight_at(self, step: int, progress: float) -> float:
         """What the mean norm is multiplied with at a step; zero where the step is left out."""
         if (step - 1) % self.every:
             return 0.0
         return self.every * self._schedule(progress)
 
 
-# All of them, as functions of the weight and of `every`: r1(10, every=16).
-r1 = partial(Penalty, "real", "zero-centred")
-r2 = partial(Penalty, "generated", "zero-centred")
-wgan_gp = partial(Penalty, "between", "one-centred")
-wgan_lp = partial(Penalty, "between", "one-sided")
-dragan = partial(Penalty, "around", "one-centred")
-zero_centred_between = partial(Penalty, "between", "zero-centred")
-zero_centred_around = partial(Penalty, "around", "zero-centred")
-one_centred_real = partial(Penalty, "real", "one-centred")
-one_centred_generated = partial(Penalty, "generated", "one-centred")
-one_sided_real = partial(Penalty, "real", "one-sided")
-one_sided_generated = partial(Penalty, "generated", "one-sided")
-one_sided_around = partial(Penalty, "around", "one-sided")
-
-NAMED = {
-    "r1": r1,
-    "r2": r2,
-    "wgan-gp": wgan_gp,
-    "wgan-lp": wgan_lp,
-    "dragan": dragan,
-    "zero-centred-between": zero_centred_between,
-    "zero-centred-around": zero_centred_around,
-    "one-centred-real": one_centred_real,
-    "one-centred-generated": one_centred_generated,
-    "one-sided-real": one_sided_real,
-    "one-sided-generated": one_sided_generated,
-    "one-sided-around": one_sided_around,
-}
+def _named(name):
+    """A penalty as a function of its weight and of `every`: r1(10, every=16)."""
+    return partial(Penalty, *PENALTIES[name])
 
 
-def parse(penalties):
+r1, r2 = _named("r1"), _named("r2")
+wgan_gp, wgan_lp, dragan = _named("wgan-gp"), _named("wgan-lp"), _named("dragan")
+zero_centred_between = _named("zero-centred-between")
+zero_centred_around = _named("zero-centred-around")
+one_centred_real = _named("one-centred-real")
+one_centred_generated = _named("one-centred-generated")
+one_sided_real = _named("one-sided-real")
+one_sided_generated = _named("one-sided-generated")
+one_sided_around = _named("one-sided-around")
+
+
+def parse(penalties: Any) -> list[Penalty]:
     """A list of `Penalty` from strings and `Penalty` objects, or from one of them.
 
     A string is a name, "=", and a weight, which may be a schedule: "r1=1", "r1=10..0.1". What
@@ -156,11 +135,11 @@ def _parse_one(text):
     name, _, rest = str(text).partition("=")
     weight, at, every = rest.partition("@")
     name = name.strip()
-    if name not in NAMED:
-        raise Refused(f"unknown penalty {text!r}; the names are {', '.join(NAMED)}")
+    if name not in PENALTIES:
+        raise Refused(f"unknown penalty {text!r}; the names are {', '.join(PENALTIES)}")
     try:
         every = int(every) if at else 1
-        return NAMED[name](schedule("the weight", weight), every)
+        return Penalty(*PENALTIES[name], schedule("the weight", weight), every)
     except ValueError as error:
         raise Refused(
             f"penalty {text!r} needs a weight, finite and not negative, as in '{name}=1'; two for "
@@ -168,22 +147,22 @@ def _parse_one(text):
         ) from error
 
 
-def repeated(condition, times):
+def repeated(condition: Any, times: int) -> list[torch.Tensor]:
     """The tensors of a condition for so many batches one after the other."""
     return [torch.cat([c] * times) for c in condition]
 
 
 def gradient_penalty(
-    discriminator,
-    real,
-    generated,
-    penalties,
-    generator=None,
+    discriminator: Callable,
+    real: Any,
+    generated: Any,
+    penalties: Any,
+    generator: torch.Generator | None = None,
     *,
-    condition=(),
-    step=1,
-    progress=0.0,
-):
+    condition: Any = (),
+    step: int = 1,
+    progress: float = 0.0,
+) -> torch.Tensor:
     """The sum of the penalties, a scalar that can be differentiated in the discriminator's weights.
 
     `real` and `generated` have shape (n, ...); the gradient is taken in x, its norm over all axes
@@ -206,5 +185,5 @@ def gradient_penalty(
     # would have NaN there.
     norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1).split(len(real))
     return sum(
-        weight * NORM[p.norm](norm).mean() for (p, weight), norm in zip(active, norms, strict=True)
+        weight * _norm(p.norm)(norm).mean() for (p, weight), norm in zip(active, norms, strict=True)
     )

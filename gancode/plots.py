@@ -7,6 +7,9 @@ dotted, thin. Open a figure with `figure` and pass its axes to a helper, or let 
 each helper returns the axes it drew on.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -25,7 +28,7 @@ _MARKERS = {
 
 # White and opaque, so that a figure reads the same on a light and on a dark page. At 7 inches and
 # 144 dots an inch it is 1008 pixels wide: sharp in a column of 700.
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 144,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
@@ -48,7 +51,7 @@ STYLE = {
 }
 
 
-def figure(rows=1, columns=1, height=3.2, **options):
+def figure(rows: Any = 1, columns: Any = 1, height: float = 3.2, **options) -> Any:
     """Open a figure as wide as the book's column: (figure, axes), as from `plt.subplots`.
 
     `height` is in inches. The book's style is set for matplotlib as a whole, so that what a chapter
@@ -58,7 +61,9 @@ def figure(rows=1, columns=1, height=3.2, **options):
     return plt.subplots(rows, columns, figsize=(7, height), **options)
 
 
-def density(source, role, span, *, label=None, ax=None):
+def density(
+    source: Any, role: str, span: tuple[float, float], *, label: str | None = None, ax: Any = None
+) -> Any:
     """A density on the line, over `span` = (low, high).
 
     `source` is a density with `log_prob`, drawn as a curve, or samples of shape (n,) or (n, 1),
@@ -81,7 +86,7 @@ def density(source, role, span, *, label=None, ax=None):
     return ax
 
 
-def scatter(samples, role, *, label=None, ax=None):
+def scatter(samples: Any, role: str, *, label: str | None = None, ax: Any = None) -> Any:
     """Real or generated samples in the plane, shape (n, 2)."""
     ax = ax or figure(height=4.5)[1]
     x, y = _array(samples).T
@@ -90,24 +95,22 @@ def scatter(samples, role, *, label=None, ax=None):
     return ax
 
 
-def images(x, columns=10, *, title=None, ax=None):
+def images(x: Any, columns: Any = 10, *, title: str | None = None, ax: Any = None) -> Any:
     """A sheet of images, shape (n, channels, height, width) in [−1, 1], in rows of `columns`."""
-    x = _array(x).clip(-1, 1)
-    n, channels, height, width = x.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    sheet = np.full((rows * columns, channels, height + 2, width + 2), 1.0)  # white frames
-    sheet[:n, :, 1:-1, 1:-1] = x
-    sheet = sheet.reshape(rows, columns, channels, height + 2, width + 2)
-    sheet = sheet.transpose(0, 3, 1, 4, 2).reshape(rows * (height + 2), -1, channels)
+    import torch  # here: only pictures take it
+    from torchvision.utils import make_grid
+
+    x = torch.as_tensor(_array(x)).clamp(-1, 1)
+    sheet = make_grid(x, min(columns, len(x)), padding=2, pad_value=1.0)[:, 1:-1, 1:-1]
+    sheet = sheet.permute(1, 2, 0).numpy()  # in white frames
     ax = ax or figure(height=7 * sheet.shape[0] / sheet.shape[1] + 0.3 * bool(title))[1]
-    ax.imshow((sheet if channels == 3 else sheet[..., 0]) / 2 + 0.5, vmin=0, vmax=1)
+    ax.imshow(sheet / 2 + 0.5)
     ax.set_axis_off()
     ax.set_title(title)
     return ax
 
 
-def history(rows, theory, *, axes=None):
+def history(rows: Any, theory: Mapping[str, Any], *, axes: Any = None) -> Any:
     """Columns of a run's history over its steps, each beside the value that theory gives it.
 
     `theory` maps the name of a column to its value, a number or a SymPy expression, or to None
@@ -128,7 +131,7 @@ def history(rows, theory, *, axes=None):
     return axes
 
 
-def animation(fig, draw, frames, *, seconds=5.0):
+def animation(fig: Any, draw: Callable, frames: Any, *, seconds: float = 5.0) -> Any:
     """An animated PNG: `draw(k)` changes the artists of `fig` for frame k = 0, 1, …, frames − 1.
 
     It plays twice and stops on the last frame, so that nobody has to read beside something that
@@ -149,7 +152,9 @@ def animation(fig, draw, frames, *, seconds=5.0):
     file = BytesIO()
     # One palette for all frames: then each frame is stored as what changed since the one before.
     palette = pictures[-1].quantize(32)
-    palette.putpalette([255 if level > 250 else level for level in palette.getpalette()])  # white
+    palette.putpalette(
+        [255 if level > 250 else level for level in palette.getpalette() or ()]
+    )  # white
     first, *rest = (p.quantize(palette=palette, dither=Picture.Dither.NONE) for p in pictures)
     first.save(
         file,

@@ -167,7 +167,7 @@ def names() -> list[str]:
     return [name for name in problems if name != FOLDER]
 
 
-def find(name) -> tuple[str, Problem]:
+def find(name: str) -> tuple[str, Problem]:
     """The problem of a name, or of the path of a folder, with its name."""
     known = name if name in names() else FOLDER
     return known, problems[known]

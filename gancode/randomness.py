@@ -3,6 +3,7 @@
 import operator
 import os
 import random
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -43,21 +44,21 @@ def streams(k: int, rank: int = 0) -> list[int]:
     return np.random.SeedSequence(entropy).generate_state(5).tolist()
 
 
-def drawn_seed(generator) -> int:
+def drawn_seed(generator: torch.Generator | None) -> int:
     """A seed below 2⁶², drawn from a generator."""
     return int(torch.randint(2**62, (), generator=generator, device="cpu").item())
 
 
-def kept(device):
+def kept(device: Any) -> Any:
     """A context that leaves the global random state of torch as it found it."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
-def states(rng, device):
+def states(rng: torch.Generator, device: Any) -> dict:
     """The states of all sources, in numbers, texts and tensors; of GPUs only that of `device`, for
     the others belong to other processes."""
     version, numbers, gauss = random.getstate()
-    name, keys, *rest = np.random.get_state()
+    name, keys, *rest = cast(tuple, np.random.get_state())
     return {
         "stream": rng.get_state(),
         "global": torch.get_rng_state(),
@@ -67,12 +68,12 @@ def states(rng, device):
     }
 
 
-def set_states(saved, rng, device):
+def set_states(saved: Any, rng: torch.Generator, device: Any) -> None:
     """Bring all sources to where `states` found them."""
     rng.set_state(saved["stream"])
     torch.set_rng_state(saved["global"])
     if saved["cuda"] and device.type == "cuda":
-        torch.cuda.set_rng_state(*saved["cuda"], device)
+        torch.cuda.set_rng_state(saved["cuda"][0], device)
     version, numbers, gauss = saved["python"]
     random.setstate((version, tuple(numbers), gauss))
     np.random.set_state(tuple(saved["numpy"]))

@@ -6,18 +6,21 @@ files alone, so no screen is needed.
 
 import contextlib
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from gancode import plots
 from gancode.errors import Refused
+from gancode.training.run import Run
 
 SAMPLES, CURVES = "samples.png", "history.png"
 
 
-def sheets(folder, *, every=1000, n=64):
+def sheets(folder: str | Path, *, every: int = 1000, n: int = 64) -> Callable:
     """Draw n samples of the averaged generator, the same latents each time, after steps `every`,
     2 · `every`, …: into `folder`, as step-000001000.png and so on.
 
@@ -34,7 +37,7 @@ def sheets(folder, *, every=1000, n=64):
     return callback
 
 
-def sheet(samples, path, real=None):
+def sheet(samples: Any, path: str | Path, real: Any = None) -> None:
     """Write a picture of samples: images (n, 1 or 3, height, width) in [−1, 1], or points (n, 2),
     these beside `real` ones where there are some.
 
@@ -60,7 +63,7 @@ def sheet(samples, path, real=None):
         )
 
 
-def curves(rows, theory, path):
+def curves(rows: Any, theory: Mapping[str, Any], path: str | Path) -> None:
     """Write a picture of columns of a run's history, each beside the value that `theory`, a dict,
     has for it: a number, or None."""
     shown = {name: value if value is None else round(value, 4) for name, value in theory.items()}
@@ -68,7 +71,7 @@ def curves(rows, theory, path):
         plots.history(rows, shown, axes=axes)
 
 
-def finish(run, out, theory, real=None):
+def finish(run: Run, out: str | Path, theory: Mapping[str, Any], real: Any = None) -> list[Path]:
     """Draw what a run has come to into its folder: SAMPLES, a sheet or points beside `real` ones,
     and CURVES, its losses and logits beside their values in theory. Returns the two paths."""
     out = Path(out)
@@ -87,7 +90,7 @@ def _page(path, rows=1, columns=1, height=4.5):
         figure.savefig(path)
 
 
-def tensorboard(folder):
+def tensorboard(folder: str | Path) -> Callable:
     """Write each row of the history for TensorBoard, which draws it: `tensorboard --logdir FOLDER`.
 
     Raises ImportError, saying how to install it, where the package is missing.

@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,7 +35,14 @@ class RunError(Refused):
     """A folder that holds no run, or another than was asked for; the message says which."""
 
 
-def settings(name, *, network=None, conditional=False, images=None, training=None) -> dict:
+def settings(
+    name: str,
+    *,
+    network: str | None = None,
+    conditional: bool = False,
+    images: Any = None,
+    training: dict | None = None,
+) -> dict:
     """What a run needs: the best recipe for the data `name`, but for what is said otherwise.
 
     `name` is one of `gancode.problems.problems`, or the path of a folder of images. `network` is
@@ -65,7 +73,7 @@ def settings(name, *, network=None, conditional=False, images=None, training=Non
     }
 
 
-def recipe_steps(settings) -> int | None:
+def recipe_steps(settings: dict) -> int | None:
     """How many steps the recipe is for that a run by the clock follows; None for any other run."""
     problem = problems.problems[settings["problem"]]
     by_clock = "seconds" in settings["training"]
@@ -73,12 +81,20 @@ def recipe_steps(settings) -> int | None:
     return problem.recipe.steps if by_clock and own else None
 
 
-def begun(out) -> bool:
+def begun(out: str | Path) -> bool:
     """Whether there is a run in a folder that can be continued, with its settings."""
     return bool(checkpoint.saved(out)) and (Path(out) / SETTINGS).exists()
 
 
-def changed(settings, name=None, *, network=None, conditional=False, images=None, training=None):
+def changed(
+    settings: dict,
+    name: str | None = None,
+    *,
+    network: str | None = None,
+    conditional: bool = False,
+    images: Any = None,
+    training: dict | None = None,
+) -> dict:
     """The settings of a run, from `read`, but for what is said otherwise; `name` is where its
     images are now. The arguments are those of `settings`."""
     kept = settings["training"]
@@ -96,7 +112,15 @@ def changed(settings, name=None, *, network=None, conditional=False, images=None
     }  # fmt: skip
 
 
-def start(settings, out, *, resume=False, device=None, measure=False, **options) -> Run:
+def start(
+    settings: dict,
+    out: str | Path,
+    *,
+    resume: bool | str = False,
+    device: Any = None,
+    measure: bool = False,
+    **options,
+) -> Run:
     """Train as the settings say, into the folder `out`; return the `Run`.
 
     `device` is where (by default on the CPU); with `measure` the quality is measured with every row
@@ -147,7 +171,7 @@ def start(settings, out, *, resume=False, device=None, measure=False, **options)
 _ABOUT = ("problem", "data", "strict", "images", "network", "latent_dim", "options", "conditional")
 
 
-def read(folder) -> dict:
+def read(folder: str | Path) -> dict:
     """The settings of the run in a folder. Raises `RunError` where there are none."""
     path = Path(folder) / SETTINGS
     try:
@@ -164,7 +188,7 @@ def read(folder) -> dict:
     return found
 
 
-def load(folder, gan: GAN | None = None) -> Run:
+def load(folder: str | Path, gan: GAN | None = None) -> Run:
     """The run in a folder, as its newest checkpoint has it: both networks, the averaged generator
     and the history.
 
@@ -205,7 +229,14 @@ class Score(metrics.Estimate):
     against: str
 
 
-def evaluate(run, n=None, seed=0, where=None, *, data=None) -> dict[str, Score]:
+def evaluate(
+    run: Run,
+    n: int | None = None,
+    seed: int = 0,
+    where: str | Path | None = None,
+    *,
+    data: Any = None,
+) -> dict[str, Score]:
     """What is measured of n samples of a run, a dict: each name with its `Score`.
 
     `run` is a `Run`, or the folder of one. Of a mixture: its modes, the share of high quality and

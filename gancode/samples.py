@@ -4,6 +4,7 @@ images. The ending of a path decides which."""
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _KINDS = (
 )
 
 
-def ending(path) -> str:
+def ending(path: str | Path) -> str:
     """One of ENDINGS; raises ValueError for a path with another."""
     if str(path).endswith((FOLDER, os.sep)) or Path(path).is_dir():
         return FOLDER
@@ -28,7 +29,7 @@ def ending(path) -> str:
     return found
 
 
-def save(path, x, labels=None):
+def save(path: str | Path, x: Any, labels: Any = None) -> None:
     """Write samples to a path, in the form that its ending asks for.
 
     `x` is an array of float32, points (n, d) or images (n, channels, height, width) in [−1, 1], and

@@ -2,7 +2,9 @@
 near 1 at the last."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gancode.errors import Refused, WrongType, warn
 
@@ -26,7 +28,7 @@ class Geometric:
                 f"a geometric schedule joins two positive numbers, not {self.start} and {self.end}"
             )
 
-    def __call__(self, progress):
+    def __call__(self, progress: float) -> Any:
         return self.start * (self.end / self.start) ** progress
 
 
@@ -36,11 +38,11 @@ class Constant:
 
     number: float
 
-    def __call__(self, progress):
+    def __call__(self, progress: float) -> Any:
         return self.number
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A schedule as the number or the text that `schedule` makes it of, which is the same in every
     process; a function that is none of those here by its values, for its own text would be an
     address."""
@@ -51,7 +53,7 @@ def plain(value):
     return f"a function with the values {', '.join(f'{float(value(s)):.9g}' for s in POINTS)}"
 
 
-def text(value) -> str:
+def text(value: Any) -> str:
     """The same as a text in any case."""
     found = plain(value)
     return found if isinstance(found, str) else _shortest(found)
@@ -61,7 +63,9 @@ def _shortest(number):
     return repr(float(number)).removesuffix(".0")
 
 
-def warn_of_a_jump(schedules, before, now):
+def warn_of_a_jump(
+    schedules: Mapping[str, Callable[[float], float]], before: float, now: float
+) -> None:
     """Warn, with a `ScheduleWarning`, where a run that was at progress `before` is at progress
     `now` for being given another length, and schedules, by name, differ between the two."""
     ends = {name: (value(before), value(now)) for name, value in schedules.items()}
@@ -79,7 +83,7 @@ def warn_of_a_jump(schedules, before, now):
         )
 
 
-def schedule(name, value):
+def schedule(name: str, value: Any) -> Callable[[float], float]:
     """A schedule from a number, a text such as "10..0.1" (geometric), or a function of progress.
 
     `name` is what the error calls it. Raises ValueError or TypeError for what is none of these, and

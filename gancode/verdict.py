@@ -12,6 +12,7 @@ import math
 import re
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 from .notebook import Shown, prose
 from .notebook import math as formula
@@ -66,23 +67,29 @@ class Verdict(Shown):
     measured NaN fails its row.
     """
 
-    def __init__(self, title=None):
+    def __init__(self, title: str | None = None):
         self.title = title
-        self._rows = []
+        self._rows: list = []
 
-    def near(self, quantity, predicted, measured, tolerance, *, because):
+    def near(
+        self, quantity: str, predicted: Any, measured: Any, tolerance: Any, *, because: str
+    ) -> "Verdict":
         """Add a row that passes if `|measured − predicted| ≤ tolerance`."""
         return self._compare("near", quantity, predicted, measured, tolerance, because)
 
-    def at_most(self, quantity, bound, measured, tolerance=0, *, because):
+    def at_most(
+        self, quantity: str, bound: Any, measured: Any, tolerance: Any = 0, *, because: str
+    ) -> "Verdict":
         """Add a row that passes if measured ≤ bound + tolerance."""
         return self._compare("at-most", quantity, bound, measured, tolerance, because)
 
-    def at_least(self, quantity, bound, measured, tolerance=0, *, because):
+    def at_least(
+        self, quantity: str, bound: Any, measured: Any, tolerance: Any = 0, *, because: str
+    ) -> "Verdict":
         """Add a row that passes if measured ≥ bound − tolerance."""
         return self._compare("at-least", quantity, bound, measured, tolerance, because)
 
-    def equal(self, quantity, predicted, measured, *, because):
+    def equal(self, quantity: str, predicted: Any, measured: Any, *, because: str) -> "Verdict":
         """Add a row that passes if the two are the same words, counts, or truth values."""
         cells = _words(predicted), _measured(str(measured)), _words("exact")
         return self._add("equal", quantity, *cells, because, str(predicted) == str(measured))
@@ -218,7 +225,7 @@ class _Row:
         }
 
 
-def check_html(document):
+def check_html(document: str) -> Any:
     """What is wrong with the verdicts in an HTML text: a list of sentences, empty if all is well.
 
     For each table the checksum must be that of its rows, and each mark must follow from the
@@ -230,7 +237,7 @@ def check_html(document):
         crc = re.match(r' data-crc="([0-9a-f]{8})">', table)
         body = re.search(r"<tbody>(.*)</tbody>", table, re.DOTALL)
         rows = re.findall(r"<tr data-relation=.*?</tr>", body[1], re.DOTALL) if body else []
-        if not (crc and rows):
+        if not (crc and body and rows):
             problems.append("a verdict has no checksum or no rows")
             continue
         if crc[1] != _checksum(body[1]):

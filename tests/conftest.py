@@ -16,6 +16,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+# Files of which every test waits for something large: a built book, a fresh environment, other
+# processes, minutes of proofs.
+SLOW = (
+    "test_book",
+    "test_configure",
+    "test_processes",
+    "test_divergence",
+    "test_objective",
+    "test_quadrature",
+    "test_cells",
+    "test_ends",
+    "test_analysis",
+    "test_corpus_tool",
+    "test_corpus_truth",
+    "test_types",
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def clean_copy(tmp_path_factory):
     """A function that copies the tree (what git tracks or would add, so no build output) into a

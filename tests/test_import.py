@@ -12,17 +12,18 @@ def run_python(code):
     return result.stdout
 
 
-def test_importing_gancode_loads_no_large_library_and_takes_milliseconds():
+def test_importing_gancode_loads_no_large_library_and_little_else():
     out = run_python(
-        "import sys, time\n"
-        "start = time.perf_counter()\n"
+        "import sys\n"
+        "before = set(sys.modules)\n"
         "import gancode\n"
-        "print(time.perf_counter() - start)\n"
         "assert set(gancode.__all__) <= set(dir(gancode))\n"
-        "print(*{'torch', 'sympy', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules))"
+        "new = set(sys.modules) - before\n"
+        "print(len(new))\n"
+        "print(*{'torch', 'sympy', 'matplotlib', 'numpy', 'scipy'} & new)"
     )
-    seconds, loaded = out.split("\n")[:2]
-    assert float(seconds) < 0.1
+    count, loaded = out.split("\n")[:2]
+    assert int(count) < 40  # of the standard library: milliseconds
     assert loaded == ""
 
 

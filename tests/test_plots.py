@@ -101,9 +101,10 @@ def test_a_histogram_has_the_area_of_the_samples_in_its_span():
 def test_a_sheet_puts_image_k_in_its_row_and_column(channels):
     x = torch.rand(5, channels, 4, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
     sheet = plots.images(x, columns=3).images[0].get_array()
-    assert sheet.shape[:2] == (2 * 6, 3 * 8)
-    tile = sheet[7:11, 9:15].reshape(4, 6, channels)  # row 1, column 1: the fifth image
-    np.testing.assert_allclose(tile, x[4].permute(1, 2, 0) / 2 + 0.5, rtol=1e-6)
+    assert sheet.shape == (2 * 6, 3 * 8, 3)
+    tile = sheet[7:11, 9:15]  # row 1, column 1: the fifth image
+    expected = (x[4].permute(1, 2, 0) / 2 + 0.5).expand(4, 6, 3)
+    np.testing.assert_allclose(tile, expected, rtol=1e-6)
     assert (sheet[6:, 16:] == 1).all()  # no sixth image: white
 
 

@@ -13,8 +13,9 @@ from torch import nn
 import gancode
 from gancode import networks, runs
 from gancode.calculus import Objective, a, b
+from gancode.calculus.norms import PENALTIES
 from gancode.cli import main, parser
-from gancode.penalties import NAMED, r1
+from gancode.penalties import Penalty, r1
 from gancode.training import settings as module
 from gancode.training.settings import DECIDES, WATCHES, Settings, difference
 
@@ -110,10 +111,10 @@ def test_the_record_is_plain_and_can_be_read_again():
     assert again.penalties[0].weight_at(1, 0.0) == 0.1 + 0.2
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", PENALTIES)
 def test_every_penalty_is_written_down_and_read_again(name):
     for every in (1, 16):
-        (penalty,) = Settings(penalties=NAMED[name](10, every)).penalties
+        (penalty,) = Settings(penalties=Penalty(*PENALTIES[name], 10, every)).penalties
         (again,) = Settings(penalties=penalty.text).penalties
         assert (again.where, again.norm, again.every) == (penalty.where, penalty.norm, every)
         assert again.weight_at(1, 0.5) == penalty.weight_at(1, 0.5) == 10 * every

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import gancode
 from gancode import networks, penalties
+from gancode.calculus import Game, catalog, gamma, psi, theta
+from gancode.calculus.norms import NORMS, PENALTIES, n
 from gancode.training import augment, checkpoint, steps, train
 from gancode.training.terms import Seen
 
@@ -548,6 +550,9 @@ def test_a_term_that_is_nan_is_named(player):
         ({"far": 3}, "'far' must be a function of what a step has seen"),
         ({"penalty": len}, "'penalty' is no name for a term"),
         ({3: len}, "3 is no name for a term"),
+        ({"a.b": len}, "'a.b' is no name for a term; give a text without dots"),
+        ({"": len}, "'' is no name for a term"),
+        ({"items": nn.Identity()}, "'items' is no name for a term"),
         ({"far": (len, -1)}, "weight of the term 'far' must be finite and not negative"),
         ({"far": lambda seen: 3.0}, "the term 'far' must return a scalar tensor.* not a float"),
         ({"far": lambda seen: seen.generated}, r"not a Tensor of shape \(2, 1, 8, 8\)"),
@@ -684,12 +689,52 @@ def test_what_is_for_images_is_refused_for_points():
 # Penalties by name.
 
 
-@pytest.mark.parametrize("name", penalties.NAMED)
+@pytest.mark.parametrize("name", PENALTIES)
 def test_every_penalty_is_a_function_beside_its_string(name):
     make = getattr(penalties, name.replace("-", "_"))
     (one,), other = penalties.parse(f"{name}=10@16"), make(10, every=16)
     assert (one.where, one.norm, one.text) == (other.where, other.norm, f"{name}=10@16")
-    assert len(penalties.NAMED) == len(penalties.WHERE) * len(penalties.NORM) == 12
+    assert len(PENALTIES) == len(penalties.WHERE) * len(NORMS) == 12
+
+
+class Sine(nn.Module):
+    """D(x) = sin(x₁) + 2 x₂, whose slope at x is (cos x₁, 2)."""
+
+    def forward(self, x):
+        return x[:, 0].sin() + 2 * x[:, 1]
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_value_of_every_penalty_is_its_expression_at_the_slopes(name):
+    where, norm = PENALTIES[name]
+    real, generated = torch.randn(2, 50, 2, dtype=torch.float64, generator=torch.Generator())
+    draws = torch.Generator().manual_seed(1)
+    points = penalties.WHERE[where](real, generated, draws)
+    slopes = (points[:, 0].cos().square() + 4).sqrt()
+    expected = sum(float(NORMS[norm].subs(n, slope.item())) for slope in slopes) / 50
+    draws.manual_seed(1)
+    made = penalties.parse(f"{name}=3")
+    found = penalties.gradient_penalty(Sine(), real, generated, made, draws)
+    assert found.item() == pytest.approx(3 * expected, rel=1e-12)
+
+
+def test_every_penalty_has_its_place_on_the_dirac_line():
+    """There the slope is ψ everywhere: what matters is the norm alone."""
+    plain = catalog["nonsaturating"].dirac()
+    for name, (_, norm) in PENALTIES.items():
+        game = catalog["nonsaturating"].dirac(name)
+        added = game.losses[psi] - plain.losses[psi]
+        for slope in (-3, -0.5, 0, 0.5, 3):
+            value = gamma * NORMS[norm].subs(n, abs(slope))
+            assert (added.subs(psi, slope) - value).simplify() == 0
+    # A one-sided penalty asks nothing of small slopes, so nothing is damped there; a one-centred
+    # one jumps there, and has no equilibrium.
+    assert catalog["nonsaturating"].dirac("wgan-lp").eigenvalues((0, 0)) == plain.eigenvalues(
+        (0, 0)
+    )
+    with pytest.raises(gancode.Refused, match="the field jumps"):
+        catalog["nonsaturating"].dirac("dragan").eigenvalues((0, 0))
+    assert isinstance(plain, Game) and set(plain.losses) == {theta, psi}
 
 
 def test_a_loader_of_ones_own_is_dealt_to_the_steps():

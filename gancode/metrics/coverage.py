@@ -1,6 +1,7 @@
 """What samples cover of a mixture of known modes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Modes:
     perfect_reverse_kl: float
 
 
-def modes(samples, mixture) -> Modes:
+def modes(samples: Any, mixture: Any) -> Modes:
     """How many modes of a `gancode.data.GaussianMixture` samples cover, and how well, by the
     protocol of VEEGAN (Srivastava et al. 2017, with 2,500 samples).
 

@@ -3,6 +3,7 @@
 import functools
 import importlib.resources
 import warnings
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,13 +38,13 @@ class DigitClassifier(nn.Module):
         )
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(64, 10))
 
-    def forward(self, images):
+    def forward(self, images: Any) -> Any:
         """Images, shape (n, 1, 28, 28), to features, shape (n, 64), and logits, shape (n, 10)."""
         features = self.features(images)
         return features, self.head(features)
 
 
-def digit_features(images):
+def digit_features(images: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """What one fixed classifier sees in images of digits: features, shape (n, 64), and the
     probabilities of the classes 0 to 9, shape (n, 10), both float32.
 

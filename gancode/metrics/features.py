@@ -1,6 +1,7 @@
 """Samples compared by their features: Fréchet and kernel distance, precision and recall."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class PrecisionRecall:
     recall: Estimate
 
 
-def frechet_distance(real_features, generated_features) -> FrechetDistance:
+def frechet_distance(real_features: Any, generated_features: Any) -> FrechetDistance:
     """The Fréchet distance of features (Heusel et al. 2017): W₂² between the normal distributions
     of their means and (unbiased) covariances. By custom it is the *squared* distance.
 
@@ -65,7 +66,7 @@ def frechet_distance(real_features, generated_features) -> FrechetDistance:
     return FrechetDistance(value, jackknife_error(left_out), float(bias))
 
 
-def kernel_distance(real_features, generated_features) -> Estimate:
+def kernel_distance(real_features: Any, generated_features: Any) -> Estimate:
     """The squared maximum mean discrepancy of features under the kernel (x·y/d + 1)³, the kernel
     distance of Bińkowski et al. (2018).
 
@@ -95,7 +96,7 @@ def kernel_distance(real_features, generated_features) -> Estimate:
     return Estimate(float(discrepancy(xx, yy, xy, n, m)), jackknife_error(left_out))
 
 
-def precision_recall(real, generated, k: int = 3) -> PrecisionRecall:
+def precision_recall(real: Any, generated: Any, k: int = 3) -> PrecisionRecall:
     """Improved precision and recall (Kynkäänniemi et al. 2019).
 
     The manifold of a set of points is the union of the balls around each that reach to its k-th

@@ -5,6 +5,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -27,7 +28,7 @@ class Judge:
     real: Callable[[], tuple[dict[str, Estimate], str]]
 
 
-def of_mixture(name, density, labels, conditional, n) -> Judge:
+def of_mixture(name: str, density: Any, labels: Any, conditional: bool, n: int) -> Judge:
     """Modes, the share of high quality and the reverse KL divergence (VEEGAN's protocol)."""
 
     def scores(samples):
@@ -44,7 +45,9 @@ def of_mixture(name, density, labels, conditional, n) -> Judge:
     return Judge(scores, real)
 
 
-def of_digits(name, images, labels, conditional, n, test=None) -> Judge:
+def of_digits(
+    name: str, images: Any, labels: Any, conditional: bool, n: int, test: Callable | None = None
+) -> Judge:
     """Fréchet and kernel distance, precision and recall on the features of the digit classifier;
     where the labels are a condition also the share that it takes for what was asked for.
 
@@ -90,7 +93,7 @@ def of_digits(name, images, labels, conditional, n, test=None) -> Judge:
     return Judge(scores, real)
 
 
-def of_any(name, data, labels, conditional, n) -> Judge:
+def of_any(name: str, data: Any, labels: Any, conditional: bool, n: int) -> Judge:
     """The sliced transport distance to as many samples of the data, 500 at most."""
     if n < FEWEST:
         raise Refused(f"{n} samples are too few for a standard error; give at least {FEWEST} (-n)")

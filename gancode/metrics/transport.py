@@ -6,6 +6,7 @@ The transport is POT's; this module fixes what goes in and what comes out.
 import functools
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Transport:
     potentials: tuple[np.ndarray, np.ndarray]
 
 
-def wasserstein(x, y, order: int = 1, weights=(None, None)) -> Transport:
+def wasserstein(x: Any, y: Any, order: int = 1, weights: Any = (None, None)) -> Transport:
     """The exact Wasserstein distance of an order between two sets of points, by linear programming.
 
     `x` and `y` are arrays or tensors of shapes (n, d) and (m, d), or (n,) and (m,) on the line.
@@ -81,7 +82,9 @@ def wasserstein(x, y, order: int = 1, weights=(None, None)) -> Transport:
     return Transport(total ** (1 / order), error, plan, potentials)
 
 
-def sliced_wasserstein(x, y, order: int = 2, projections: int = 200, seed: int = 0) -> Estimate:
+def sliced_wasserstein(
+    x: Any, y: Any, order: int = 2, projections: int = 200, seed: int = 0
+) -> Estimate:
     """The sliced Wasserstein distance of an order between two sets of points: the root of order k
     of the mean, over directions θ, of Wₖᵏ between the points projected on θ (Bonneel et al. 2015).
 
@@ -113,7 +116,9 @@ def sliced_wasserstein(x, y, order: int = 2, projections: int = 200, seed: int =
     return Estimate(float(value), _root_error(costs.mean(), order, variance))
 
 
-def gaussian_wasserstein(mean, covariance, other_mean, other_covariance) -> float:
+def gaussian_wasserstein(
+    mean: Any, covariance: Any, other_mean: Any, other_covariance: Any
+) -> float:
     """W₂ between two normal distributions; its square is the Fréchet distance
     ‖m − m′‖² + tr(S + S′ − 2·(S^½ S′ S^½)^½) (Dowson and Landau 1982).
 
@@ -183,7 +188,7 @@ def _weights(name, weights, points):
 
 
 @functools.cache
-def _pot():
+def _pot() -> Any:
     """POT. Some of its docstrings hold escapes that Python warns about."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)

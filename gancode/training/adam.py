@@ -1,11 +1,15 @@
 """The optimiser of both players."""
 
+from collections.abc import Sequence
+
 import torch
 
 from gancode.errors import Refused
 
 
-def adam(weights, lr=1e-3, betas=(0.9, 0.999)):
+def adam(
+    weights: Sequence[torch.Tensor], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Adam:
     """`torch.optim.Adam`, fused into one kernel for all weights: up to a third more steps a second
     on small networks.
 

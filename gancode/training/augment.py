@@ -8,6 +8,7 @@ penalty asks for it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -26,7 +27,7 @@ def _uniform(x, draws, *shape):
     return numbers.to(x).reshape(len(x), *shape, *[1] * (x.ndim - 1 - len(shape)))
 
 
-def translation(x, draws):
+def translation(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
     """Images moved by up to an eighth of their size; what comes in is 0, the middle of the range
     (Zhao et al. 2020)."""
     n, _, *size = x.shape
@@ -43,7 +44,7 @@ def translation(x, draws):
     return padded.movedim(1, 3)[batch, rows[:, :, None], columns[:, None]].movedim(3, 1)
 
 
-def cutout(x, draws):
+def cutout(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
     """Images with a square of half their size, somewhere, set to 0 (DeVries and Taylor 2017)."""
     inside = torch.ones(len(x), 1, 1, 1, dtype=torch.bool, device=x.device)
     for axis in (2, 3):
@@ -55,12 +56,12 @@ def cutout(x, draws):
     return x.masked_fill(inside, 0.0)
 
 
-def brightness(x, draws):
+def brightness(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
     """All of a sample made brighter or darker, by up to 0.5 (Zhao et al. 2020)."""
     return x + (_uniform(x, draws) - 0.5)
 
 
-def contrast(x, draws):
+def contrast(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
     """What a sample has beside its mean, between half and one and a half times as much (the
     same)."""
     mean = x.flatten(1).mean(1).view(-1, *[1] * (x.ndim - 1))
@@ -114,7 +115,7 @@ class Augment:
         return f"{'+'.join(names)}@{self.probability}{follows}"
 
 
-def parse(given) -> Augment:
+def parse(given: Any) -> Augment:
     """An `Augment` from a text such as "translation+cutout@0.5" or "brightness@adaptive" (without
     a probability it is 1), or from a function.
 
@@ -138,7 +139,7 @@ def parse(given) -> Augment:
 class Augmentation:
     """An `Augment` in a run: its probability, and what that follows; with a state to be saved."""
 
-    def __init__(self, augment: Augment, processes):
+    def __init__(self, augment: Augment, processes: Any):
         self.augment, self.processes = augment, processes
         self.adaptive = augment.probability == ADAPTIVE
         start = 0.0 if self.adaptive else float(augment.probability)
@@ -146,14 +147,14 @@ class Augmentation:
         # and over how many samples and steps it goes.
         self._state = torch.tensor([start, 0.0, 0.0, 0.0], device="cpu")
 
-    def to(self, device):
+    def to(self, device: Any) -> Any:
         self._state = self._state.to(device)
 
     @property
     def probability(self) -> torch.Tensor:
         return self._state[0]
 
-    def __call__(self, x, draws=None):
+    def __call__(self, x: torch.Tensor, draws: torch.Generator | None = None) -> Any:
         """Samples, each transformation done to those that chance says."""
         if x.ndim != 4 and any(t in _FOR_IMAGES for t in self.augment.transformations.values()):
             raise Refused(
@@ -166,7 +167,7 @@ class Augmentation:
         return x
 
     @torch.no_grad()
-    def follow(self, logits_real, step):
+    def follow(self, logits_real: Any, step: int) -> Any:
         """Change an adaptive probability by what the discriminator says of real samples."""
         if not self.adaptive:
             return
@@ -180,8 +181,8 @@ class Augmentation:
             self._state[0] = (self._state[0] + above * seen / self.augment.images).clamp(0, 1)
             self._state[1:] = 0.0
 
-    def state_dict(self):
+    def state_dict(self) -> Any:
         return {"adaptive": self._state}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Any) -> Any:
         self._state.copy_(state["adaptive"])

@@ -12,6 +12,7 @@ import os
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ class CheckpointError(Refused):
     """A checkpoint is missing, damaged, or of another run; the message says which."""
 
 
-def save(folder, step, state) -> Path:
+def save(folder: str | Path, step: int, state: Any) -> Path:
     """Write the state of a run after `step` steps into `folder`, and remove all but the newest two.
 
     Raises OSError where the disk does not take it; what was there before is then still there.
@@ -44,19 +45,19 @@ def save(folder, step, state) -> Path:
     return path
 
 
-def dumps(state) -> bytes:
+def dumps(state: Any) -> bytes:
     """A state in the format of torch.save."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
 
 
-def loads(content):
+def loads(content: bytes) -> Any:
     """What `dumps` has written, on the CPU; only of what can be read without running code."""
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def write(path, content):
+def write(path: Path, content: bytes) -> None:
     """Write bytes to a file, whole or not at all.
 
     Raises OSError where the disk does not take them; what was there before is then still there.
@@ -78,12 +79,12 @@ def write(path, content):
     _sync(path.parent)
 
 
-def saved(folder) -> list[Path]:
+def saved(folder: str | Path) -> list[Path]:
     """The checkpoints in a folder, from the oldest to the newest."""
     return sorted(p for p in Path(folder).glob("checkpoint-*.pt") if _step(p) is not None)
 
 
-def load(path) -> dict:
+def load(path: str | Path) -> dict:
     """The state in a checkpoint, on the CPU.
 
     Raises `CheckpointError` where the file is no checkpoint, or not as it was written.

@@ -1,6 +1,7 @@
 """A pair of networks, and what training makes of it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -84,7 +85,9 @@ class Run:
     record: dict = field(default_factory=dict)
     source: Source | None = None
 
-    def sample(self, n: int, seed: int = 0, labels=None, conditions=None) -> torch.Tensor:
+    def sample(
+        self, n: int, seed: int = 0, labels: Any = None, conditions: Any = None
+    ) -> torch.Tensor:
         """n samples of the averaged generator, shape (n, ...); the same ones for the same seed.
 
         Of a GAN with classes, `labels` are those to draw from: one number, or a tensor (n,); by

@@ -29,7 +29,7 @@ def _option(default, meaning, check=None, plain=None, kind=DECIDES, flag=None, *
     return field(default=default, metadata=about | {"flag": flag, "spelling": spelling})
 
 
-def positive_integer(name, value) -> int:
+def positive_integer(name: str, value: Any) -> int:
     """An int from anything that is one; `Refused`, naming it, for all else."""
     try:
         number = operator.index(value)
@@ -160,7 +160,7 @@ def _functions(name, value):
     return tuple(_function(name, each) for each in found)
 
 
-def number_or_schedule(text):
+def number_or_schedule(text: Any) -> Any:
     """A number where it is one, so that 1e-3 and 0.001 are the same; else the text, a schedule."""
     try:
         return float(text)

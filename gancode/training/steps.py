@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -63,7 +63,15 @@ class Players:
     shown or saved.
     """
 
-    def __init__(self, gan: GAN, *, rng=None, processes=None, settings=None, **options):
+    def __init__(
+        self,
+        gan: GAN,
+        *,
+        rng: torch.Generator | None = None,
+        processes: Any = None,
+        settings: Settings | None = None,
+        **options,
+    ):
         trial.refuse_lazy(gan)
         self.gan = gan
         self.settings = Settings(**options) if settings is None else settings
@@ -83,7 +91,7 @@ class Players:
         if rng is None:
             self.rng.manual_seed(randomness.streams(self.settings.seed)[3])
         self.rate = cast(Callable[[float], float], self.settings.lr)
-        lr, betas = float(self.rate(0.0)), self.settings.betas
+        lr, betas = float(self.rate(0.0)), cast(tuple[float, float], self.settings.betas)
         self.optimisers = {name: adam(self.weights[name], lr, betas) for name in PLAYERS}
         memo: dict = {}
         self.averaged = _at_rest(trial.copied(gan.generator, "generator", memo))
@@ -117,7 +125,7 @@ class Players:
         return self.device.type == "cpu"
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
         """Where the networks are."""
         return self.weights["generator"][0].device
 
@@ -181,7 +189,7 @@ class Players:
         for optimiser in self.optimisers.values():
             optimiser.param_groups[0]["lr"] = float(self.rate(progress))
 
-    def batch(self, real, *condition, latents=None) -> Batch:
+    def batch(self, real: Any, *condition, latents: torch.Tensor | None = None) -> Batch:
         """Real samples (n, ...) and the tensors of their condition, with n latents, by default
         fresh ones, cut into pieces (`accumulate`)."""
         real, *given = (part.to(self.device) for part in (real, *condition))
@@ -198,7 +206,9 @@ class Players:
             raise Refused(f"step {self.step}: {_SINGLE}")
         return Batch(pieces)
 
-    def examine(self, samples, condition: Sequence = (), smallest=2, sizes=None) -> None:
+    def examine(
+        self, samples: Any, condition: Sequence = (), smallest: int = 2, sizes: str | None = None
+    ) -> None:
         """Take a step on copies of the networks; see `gancode.training.trial`."""
         tried = trial.Step(
             self.critic_loss,
@@ -211,7 +221,7 @@ class Players:
         )
         self._findings = trial.examine(self.gan, samples, condition, tried, smallest, sizes)
 
-    def begin(self, device=None, rng=None) -> None:
+    def begin(self, device: Any = None, rng: torch.Generator | None = None) -> None:
         """Move all to a device, in train mode, equal in all processes."""
         everything = [self.gan, *self.modules.values()]
         for module in [*everything, self.averaged, self.averaged_terms]:

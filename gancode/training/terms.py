@@ -12,6 +12,7 @@ average of them is kept::
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -67,7 +68,7 @@ class Term:
         weight = schedule(f"the weight of the term {self.name!r}", self.weight)
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
 
-    def weight_at(self, progress) -> float:
+    def weight_at(self, progress: float) -> float:
         return self._schedule(progress)
 
     def plain(self) -> list:
@@ -76,7 +77,7 @@ class Term:
         return [f"{named.__module__}.{named.__qualname__}", plain(self._schedule)]
 
 
-def parse(name, given) -> dict[str, Term]:
+def parse(name: str, given: Any) -> dict[str, Term]:
     """Terms by their names, from a dict of functions, modules, or pairs of one and its weight.
 
     `name` is what the error calls them. Raises `Refused` for what is none, and for a name that is
@@ -90,8 +91,11 @@ def parse(name, given) -> dict[str, Term]:
     found = {}
     for term, value in given.items():
         loss, weight = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 1)
-        if not isinstance(term, str) or term in COLUMNS:
-            raise Refused(f"{name}: {term!r} is no name for a term; give a text that is no column")
+        if not _is_name(term):
+            raise Refused(
+                f"{name}: {term!r} is no name for a term; give a text without dots that is no "
+                "other column of the history"
+            )
         if not callable(loss):
             raise WrongType(
                 f"{name}: {term!r} must be a function of what a step has seen, a module, or a pair "
@@ -101,7 +105,18 @@ def parse(name, given) -> dict[str, Term]:
     return found
 
 
-def value_of(term, seen) -> torch.Tensor:
+def _is_name(term) -> bool:
+    """Whether it can be a column of the history, and the name of a module."""
+    if not isinstance(term, str) or term in COLUMNS:
+        return False
+    try:
+        nn.ModuleDict({term: nn.Identity()})
+    except KeyError:
+        return False
+    return True
+
+
+def value_of(term: Any, seen: Any) -> torch.Tensor:
     """What a term returns, checked. An error of its own keeps its type, with a note of whose it
     is; `Refused` for what is no scalar tensor."""
     try:
@@ -118,7 +133,7 @@ def value_of(term, seen) -> torch.Tensor:
     return value
 
 
-def modules(terms) -> nn.ModuleDict:
+def modules(terms: Any) -> nn.ModuleDict:
     """Those of the terms that have weights of their own."""
     return nn.ModuleDict(
         {

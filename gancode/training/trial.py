@@ -176,6 +176,8 @@ def _take_in(precise, gan, samples, condition, step):
         logits = judge(both, *repeated(condition, 2))
     in_place = both._version > untouched
     _check_logits(logits, len(both))
+    if isinstance(precise, contextlib.nullcontext):
+        _refuse_probabilities(discriminator, both, repeated(condition, 2), logits)
     for network, name in ((generator, "generator"), (discriminator, "discriminator")):
         if new := _names(network) - before[network]:
             raise Refused(
@@ -290,23 +292,33 @@ def _check_logits(logits, n):
             "the discriminator's logits do not depend on its weights: does it detach them, or "
             "compute under torch.no_grad?"
         )
-    if _made_by(logits.grad_fn) in ("SigmoidBackward0", "SoftmaxBackward0"):
-        raise Refused(
-            "the discriminator ends in a sigmoid: it returns probabilities, and the losses here "
-            "take logits; leave the sigmoid out"
-        )
+
+
+@torch.no_grad()
+def _refuse_probabilities(discriminator, x, condition, logits):
+    """Refuse outputs that lie between 0 and 1 and stay there when weights and samples are made
+    thirty times as large: they are probabilities, not logits."""
+
+    def between(found):
+        return bool(((found >= 0) & (found <= 1)).all())
+
+    if not between(logits) or not logits.any():
+        return
+    loud = copied(discriminator, "discriminator")
+    for weight in loud.parameters():
+        weight.mul_(30)
+    try:
+        if not all(between(loud(factor * x, *condition)) for factor in (30.0, -30.0)):
+            return
+    except Exception:  # it may take no such samples
+        return
+    raise Refused(
+        "the discriminator ends in a sigmoid: it returns probabilities, and the losses here take "
+        "logits; leave the sigmoid out"
+    )
 
 
 _ALONE = "it must return one tensor: return that alone, or wrap the network in one that does"
-
-
-def _made_by(node):
-    """The name of the last operation of a graph that does more than move, choose, cast or clip."""
-    moves = ("View", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Alias", "Select", "Expand")
-    moves += ("Slice", "Permute", "ToCopy", "Clamp")
-    while node is not None and node.name().removeprefix("Unsafe").startswith(moves):
-        node = node.next_functions[0][0]
-    return node.name() if node is not None else None
 
 
 def _shares(gan, discriminator, generated):
