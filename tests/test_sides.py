@@ -11,7 +11,6 @@ from sides import findings
 CONSTANT, OUTCOME = "what is measured is a constant", "it is a proof, and no measurement"
 ENGINE = "both sides come from a Game"
 KNOWN = {
-    "digits_mlp": [("f'{name} as in the theorem'", OUTCOME)],
     "dynamics": [(r"f'{title}: $\\log\\rho$'", ENGINE)],
     "gradient_descent": [("'flow less steps, over the step'", CONSTANT)],
     "first_gan_on_digits": [(r"'$\\|z_s\\|=\\|z_0\\|$'", OUTCOME)],
