@@ -13,7 +13,6 @@ ENGINE = "both sides come from a Game"
 KNOWN = {
     "dynamics": [(r"f'{title}: $\\log\\rho$'", ENGINE)],
     "gradient_descent": [("'flow less steps, over the step'", CONSTANT)],
-    "first_gan_on_digits": [(r"'$\\|z_s\\|=\\|z_0\\|$'", OUTCOME)],
     "gradient_penalties": [("f'{spec}: step factor'", ENGINE)],
 }
 
