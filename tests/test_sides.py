@@ -11,25 +11,9 @@ from sides import findings
 CONSTANT, OUTCOME = "what is measured is a constant", "it is a proof, and no measurement"
 ENGINE = "both sides come from a Game"
 KNOWN = {
-    "digits_mlp": [("f'{name} as in the theorem'", OUTCOME)],
     "dynamics": [(r"f'{title}: $\\log\\rho$'", ENGINE)],
     "gradient_descent": [("'flow less steps, over the step'", CONSTANT)],
-    "first_gan_on_digits": [(r"'$\\|z_s\\|=\\|z_0\\|$'", OUTCOME)],
     "gradient_penalties": [("f'{spec}: step factor'", ENGINE)],
-    "text_002": [
-        ("'years from the first GAN to a monograph that builds on the distance'", CONSTANT)
-    ],
-    "text_003": [
-        ("'the surname in §1 is Goodfellow'", CONSTANT),
-        ("'images of 60,000 in no batch'", CONSTANT),
-        ("'works, repeats, changed repeats'", CONSTANT),
-        ("'no known paper'", CONSTANT),
-        ("'another title'", CONSTANT),
-        ("'other authors'", CONSTANT),
-        ("'another venue, preprint or page'", CONSTANT),
-        ("'another year'", CONSTANT),
-    ],
-    "text_004": [("f'{name} is owned by {theirs}'", CONSTANT)],
 }
 
 
