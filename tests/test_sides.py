@@ -4,8 +4,9 @@ import re
 
 import nbformat
 import pytest
-from conftest import ROOT
 from sides import findings
+
+from conftest import ROOT
 
 # What is still to be mended. A row that is mended leaves this list; none is added.
 CONSTANT, OUTCOME = "what is measured is a constant", "it is a proof, and no measurement"
