@@ -7,6 +7,7 @@ adviser, suggests is proved before it counts. From the bottom up:
     constants, scale, expansion,        behaviour at the ends of an interval, as expansions with
     asymptotics, ends                   bounded remainders
     whole, domain                       whole numbers; the points that assumptions leave
+    definitions                         functions in terms of fewer others
     forms, algebra                      identities, as quotients of polynomials in generators
     algebraic, cells                    signs of algebraic functions, cell by cell
     points, functions, attack, descent  the search for a certain counterexample

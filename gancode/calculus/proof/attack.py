@@ -17,6 +17,7 @@ from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from ..deadline import attempt
 from . import summation  # noqa: F401  (registers enclosures of integrals, sums and limits)
+from .definitions import defined
 from .domain import Domain
 from .enclosure import Ball, Undefined, Unsure, ball, compiled, holds, real_if_exact, real_part
 from .functions import BINDERS
@@ -206,19 +207,7 @@ def derived(expr):
     expr = expr.replace(
         lambda e: isinstance(e, (Derivative, Subs)), lambda e: e.doit(integrals=False)
     )
-    for function, definition in _DEFINITIONS.items():
-        expr = expr.replace(function, definition)
-    return expr.replace(_is_short, _written_out)
-
-
-_GOLDEN = (1 + sympy.sqrt(5)) / 2
-_DEFINITIONS = {
-    sympy.Mod: lambda number, step: number - step * sympy.floor(number / step),
-    sympy.KroneckerDelta: lambda i, j: sympy.Piecewise((1, sympy.Eq(i, j)), (0, True)),
-    sympy.fibonacci: lambda n: (_GOLDEN**n - (1 - _GOLDEN) ** n) / sympy.sqrt(5),
-    sympy.lucas: lambda n: _GOLDEN**n + (1 - _GOLDEN) ** n,
-    sympy.catalan: lambda n: sympy.binomial(2 * n, n) / (n + 1),
-}
+    return defined(expr).replace(_is_short, _written_out)
 
 
 def _is_short(expr) -> bool:
