@@ -12,10 +12,7 @@ CONSTANT, OUTCOME = "what is measured is a constant", "it is a proof, and no mea
 ENGINE = "both sides come from a Game"
 KNOWN = {
     "digits_mlp": [("f'{name} as in the theorem'", OUTCOME)],
-    "dynamics": [(r"f'{title}: $\\log\\rho$'", ENGINE)],
-    "gradient_descent": [("'flow less steps, over the step'", CONSTANT)],
     "first_gan_on_digits": [(r"'$\\|z_s\\|=\\|z_0\\|$'", OUTCOME)],
-    "gradient_penalties": [("f'{spec}: step factor'", ENGINE)],
     "text_002": [
         ("'years from the first GAN to a monograph that builds on the distance'", CONSTANT)
     ],
