@@ -92,7 +92,8 @@ def test_runs_side_by_side_do_not_feel_each_other(name):
 
 
 def test_every_method_is_a_run_of_its_own():
-    ends = [train(method, [("ring", 0)], **SMALL) for method in coverage.methods.values()]
+    methods = coverage.methods | coverage.unrolling
+    ends = [train(method, [("ring", 0)], **SMALL) for method in methods.values()]
     for one, other in itertools.combinations(ends, 2):
         assert not one.equal(other)
 
@@ -146,7 +147,8 @@ def test_the_interval_is_that_of_scipy():
 def test_the_file_has_every_method_on_both_data_sets_and_its_means_are_those_of_its_runs():
     results = json.loads(coverage.RESULTS.read_text(encoding="utf-8"))
     rows = {(row["method"], row["data"]): row for row in results["rows"]}
-    names = [*coverage.methods, coverage.RECIPE]
+    methods = coverage.methods | coverage.unrolling
+    names = [*methods, coverage.RECIPE]
     assert set(rows) == {(name, where) for name in names for where in coverage.DATA}
     for row in rows.values():
         assert [run["seed"] for run in row["runs"]] == list(coverage.SEEDS)
@@ -155,7 +157,7 @@ def test_the_file_has_every_method_on_both_data_sets_and_its_means_are_those_of_
     made = results["provenance"]
     assert made["settings"] == json.loads(json.dumps(coverage.SETTINGS))
     assert made["methods"] == json.loads(
-        json.dumps({name: vars(method) for name, method in coverage.methods.items()})
+        json.dumps({name: vars(method) for name, method in methods.items()})
     )
     assert made["networks"] == coverage.NETWORKS
     assert made["recipe_steps"] == coverage.RECIPE_STEPS

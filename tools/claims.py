@@ -228,8 +228,14 @@ def gaps(found: list[Text], errors: list[Error]) -> list[str]:
     faulty = {c.number for text in found for c in text.claims if c.verdict in FAULTS}
     named = {number for error in errors for number in error.claims}
     return [
-        *(f"{number} is at fault, and under no distinct error" for number in faulty - named),
-        *(f"{number} is under a distinct error, and not at fault" for number in named - faulty),
+        *(
+            f"{number} is at fault, and under no distinct error"
+            for number in sorted(faulty - named)
+        ),
+        *(
+            f"{number} is under a distinct error, and not at fault"
+            for number in sorted(named - faulty)
+        ),
     ]
 
 
