@@ -46,13 +46,11 @@ def translation(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
 
 def cutout(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
     """Images with a square of half their size, somewhere, set to 0 (DeVries and Taylor 2017)."""
-    inside = torch.ones(len(x), 1, 1, 1, dtype=torch.bool, device=x.device)
-    for axis in (2, 3):
-        side = x.shape[axis]
-        middle = _uniform(x, draws) * side
-        at = torch.arange(side, device=x.device).add(0.5).view(-1, 1) if axis == 2 else None
-        at = torch.arange(side, device=x.device).add(0.5) if at is None else at
-        inside = inside & ((at - middle).abs() <= side / 4)
+    height, width = (
+        (torch.arange(side, device=x.device) + 0.5 - middle.view(-1, 1) * side).abs() <= side / 4
+        for side, middle in zip(x.shape[2:], (_uniform(x, draws), _uniform(x, draws)), strict=True)
+    )
+    inside = height[:, None, :, None] & width[:, None, None, :]
     return x.masked_fill(inside, 0.0)
 
 

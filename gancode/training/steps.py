@@ -297,8 +297,11 @@ class Players:
         if not self._unread:
             return
         noted, self._unread = self._unread, []
-        # Together, so that the device is waited for once.
-        values = torch.stack([loss.detach().to(noted[0][-1].dtype) for *_, loss in noted]).tolist()
+        losses = [loss.detach() for *_, loss in noted]
+        if len(losses) == 1:
+            values = [losses[0].item()]
+        else:  # together, so that the device is waited for once
+            values = torch.stack([loss.to(losses[0].dtype) for loss in losses]).tolist()
         values = self.processes.mean(*values)
         for (step, name, share, _), value in zip(noted, values, strict=True):
             if not math.isfinite(value):
