@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
+from tree import ROOT
 
 # Two files run at once: each, and every notebook kernel it starts, keeps to one core, and does not
 # spin while it waits for it.

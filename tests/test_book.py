@@ -9,8 +9,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from conftest import ROOT
 from playwright.sync_api import sync_playwright
+from tree import ROOT
 
 from tools import chromium, configure
 

@@ -12,9 +12,9 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
+from tree import ROOT
 
 import gancode
 from gancode import problems, reports, runs

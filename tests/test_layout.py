@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from tree import ROOT
 
 # From top to bottom: a room uses only rooms above it, and nothing of its own floor.
 FLOORS = [

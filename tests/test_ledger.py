@@ -4,9 +4,9 @@ import re
 
 import nbformat
 import pytest
-from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sympy import Rational, atan, pi, symbols
+from tree import ROOT
 
 from gancode import Verdict
 from gancode.calculus import Derivation, Proof, Statements, prove

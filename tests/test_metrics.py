@@ -12,8 +12,8 @@ import scipy.linalg
 import scipy.spatial
 import scipy.stats
 import torch
-from conftest import ROOT
 from torch import nn
+from tree import ROOT
 
 from gancode import data, metrics
 from gancode.metrics import digits as classifier

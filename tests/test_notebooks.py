@@ -18,7 +18,7 @@ from collections import Counter
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from tree import ROOT
 
 from gancode.notebook import MIME
 from gancode.verdict import check_html

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import ROOT
+from tree import ROOT
 
 import gancode
 from gancode import networks, runs

@@ -7,8 +7,8 @@ import tomllib
 import nbformat
 import pytest
 import yaml
+from tree import ROOT
 
-from conftest import ROOT
 from tools import chromium, notebooks
 
 

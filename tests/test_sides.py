@@ -5,8 +5,7 @@ import re
 import nbformat
 import pytest
 from sides import findings
-
-from conftest import ROOT
+from tree import ROOT
 
 CONSTANT, OUTCOME = "what is measured is a constant", "it is a proof, and no measurement"
 ENGINE = "both sides come from a Game"
