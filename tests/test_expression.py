@@ -78,7 +78,7 @@ def test_analyze_prints_the_card_of_a_name_and_of_an_expression(capsys):
     by_expression = capsys.readouterr().out
     assert by_name.splitlines()[1:] == by_expression.splitlines()[1:]
     assert "2·JS(p‖q) − log 4" in by_name and "log(p/q)" in by_name
-    assert main(["analyze", "softplus(-a) + softplus(b)", "--generator", "-b"]) == 0
+    assert main(["analyze", "softplus(-a) + softplus(b)", "--generator=-b"]) == 0
     assert "generator minimises      -b" in capsys.readouterr().out
 
 
@@ -88,7 +88,7 @@ def test_analyze_takes_a_loss_on_pairs(capsys):
 
 
 def test_an_expression_may_begin_with_a_minus(capsys):
-    assert main(["analyze", "-a+exp(b)", "--generator", "-b"]) == 0
+    assert main(["analyze", "--generator=-b", "--", "-a+exp(b)"]) == 0
     assert "KL(p‖q) − 1" in capsys.readouterr().out
 
 
