@@ -141,9 +141,10 @@ def test_the_first_code_cell_installs_gancode_where_it_is_missing(notebook):
 
 
 def test_cells_are_short_and_few(notebook):
-    assert 10 <= len(notebook.cells) <= 25
+    assert 10 <= len(notebook.cells) <= 40
     for cell in code_cells(notebook):
-        assert len(cell.source.splitlines()) <= 20, cell.source
+        folded = "hide-input" in tags(cell)
+        assert len(cell.source.splitlines()) <= (40 if folded else 20), cell.source
 
 
 def test_the_file_is_small_and_in_the_committed_form(path, notebook):
