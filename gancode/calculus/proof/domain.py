@@ -11,7 +11,6 @@ import sympy
 from flint import ctx
 from sympy import (
     And,
-    Dummy,
     Eq,
     FiniteSet,
     Interval,
@@ -19,7 +18,6 @@ from sympy import (
     S,
     Symbol,
     oo,
-    simplify,
     sympify,
 )
 from sympy.core.relational import Relational
@@ -330,20 +328,6 @@ def _real_roots(gap, symbol: Symbol) -> list | None:
         return None
     own = _own_interval(symbol)
     return [root for root in set(poly.real_roots()) if own.contains(root) == True]  # noqa: E712
-
-
-def simplify_on(expr, symbol: Symbol, where):
-    """`expr` simplified with the knowledge that `symbol` lies in the interval `where`.
-
-    The distance from either finite end is a positive number, and SymPy simplifies with that.
-    """
-    u = Dummy("u", positive=True)
-    forms = [(low + u, symbol - low) for low in [where.inf] if low.is_finite]
-    forms += [(high - u, high - symbol) for high in [where.sup] if high.is_finite]
-    if not forms or symbol.is_positive and where.inf == 0 and not where.sup.is_finite:
-        return simplify(expr)
-    found = [simplify(simplify(expr.subs(symbol, form)).subs(u, back)) for form, back in forms]
-    return min(found, key=lambda result: result.count_ops())
 
 
 def _flatten(relations) -> list:
