@@ -38,22 +38,6 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run what is bel
 
     __version__: str
 
-_MODULES = (
-    "calculus",
-    "data",
-    "losses",
-    "metrics",
-    "networks",
-    "notebook",
-    "penalties",
-    "plots",
-    "problems",
-    "reports",
-    "runs",
-    "schedules",
-    "training",
-    "verdict",
-)
 _MODULE_OF = {
     "CheckpointError": "training.checkpoint",
     "DataRangeWarning": "errors",
@@ -105,12 +89,12 @@ __all__ = [
 if not TYPE_CHECKING:  # to which every name would be one of these
 
     def __getattr__(name):
-        if name in _MODULES:
-            return importlib.import_module(f"gancode.{name}")
         if name in _MODULE_OF:
             value = getattr(importlib.import_module(f"gancode.{_MODULE_OF[name]}"), name)
         elif name == "__version__":
             value = importlib.import_module("importlib.metadata").version("gancode")
+        elif name in __all__:  # a module
+            return importlib.import_module(f"gancode.{name}")
         else:
             raise AttributeError(f"module 'gancode' has no attribute {name!r}")
         globals()[name] = value
