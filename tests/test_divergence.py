@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 import sympy.stats
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import jensenshannon
@@ -135,6 +135,9 @@ CLOSED = [
     st.fractions(Fraction(1, 2), 2, max_denominator=4),
     st.fractions(Fraction(1, 2), 2, max_denominator=4),
 )
+@example("neyman", Fraction(2), Fraction(1, 2), Fraction(2, 3))
+@example("total-variation", Fraction(0), Fraction(3, 2), Fraction(1, 2))
+@example("total-variation", Fraction(0), Fraction(2), Fraction(1, 2))
 def test_closed_forms_between_normals_agree_with_quadrature(name, shift, std, other):
     shift, std, other = map(Rational, (shift, std, other))
     x, y = sympy.stats.Normal("X", 0, std), sympy.stats.Normal("Y", shift, other)
@@ -154,6 +157,22 @@ def test_closed_forms_between_normals_agree_with_quadrature(name, shift, std, ot
         log_normal(0, float(std)), log_normal(float(shift), float(other)), grid
     )
     assert numeric == pytest.approx(float(exact), rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("wide", [1.5, 2.0])
+@pytest.mark.parametrize(
+    "f", [sympy.Abs(r - 1) / 2, sympy.Max(0, 1 - r), sympy.Abs(r - 1) * sympy.Max(r, 1) / (r + 1)]
+)
+def test_kinks_do_no_harm_where_the_ratio_of_the_densities_overflows(f, wide):
+    grid = np.linspace(-60, 60, 240001)
+    near = np.abs(grid) <= 12  # where the ratio can be written out; the rest weighs below 1e-8
+    narrow_log, wide_log = log_normal(0, 0.5)(grid), log_normal(0, wide)(grid)
+    for log_p, log_q in ((wide_log, narrow_log), (narrow_log, wide_log)):
+        ratio = np.exp(np.longdouble(log_p[near]) - log_q[near])
+        integrand = np.exp(np.longdouble(log_q[near])) * sympy.lambdify(r, f, "numpy")(ratio)
+        exact = np.trapezoid(integrand, grid[near])
+        found = Divergence(f).numeric(lambda x, p=log_p: p, lambda x, q=log_q: q, grid)
+        assert found == pytest.approx(float(exact), rel=1e-7)
 
 
 def uniform(low, high):

@@ -20,6 +20,7 @@ from .symbols import r
 
 _Y = Symbol("y", real=True)
 _L = Symbol("l", real=True)  # log r
+_W = Symbol("w", real=True)  # the logarithm of a weight
 
 
 @dataclass(frozen=True)
@@ -206,8 +207,8 @@ class Divergence:
         at_zero, at_infinity = (float(e) for e in (self._ends.at_zero, self._ends.at_infinity))
         with np.errstate(all="ignore"):
             ratio = logs[0] - logs[1]
-            small = np.exp(logs[1]) * self._at_logs(np.minimum(ratio, 0.0), self.f)
-            large = np.exp(logs[0]) * self._at_logs(np.maximum(ratio, 0.0), self.f / r)
+            small = self._weighted(logs[1], np.minimum(ratio, 0.0), 0)
+            large = self._weighted(logs[0], np.maximum(ratio, 0.0), 1)
             values = np.where(ratio > 0, large, small)
             values = np.where(np.isneginf(ratio), np.exp(logs[1]) * at_zero, values)
             values = np.where(np.isposinf(ratio), np.exp(logs[0]) * at_infinity, values)
@@ -217,17 +218,34 @@ class Divergence:
                 f"q·f(p/q) cannot be computed at x = {grid[np.isnan(values)][0]:g}, where f "
                 "overflows and q underflows; narrow the grid"
             )
-        return float(self.scale) * float(np.trapezoid(values, grid)) + float(self.offset)
+        with np.errstate(over="ignore"):  # a divergence beyond all floats is infinite
+            total = float(np.trapezoid(values, grid))
+        return float(self.scale) * total + float(self.offset)
 
-    @staticmethod
-    def _at_logs(logs, function):
-        """A function of r at an array of values of log r, without overflow."""
-        roots = {t: Symbol(f"t{i}", real=True) for i, t in enumerate(_of_ratio(function))}
-        expr = sympy.expand(function).xreplace(roots)
-        expr = expr.subs({t: sympy.N(t, 17) for t in expr.atoms(Implicit)})
-        expr = sympy.expand_log(expr).subs(log(r), _L).subs(r, exp(_L))
-        arrays = [t.func.at_exp(logs) for t in roots]
-        return compile_numpy(expr, [_L, *roots.values()])(logs, *arrays)
+    def _weighted(self, log_weight, log_ratio, power):
+        """weight·f(r)/r^power at arrays of the logarithms of both, without overflow."""
+        import numpy as np
+
+        values = np.full_like(log_ratio, np.nan)
+        for piece in pieces(self.f, r, S.Zero, oo):
+            # left with its kink, |r - 1|/r would be one infinity over another
+            low, high = np.log([float(piece.low), float(piece.high)])
+            here = (low <= log_ratio) & (log_ratio <= high)
+            smooth = piece.expr / r**power
+            values[here] = _smooth_weighted(log_weight[here], log_ratio[here], smooth)
+        return values
+
+
+def _smooth_weighted(log_weight, log_ratio, function):
+    roots = {t: Symbol(f"t{i}", real=True) for i, t in enumerate(_of_ratio(function))}
+    expr = sympy.expand(function).xreplace(roots)
+    expr = expr.subs({t: sympy.N(t, 17) for t in expr.atoms(Implicit)})
+    expr = sympy.expand_log(expr).subs(log(r), _L).subs(r, exp(_L))
+    terms = sympy.Add.make_args(sympy.expand_mul(expr))
+    # exponents are added before one exponential is taken, which would overflow without the weight
+    expr = sympy.Add(*(sympy.powsimp(term * exp(_W), combine="exp") for term in terms))
+    arrays = [t.func.at_exp(log_ratio) for t in roots]
+    return compile_numpy(expr, [_W, _L, *roots.values()])(log_weight, log_ratio, *arrays)
 
 
 def _of_ratio(function):
