@@ -19,6 +19,7 @@ from ..deadline import attempt
 from . import summation  # noqa: F401  (registers enclosures of integrals, sums and limits)
 from .definitions import defined
 from .domain import Domain
+from .effort import is_quick
 from .enclosure import Ball, Undefined, Unsure, ball, compiled, holds, real_if_exact, real_part
 from .functions import BINDERS
 from .points import points_for
@@ -162,7 +163,7 @@ class Pair:
         """True or False where the balls tell, None where they overlap, or "undefined", "unsure"."""
         outcome = self._outcome(lambda: self.values(point, bits))
         irrational = any(not value.is_Rational for value in point.values())
-        long = _length(point) > (18 if self._costly else 400)
+        long = _length(point) > 400 or not all(is_quick(side, point) for side in self.sides)
         if outcome in (True, False, "undefined") or long or not (self._stepped or irrational):
             return outcome
         # A ball around a number like 1/3 or π does not say on which side of a step it lies; SymPy

@@ -15,6 +15,7 @@ from . import cells
 from .algebra import Field
 from .attack import POINTS, Pair, Refutation, ordered
 from .domain import Domain
+from .effort import TooLongError, put_in
 from .enclosure import Unsure, ball, compiled, condition
 from .points import belongs, points_for
 
@@ -52,7 +53,10 @@ def _vanishes(gap, point: dict, domain: Domain) -> bool:
         value.is_Rational and abs(value.p * value.q).bit_length() > 60 for value in point.values()
     ):
         return False  # and would take long to say
-    value = gap.subs(point)
+    try:
+        value = put_in(gap, point)
+    except TooLongError:
+        return False
     return not value.free_symbols and Field(()).vanishes(value) and value.is_finite is not False
 
 

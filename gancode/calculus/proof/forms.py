@@ -18,10 +18,11 @@ Poly = dict[Monomial, fmpq]
 ONE: Monomial = ()
 MAX_TERMS = 4000
 MAX_DEGREE = 200
+_MAX_BITS = 100_000  # of a coefficient
 
 
 class TooLargeError(ArithmeticError):
-    """A polynomial has more terms than are worth working on."""
+    """A polynomial has more terms, or longer coefficients, than are worth working on."""
 
 
 def constant(value) -> Poly:
@@ -77,10 +78,23 @@ def multiply(first: Poly, second: Poly) -> Poly:
 
 
 def raised(poly: Poly, exponent: int) -> Poly:
+    if len(poly) == 1:
+        ((monomial, coefficient),) = poly.items()
+        return {power(monomial, exponent): _raised_number(coefficient, exponent)}
+    if exponent > MAX_TERMS:
+        raise TooLargeError
     result = constant(1)
     for _ in range(exponent):
         result = multiply(result, poly)
     return result
+
+
+def _raised_number(number: fmpq, exponent: int) -> fmpq:
+    if abs(number) == 1:
+        return number if exponent % 2 else fmpq(1)
+    if max(number.p.bit_length(), number.q.bit_length()) * exponent > _MAX_BITS:
+        raise TooLargeError
+    return number**exponent
 
 
 def content(poly: Poly) -> Monomial:

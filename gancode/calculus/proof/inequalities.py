@@ -19,6 +19,7 @@ from .analysis import Region, closed_form
 from .analysis.evaluation import ATOMS
 from .attack import fails_somewhere
 from .domain import Domain, EmptyDomainError
+from .effort import put_in
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .functions import free_jets
@@ -52,9 +53,10 @@ class Goal:
         return Field(self.domain.relations, decide_cells)
 
     def substituted(self, replacement: dict, strict: bool | None = None) -> "Goal | None":
-        """The goal where some symbols have other values; None where no point is left."""
+        """The goal where some symbols have other values; None where no point is left. Raises
+        `TooLongError`."""
         relations = [relation.subs(replacement) for relation in self.domain.relations]
-        gap = self.gap.subs(replacement)
+        gap = put_in(self.gap, replacement)
         try:
             domain = Domain(gap.free_symbols, relations)
         except (EmptyDomainError, ValueError, TypeError):
@@ -566,7 +568,7 @@ def _by_least_integrand(goal: Goal, depth: int) -> str:
             if not _always_allowed(goal.domain, symbol, place):
                 continue
             least = goal.substituted({symbol: place})
-            rise = goal.gap - goal.gap.subs(symbol, place)
+            rise = goal.gap - put_in(goal.gap, {symbol: place})
             if least is None or not prove_goal(least, depth - 1):
                 continue
             if method := _under_one_sign(Goal(rise, goal.domain), depth):
@@ -729,7 +731,7 @@ def few_values(symbol, domain: Domain) -> list | None:
     first, last = sympy.ceiling(bounds.inf), sympy.floor(bounds.sup)
     if last - first >= _MOST_VALUES:
         return None
-    values = (first + k for k in range(int(last - first) + 1))
+    values = [first + k for k in range(int(last - first) + 1)]
     return [value for value in values if admits(symbol, value)]
 
 

@@ -14,6 +14,7 @@ from sympy import Interval, Rational, S
 
 from ..deadline import attempt, check
 from ..kinks import KINKED, pieces
+from .effort import is_quick, put_in
 from .enclosure import Undefined, Unsure, compiled, contains_zero, enclose, real_if_exact
 from .ends import germ
 
@@ -90,10 +91,11 @@ class _Proof:
 
     def _at(self, expr, place) -> None:
         """The statement at one point."""
-        value = expr.subs(self.x, place)
+        here = {self.x: place}
+        value, point = (expr.subs(here), {}) if is_quick(expr, here) else (expr, here)
         for bits in (_BITS, 1024):
             try:
-                ball = real_if_exact(enclose(value, {}, bits))
+                ball = real_if_exact(enclose(value, point, bits))
             except Undefined:
                 return
             except Unsure:
@@ -104,7 +106,7 @@ class _Proof:
                 return
             if ball < 0:
                 raise _Stuck("negative at a point")
-        if self.strict or not self.make_field().vanishes(value):
+        if self.strict or point or not self.make_field().vanishes(value):
             raise _Stuck("not decided at a point")
 
     # A smooth piece ----------------------------------------------------------------------------
@@ -217,7 +219,7 @@ class _Proof:
             return False
         if value is None or not contains_zero(value):
             return False
-        return self.make_field().vanishes(self.expr.subs(self.x, place))
+        return self.make_field().vanishes(put_in(self.expr, {self.x: place}))
 
     def _around(self, place) -> tuple[Rational, Rational]:
         """An interval around a zero with the sign shown there: the zero is of even order."""
@@ -232,7 +234,8 @@ class _Proof:
     def _order_of_zero(self, place) -> int:
         field = self.make_field()
         for order in range(1, _ORDERS + 1):
-            if not field.vanishes(sympy.diff(self.expr, self.x, order).subs(self.x, place)):
+            slope = sympy.diff(self.expr, self.x, order)
+            if not field.vanishes(put_in(slope, {self.x: place})):
                 return order
         raise _Stuck("a zero of high order")
 
@@ -276,7 +279,7 @@ class _Proof:
                 gap = abs(ball_around(candidate) - guess)
             except (Unsure, Undefined):
                 continue
-            if gap < arb(1) / 2**12 and field.vanishes(self.expr.subs(self.x, candidate)):
+            if gap < arb(1) / 2**12 and field.vanishes(put_in(self.expr, {self.x: candidate})):
                 return candidate
         raise _Stuck("no exact zero is known")
 

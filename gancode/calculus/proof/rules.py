@@ -8,6 +8,7 @@ from .algebra import Field
 from .analysis import Region, vanishes
 from .analysis.evaluation import ATOMS
 from .domain import Domain, EmptyDomainError
+from .effort import put_in
 from .inequalities import (
     Goal,
     decide_cells,
@@ -200,7 +201,7 @@ def _by_derivative(left, right, domain: Domain, depth: int) -> str:
         for place in _inner_places(domain.bounds[symbol]):
             if any(r.has(symbol) and r.free_symbols != {symbol} for r in domain.relations):
                 break
-            value = gap.subs(symbol, place)
+            value = put_in(gap, {symbol: place})
             if value.has(S.NaN, S.ComplexInfinity):
                 continue
             rest = Domain(value.free_symbols, [r for r in domain.relations if not r.has(symbol)])
@@ -335,7 +336,7 @@ def _one_by_one(left, right, domain: Domain, depth: int) -> str:
             continue
         methods = []
         for value in values:
-            sides = (side.subs(symbol, value) for side in (left, right))
+            sides = [put_in(side, {symbol: value}) for side in (left, right)]
             relations = [r.subs(symbol, value) for r in domain.relations]
             try:
                 rest = Domain((left - right).free_symbols - {symbol}, relations)

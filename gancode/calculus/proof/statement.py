@@ -21,6 +21,7 @@ from . import rules
 from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .descent import descend
 from .domain import Domain, EmptyDomainError
+from .effort import is_quick
 from .enclosure import Undefined, Unsure, contains_zero, enclose
 from .functions import Jets, bound, free_jets
 
@@ -243,16 +244,18 @@ def _is_exact(value) -> bool:
 
 
 def _shown(side, point, value) -> sympy.Expr:
+    if not is_quick(side, point):
+        return side if value is None else _number(value)
     if value is None or contains_zero(value):
         exact = sympy.sympify(side).subs(point)
         if value is None or exact == 0:
             return exact
-    if isinstance(value, acb):
-        return _number(value.real) + S.ImaginaryUnit * _number(value.imag)
     return _number(value)
 
 
 def _number(value) -> sympy.Expr:
+    if isinstance(value, acb):
+        return _number(value.real) + S.ImaginaryUnit * _number(value.imag)
     middle = value.mid()
     if middle == 0:
         return S.Zero

@@ -9,6 +9,7 @@ from sympy import S
 from sympy.core.function import AppliedUndef
 
 from ...symbols import softplus
+from ..effort import put_in
 from ..enclosure import Undefined, Unsure, enclose
 from ..whole import is_whole
 
@@ -46,7 +47,7 @@ def analytic(region, expr, variable) -> bool:
 def analytic_at(region, expr, variable, end) -> bool:
     """Whether `expr` is analytic in `variable` at a finite `end`: then its limit there is its
     value. Raises `Undecided`."""
-    return _holds(region, expr, variable, lambda part: part.subs(variable, end))
+    return _holds(region, expr, variable, lambda part: put_in(part, {variable: end}))
 
 
 def defined(region, expr) -> bool:

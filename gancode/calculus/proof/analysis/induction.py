@@ -8,6 +8,7 @@ from sympy import Dummy, Integral, Product, S, Sum
 from sympy.concrete.gosper import gosper_term
 
 from ...deadline import attempt
+from ..effort import put_in
 from .continuity import analytic, defined, is_finite
 from .regions import Region
 
@@ -42,7 +43,7 @@ def by_enumeration(gap, region: Region, is_zero: Callable) -> list[str] | None:
         if start is None or last is None:
             continue
         try:
-            if all(is_zero(gap.subs(n, value), region) for value in range(start, last + 1)):
+            if all(is_zero(put_in(gap, {n: value}), region) for value in range(start, last + 1)):
                 return [f"each value of {n}"]
         except ArithmeticError:  # undecided, divergent, or not zero
             continue
@@ -112,7 +113,7 @@ def _first(atom, n) -> float:
 
 
 def _at_first(gap, n, start, first, region: Region, is_zero) -> bool:
-    return all(is_zero(gap.subs(n, value), region) for value in range(start, first + 1))
+    return all(is_zero(put_in(gap, {n: value}), region) for value in range(start, first + 1))
 
 
 def _by_next_factor(gap, n, start, region: Region, is_zero) -> bool:

@@ -13,6 +13,7 @@ from sympy import Integral, Max, Min, Piecewise, S
 from sympy.core.function import AppliedUndef
 
 from ...deadline import attempt
+from ..effort import put_in
 from .antiderivatives import antiderivatives
 from .continuity import STEPS, analytic, defined_almost_everywhere, is_finite, requirements
 from .definite import known_integral
@@ -195,7 +196,7 @@ def _crossings(part, piece: Piece) -> list:
 
 def _whole_numbers(z, piece: Piece) -> range:
     """Those that a monotonic `z` may pass."""
-    ends = [z.subs(piece.t, end) for end in (piece.low, piece.high)]
+    ends = [put_in(z, {piece.t: end}) for end in (piece.low, piece.high)]
     if not all(end.is_number and end.is_finite for end in ends):
         return range(0)
     low, high = sorted(int(sympy.floor(end)) for end in ends)

@@ -4,6 +4,7 @@ import sympy
 from sympy import Dummy, S
 
 from .. import forms
+from ..effort import put_in
 from .continuity import Undecided, analytic_at, is_finite
 from .expansion import Expander
 from .growth import BeyondError, LostError
@@ -26,7 +27,7 @@ def limit_of(expr, x, end, region: Region, side: int = 1) -> tuple[sympy.Expr, s
         z = Dummy("x", real=True)
         try:
             if analytic_at(region, expr.xreplace({x: z}), z, end):
-                return expr.subs(x, end), "by continuity"
+                return put_in(expr, {x: end}), "by continuity"
         except Undecided:  # an expansion may not need it
             pass
     far = Dummy("X", positive=True, integer=True if x.is_integer else None)

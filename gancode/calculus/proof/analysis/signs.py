@@ -12,6 +12,7 @@ from flint import acb, arb, ctx
 from sympy import Dummy, Ge, Gt, Lt, pi
 
 from ...symbols import softplus
+from ..effort import put_in
 from ..enclosure import Undefined, Unsure, compiled, enclose, real_if_exact
 from ..enclosure import sign as ball_sign
 from ..whole import parity
@@ -207,7 +208,7 @@ def _by_slope(region, expr, depth) -> int | None:
     for end, wanted in ((known.low, slope), (known.high, -slope)):
         if end.is_infinite or not _certainly(analytic_at, region, expr, known.variable, end):
             continue
-        if region.sign(expr.subs(known.variable, end), depth + 2) in (0, wanted):
+        if region.sign(put_in(expr, {known.variable: end}), depth + 2) in (0, wanted):
             return wanted
     return None
 
@@ -297,7 +298,7 @@ class _Cover:
         if end not in self._ends:
             return None
         for order, slope in enumerate(self._slopes[:-1]):
-            if not self._region.vanishes(slope.subs(self._known.variable, end)):
+            if not self._region.vanishes(put_in(slope, {self._known.variable: end})):
                 return None
             if sign := self._on(box, order + 1):
                 return sign * direction ** (order + 1)

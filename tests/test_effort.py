@@ -1,0 +1,75 @@
+"""Numbers of astronomical length are not written out: every answer comes soon."""
+
+import time
+
+import pytest
+import sympy
+from sympy import Function, Max, Symbol, factorial, floor, oo, sqrt
+
+from gancode.calculus import prove
+from gancode.calculus.proof.effort import TooLongError, is_quick, put_in
+
+n = Symbol("n", integer=True, nonnegative=True)
+k = Symbol("k", integer=True)
+x = Symbol("x", real=True)
+HUGE = 10**20
+
+
+@pytest.mark.parametrize(
+    "expr, value, quick",
+    [
+        (2**n, 10**4, True),
+        (2**n, HUGE, False),
+        (2 ** (2**n), 10, True),
+        (2 ** (2**n), 60, False),
+        (n**n, 10**3, True),
+        (n**n, 10**6, False),
+        (n**1000, HUGE, True),
+        (n**100000, HUGE, False),
+        (sympy.exp(n), HUGE, True),
+        (sympy.log(n) + sympy.sin(n), HUGE, True),
+        ((-1) ** n, HUGE, True),
+        (factorial(n), 100, True),
+        (factorial(n), 10**6, False),
+        (sympy.fibonacci(n), 10**9, False),
+        (floor(sqrt(2) * n), HUGE, True),
+        (floor(sqrt(2) * 2**n), HUGE, False),
+        (Max(n, 2**n), HUGE, False),
+        (Max(n, 7), HUGE, True),
+    ],
+)
+def test_what_would_be_written_out_at_length_is_known_before(expr, value, quick):
+    values = {n: sympy.Integer(value)}
+    assert is_quick(expr, values) == quick
+    if quick:
+        assert put_in(expr, values) == expr.subs(values)
+    else:
+        with pytest.raises(TooLongError):
+            put_in(expr, values)
+
+
+def test_what_is_no_finite_number_is_put_in_as_it_stands():
+    f = Function("f")
+    assert put_in(2**x, {x: oo}) is oo
+    assert put_in(2**x, {x: n + 10**30}) == 2 ** (n + 10**30)
+    assert put_in(f(x), {x: 3}) == f(3)
+
+
+@pytest.mark.parametrize(
+    "left, right, relation, given, statuses",
+    [
+        (factorial(n), 10**9, ">", [n >= 10**9], {"proved"}),
+        (n**n, factorial(n), ">=", [n >= 10**6], {"proved"}),
+        (Max(2**n, n**n), n**n, "==", [n >= 2], {"proved", "checked"}),
+        (2**k, 3**k, "<", [k > HUGE, k < HUGE + 3], {"proved", "checked"}),
+        (2**k, 3**k, ">", [k > HUGE, k < HUGE + 3], {"refuted"}),
+        (factorial(k), factorial(k - 1) * k, "==", [k > HUGE, k < HUGE + 3], {"proved"}),
+        (2**x, 3**x, "<", [x >= HUGE, x <= HUGE + 1], {"proved", "checked"}),
+        (x ** sympy.Integer(HUGE), 2, ">", [x >= 2, x <= 3], {"proved", "checked"}),
+        (x ** sympy.Integer(HUGE), 2, "<", [x >= 2, x <= 3], {"refuted"}),
+    ],
+)
+def test_every_answer_about_huge_numbers_comes_soon(left, right, relation, given, statuses):
+    began = time.thread_time()
+    assert prove(left, right, relation, given).status in statuses
+    assert time.thread_time() - began < 15
