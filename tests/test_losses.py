@@ -194,6 +194,14 @@ a*tanh(softplus(a))
 1 - exp(-exp(a))
 abs(a) + log(1 + exp(-abs(a)))
 max(0, 1 - a)**3
+sqrt(1 + exp(a)) - exp(a/2)
+exp(-a) - sqrt(1 + exp(-2*a))
+sqrt(a**2 + 1) - sqrt(a**2 + 2)
+sqrt(2*a**2 + 3) - sqrt(2*a**2 + 1)
+1 + sqrt(1 + exp(a)) - exp(a/2)
+3*(sqrt(a**4 + 1) - a**2)
+sqrt(a**2 + 1) - abs(a)
+(sqrt(1 + exp(a)) - exp(a/2))*sigmoid(a)
 """.strip().splitlines()
 PLACES = [0.25, -0.5, 30.0, -30.0, 100.0, -100.0, 1e4, -1e4]
 

@@ -12,7 +12,7 @@ from sympy import Abs, Add, Function, Mul, Pow, exp
 from sympy.printing.lambdarepr import LambdaPrinter
 
 from ..errors import Refused
-from .stable import relu, sigmoid, stable
+from .stable import rationalised, relu, sigmoid, stable
 from .symbols import softplus
 
 __all__ = ["CompileError", "compile", "compile_numpy", "relu", "sigmoid", "stable"]
@@ -50,6 +50,7 @@ def _elementwise(expr, symbols, eager=True):
     """
     import torch
 
+    expr = rationalised(expr)
     form = stable(expr)
     compiled = _lambdify(form, symbols, _torch_names(), "torch")
     if form.free_symbols and _differentiates_itself(form):

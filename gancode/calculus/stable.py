@@ -2,13 +2,14 @@
 
 Written out literally, log(1 + exp(t)) is infinite in float32 from t = 89 on, 1 - 1/(1 + exp(-t))
 is zero from t = 17 on, and exp(-t)/(1 + exp(-t))**2 is NaN from t = -45 on. `stable` brings an
-expression to a sum of products in which neither happens, by three ideas:
+expression to a sum of products in which neither happens, by these ideas:
 
 - What grows or falls exponentially is kept as its logarithm, and a product adds its logarithms up
   before it takes one exponential. The logarithm of a sum is eˣ + eʸ = exp(x + softplus(y − x)).
 - Where signs are mixed, the terms are first put over a common denominator and factored, so that
   what cancels is gone. What is left of a difference is eˣ − eʸ = (eˣ + eʸ)·tanh((x − y)/2).
 - √(x² + c) is √c·cosh θ with x = √c·sinh θ, so a sum with such a root is one of exponentials too.
+- Where squares cancel, a difference of roots is p − q = (p² − q²)/(p + q).
 """
 
 import itertools
@@ -116,10 +117,33 @@ def stable(expr) -> sympy.Expr:
     return _real(_prepared(sympy.sympify(expr)))
 
 
+def rationalised(expr) -> sympy.Expr:
+    """The expression with (p² − q²)/(p + q) in place of each p − q that has roots in it, where
+    nothing cancels in p² − q². Its slopes do not cancel either."""
+    return expr.replace(lambda e: isinstance(e, Add) and _has_root_of_sum(e), _by_squares)
+
+
+def _by_squares(total):
+    if not all(map(_sign, total.args)) or _same_sign(total):
+        return total
+    above = Add(*(term for term in total.args if _sign(term) == 1))
+    below = above - total
+    squares = _combined(expand(expand(above**2) - expand(below**2)))
+    sums = [factor for factor in Mul.make_args(squares) if isinstance(factor, Add)]
+    return squares / (above + below) if all(map(_same_sign, sums)) else total
+
+
+def _has_root_of_sum(expr) -> bool:
+    return any(
+        isinstance(power.base, Add) and power.exp.is_Rational and power.exp.q == 2
+        for power in expr.atoms(Pow)
+    )
+
+
 def _prepared(expr):
     """Exponentials in place of hyperbolic functions and powers, powers in place of exponentials of
     logarithms, cases in place of jumps."""
-    expr = expr.replace(sympy.DiracDelta, lambda *_: S.Zero)
+    expr = rationalised(expr.replace(sympy.DiracDelta, lambda *_: S.Zero))
     expr = expr.replace(Heaviside, lambda x, *_: Piecewise((1, x > 0), (0, True)))
     expr = expr.replace(tanh, lambda x: (exp(2 * x) - 1) / (exp(2 * x) + 1))
     expr = expr.replace(sympy.cosh, lambda x: (exp(x) + exp(-x)) / 2)
@@ -189,9 +213,14 @@ def _sum(total):
         return _real(total)
     if not _same_sign(total) and (_grows(total) or _may_cancel(total)) and _cancels(total):
         total = _combined(total)
-        if not isinstance(total, Add) or _logarithms(total):
+        if not isinstance(total, Add) or (not _stays_a_sum(total) and _logarithms(total)):
             return _product(total).expr()
     return _balanced(Add(*map(_real, total.args)))
+
+
+def _stays_a_sum(total) -> bool:
+    """Whether there is nothing in a sum of which a logarithm need be taken."""
+    return _is_moderate(total) or all(_product(term).is_plain for term in total.args)
 
 
 def _may_cancel(total) -> bool:
@@ -357,7 +386,7 @@ class _Product:
 
     def _times_sum(self, total, power):
         """Multiply by a power of a sum with exponentials."""
-        if _is_moderate(total) or all(_product(term).is_plain for term in total.args):
+        if _stays_a_sum(total):
             self._keep(_sum(total), power)
             return
         total = _combined(total)
@@ -403,8 +432,8 @@ class _Product:
                 sums.append((exp(x) + exp(y), _log_sum([x, y]), power))
                 result *= tanh(_balanced((x - y) / 2)) ** power
         to_scale = list(self.mixed)
-        whole = exponent + _logarithm(sums)
-        if _exponential(whole).has(exp) and _cancels(_balanced(whole), least=_LARGE):
+        whole = _balanced(exponent + _logarithm(sums))
+        if _exponential(whole).has(exp) and _cancels(whole, least=_LARGE):
             to_scale += [(total, power) for total, _, power in sums]
         else:
             exponent = whole
@@ -469,7 +498,7 @@ def _product(expr) -> _Product:
 def _scaled(total):
     """A sum of exponentials and other things as exp(m)·s: m, its largest exponent, and s."""
     terms = [_product(term) for term in total.args]
-    largest = _real(Max(*(term.exponent for term in terms)))
+    largest = _real(Max(*(term.exponent + _logarithm(term.sums) for term in terms)))
     for term in terms:
         term.exponent -= largest
     return largest, Add(*(term.expr() for term in terms))
@@ -533,6 +562,16 @@ def _log_sum(logs):
 
 def _balanced(total):
     """A sum with each softplus turned so that it does not cancel against what is linear."""
+    total = _with_curves_turned(total)
+    nested = [curve for curve in total.atoms(softplus) if curve.args[0].has(softplus)]
+    if not nested or not _cancels(total, least=_LARGE):
+        return total
+    others = (total.subs(curve, curve.args[0] + softplus(-curve.args[0])) for curve in nested)
+    forms = map(_with_curves_turned, others)
+    return next((form for form in forms if not _cancels(form, least=_LARGE)), total)
+
+
+def _with_curves_turned(total):
     curves, rest = _curves(total)
     return rest + Add(*itertools.starmap(_without_cancellation, curves))
 
