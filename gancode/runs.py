@@ -127,7 +127,7 @@ def start(
     of the history; `options` are those options of `gancode.train` that change nothing of what is
     computed. With `resume` the run in the folder is continued, where one has begun there, from
     wherever its images lie now. At its end the folder has two pictures, see
-    `gancode.reports.finish`.
+    `gancode.reports.finish`; at an end before the time, those of its last checkpoint.
 
     All arguments are refused before any data are loaded: `Refused`, as `gancode.train` raises it,
     and `RunError` for a run with other settings. What is refused leaves nothing in the folder.
@@ -160,11 +160,21 @@ def start(
         judged = problem.measures(settings["data"], loaded, labels, settings["conditional"], 2500)
         asked = dataclasses.replace(asked, measure=lambda run: _numbers(judged, run))
     data = (loaded, labels) if settings["conditional"] else loaded
-    run = conduct(gan, data, asked, json.loads(json.dumps(about)))
-    if first:
+
+    def draw(run):
         draws = torch.Generator().manual_seed(0)
         real = loaded.sample(problem.real, draws) if problem.real else None
-        reports.finish(run, out, equilibrium(asked.objective), real)
+        return reports.finish(run, out, equilibrium(asked.objective), real)
+
+    try:
+        run = conduct(gan, data, asked, json.loads(json.dumps(about)))
+    except (KeyboardInterrupt, FloatingPointError) as stopped:
+        if first and checkpoint.saved(out):
+            seen = ", ".join(map(str, draw(load(out))))
+            stopped.args = (f"{stopped}. Pictures of the last checkpoint: {seen}",)
+        raise
+    if first:
+        draw(run)
     return run
 
 

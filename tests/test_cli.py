@@ -3,11 +3,14 @@
 import errno
 import itertools
 import json
+import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from gancode import problems, reports, runs
 from gancode.cli import main, parser
 from gancode.data import images
 from gancode.schedules import plain
+from gancode.training import checkpoint
 from gancode.training import folder as run_folder
 
 RING = ["train", "--data", "ring", "--batch-size", "8", "--sheet-every", "0"]
@@ -218,6 +222,41 @@ def test_exit_codes_tell_scripts_what_happened(monkeypatch, capsys):
         monkeypatch.setattr(runs, "start", faulty)
         assert main(RING) == 70
         assert "Traceback" in capsys.readouterr().err
+
+
+def interrupt(run):
+    signal.raise_signal(signal.SIGINT)
+
+
+def spoil(run):
+    with torch.no_grad():
+        next(run.gan.generator.parameters()).fill_(math.nan)
+
+
+@pytest.mark.parametrize(
+    ("happens", "error", "saved"),
+    [(interrupt, KeyboardInterrupt, 5), (spoil, FloatingPointError, 4)],
+)
+def test_a_run_that_ends_before_its_time_leaves_pictures_too(happens, error, saved):
+    settings = runs.settings("ring", training={"batch_size": 8, "steps": 9, "save_every": 2})
+
+    def at_five(step, run):
+        if step == 5:
+            happens(run)
+
+    with pytest.raises(error, match="Pictures of the last checkpoint: ") as stopped:
+        runs.start(settings, "run", callback=at_five)
+    assert runs.load("run").history == [] and f"{saved:09d}" in str(checkpoint.saved("run")[-1])
+    for name in (reports.SAMPLES, reports.CURVES):
+        assert f"run/{name}" in str(stopped.value)
+        assert Image.open(f"run/{name}").getbbox()
+
+
+def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_show():
+    settings = runs.settings("ring", training={"batch_size": 8, "steps": 9, "save_every": 7})
+    with pytest.raises(FloatingPointError, match="no checkpoint yet") as stopped:
+        runs.start(settings, "run", callback=lambda step, run: spoil(run))
+    assert "Pictures" not in str(stopped.value) and not Path("run", reports.SAMPLES).exists()
 
 
 @pytest.mark.parametrize(
