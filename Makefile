@@ -24,7 +24,7 @@ test: $(INSTALLED) ## run every test, and every notebook against its stored outp
 	$(BIN)/python tools/chromium.py
 	$(BIN)/python -m pytest --nbval
 
-quick: $(INSTALLED) ## run the tests of the package that take no many seconds
+quick: $(INSTALLED) ## run the tests of the package without those that take long
 	$(BIN)/python -m pytest -m "not slow" tests
 
 execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_function.ipynb ..."

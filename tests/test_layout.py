@@ -154,3 +154,13 @@ def test_each_file_says_in_its_first_line_what_it_is_about():
     for name, path in modules(ROOT / "gancode").items():
         said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
         assert said and said.splitlines()[0].strip(), name
+
+
+def test_the_tests_lie_as_the_package_does():
+    tests = ROOT / "tests"
+    rooms = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    assert {room for room in rooms if not (ROOT / "gancode" / room).is_dir()} == {Path("book")}
+    packages = {
+        path.parent.relative_to(ROOT / "gancode") for path in ROOT.glob("gancode/*/**/*.py")
+    }
+    assert packages <= rooms | {Path("calculus/proof/analysis")}  # of which `prove` is the door

@@ -3,7 +3,7 @@
 A statement is about every point of its domain at which both sides are defined (finite numbers);
 roots, logarithms and powers are principal values, and a symbol without `real` is complex. About
 half of the statements are false, and close to true. Nothing here was learnt from `prove`:
-`tests/test_corpus_truth.py` evaluates both sides by mpmath, the false ones where they fail.
+`test_corpus_truth.py` evaluates both sides by mpmath, the false ones where they fail.
 """
 
 from collections.abc import Callable

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from tree import ROOT
 
 import gancode
 from gancode import networks, randomness
@@ -134,7 +135,7 @@ def test_a_run_may_be_made_longer_and_a_finished_one_stays_as_it_is(tmp_path):
 
 
 def test_runs_that_are_killed_end_as_one_that_was_not():
-    script = Path(__file__).parent.parent / "tools" / "kill.py"
+    script = ROOT / "tools" / "kill.py"
     command = [sys.executable, script, "--kills", "6", "--steps", "100", "--longest", "0.2"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
