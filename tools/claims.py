@@ -257,11 +257,11 @@ def mark(name: str) -> str:
 
 def table(header: list[str], rows: list[list[str]], widths: str) -> str:
     """A list-table, whose cells may hold several paragraphs."""
-    lines = [f"```{{list-table}}\n:header-rows: 1\n:widths: {widths}\n:class: claims\n"]
+    lines = [f":::{{list-table}}\n:header-rows: 1\n:widths: {widths}\n:class: claims\n"]
     for cells in [header, *rows]:
         for k, cell in enumerate(cells):
             lines.append(("* - " if k == 0 else "  - ") + re.sub(r"\n(?=.)", "\n    ", cell))
-    return "\n".join([*lines, "```\n"])
+    return "\n".join([*lines, ":::\n"])
 
 
 def choice(numbers: list[str]) -> str:

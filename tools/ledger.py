@@ -260,16 +260,16 @@ def rule_rows(entries: list[Entry]) -> list[list[str]]:
 def list_table(title: str, name: str, rows: list[list[str]]) -> str:
     """A table in MyST; its first row is the header."""
     lines = "\n".join("* - " + "\n  - ".join(cells) for cells in rows)
-    return f"```{{list-table}} {title}\n:name: {name}\n:header-rows: 1\n\n{lines}\n```\n"
+    return f":::{{list-table}} {title}\n:name: {name}\n:header-rows: 1\n\n{lines}\n:::\n"
 
 
 def section(chapter: Chapter) -> str:
     """All that a chapter shows, by section, folded away."""
-    lines = [f"```{{dropdown}} {chapter.title}"]
+    lines = [f":::{{dropdown}} {chapter.title}"]
     for place, entries in itertools.groupby(chapter.entries, lambda entry: entry.place):
         lines.append(f"- {place}")
         lines += [f"  - {entry.name}: {entry.outcome}" for entry in entries]
-    return "\n".join([*lines, "```\n"])
+    return "\n".join([*lines, ":::\n"])
 
 
 def listed(book: list[Chapter], wanted) -> str:

@@ -175,6 +175,29 @@ def test_a_chapter_has_its_parts(notebook):
     assert any('<table class="verdict"' in html for html in outputs_of(notebook, "text/html"))
 
 
+BACKTICKS = re.compile(r"^ *`{3,}\{([^}]*)\}", re.MULTILINE)
+NO_PROSE = {"math", "raw", "eval-rst", "bibliography"}
+
+
+def prose_in_backticks(text):
+    """The directives with prose in a fence of backticks, where other programs show it as code."""
+    return [name for name in BACKTICKS.findall(text) if name not in NO_PROSE]
+
+
+@pytest.mark.parametrize("name", ["prf:theorem", "exercise", "note", "solution-start"])
+def test_prose_in_backticks_is_seen(name):
+    assert prose_in_backticks(f"Text.\n\n````{{{name}}} T\n```{{math}}\nx\n```\n````") == [name]
+    assert prose_in_backticks(f":::{{{name}}} T\n```{{math}}\nx\n```\n:::\n```python\n1\n```") == []
+
+
+def test_directives_of_prose_stand_in_colon_fences():
+    pages = {path: markdown(nbformat.read(path, as_version=4)) for path in PATHS}
+    for path in [ROOT / "index.md", *(ROOT / "chapters").rglob("*.md")]:
+        pages[path] = path.read_text(encoding="utf-8")
+    found = {path.name: prose_in_backticks(text) for path, text in pages.items()}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
 def test_three_to_five_exercises_each_with_a_hidden_solution(notebook):
     text = markdown(notebook)
     directive = r"^[:`]{3,}\{%s(?:-start)?\}%s.*\n((?::\S+:.*\n)*)"
