@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick execute ledger serve lint format lock configure clean
+.PHONY: kernels help book test quick execute ledger serve lint format lock configure clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -35,6 +35,9 @@ execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_functio
 ledger: $(INSTALLED) ## write the proof ledger and the overview of claims from the stored outputs
 	$(BIN)/python tools/ledger.py
 	$(BIN)/python -m tools.claims
+
+kernels: $(INSTALLED) ## how far each verdict is from failing on other processors (an hour or two)
+	$(BIN)/python -m tools.kernels --json kernels.json
 
 serve: ## serve the built book on http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There is no book yet: run 'make book' first." >&2; exit 1; }

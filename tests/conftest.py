@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 SLOW = (
     "test_book",
     "test_configure",
+    "test_kernels",
     "test_processes",
     "test_divergence",
     "test_objective",
