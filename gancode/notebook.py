@@ -1,8 +1,10 @@
 """How results show themselves in a notebook: their data for programs, and prose as HTML."""
 
 import html
+import re
 
 MIME = "application/vnd.gancode+json"
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+")
 
 
 class Shown:
@@ -27,3 +29,15 @@ def prose(text: str) -> str:
 def math(latex: str) -> str:
     """A formula within a line of HTML."""
     return rf'<span class="math notranslate nohighlight">\({latex}\)</span>'
+
+
+def powers(text: str) -> str:
+    """Numbers in text with their powers of ten as one writes them: 2.5·10⁻⁷ for 2.50e-07."""
+    return re.sub(r"\b(\d[\d.]*)[eE]([+-]?)0*(\d+)\b", _power, text)
+
+
+def _power(number):
+    mantissa, sign, exponent = number.groups()
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    power = f"10{(sign + exponent).translate(RAISED)}"
+    return power if mantissa == "1" else f"{mantissa}·{power}"

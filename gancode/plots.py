@@ -21,6 +21,15 @@ ROLES = {
     "theory": {"color": THEORY, "linestyle": (0, (1, 1.5)), "linewidth": 1.8},
     "measured": {"color": MEASURED, "linestyle": "-", "linewidth": 1.2},
 }
+# What is measured where it lies on theory: drawn over the line, it leaves the line to be seen.
+CIRCLES = {
+    "color": MEASURED,
+    "linestyle": "",
+    "marker": "o",
+    "fillstyle": "none",
+    "markersize": 4,
+    "markeredgewidth": 0.8,
+}
 _MARKERS = {
     "real": {"marker": "o", "s": 3, "linewidths": 0, "color": REAL},
     "generated": {"marker": "x", "s": 4, "linewidths": 0.5, "color": GENERATED},
@@ -135,7 +144,8 @@ def animation(fig: Any, draw: Callable, frames: Any, *, seconds: float = 5.0) ->
     """An animated PNG: `draw(k)` changes the artists of `fig` for frame k = 0, 1, …, frames − 1.
 
     It plays twice and stops on the last frame, so that nobody has to read beside something that
-    moves. End a notebook's cell in it; where animated PNGs are unknown the first frame shows.
+    moves. The last frame is also the still that shows where animated PNGs are unknown, so it should
+    tell the whole. End a notebook's cell in it.
     """
     from io import BytesIO
 
@@ -146,21 +156,27 @@ def animation(fig: Any, draw: Callable, frames: Any, *, seconds: float = 5.0) ->
     for k in range(frames):
         draw(k)
         fig.canvas.draw()
-        pixels = np.asarray(fig.canvas.buffer_rgba())[..., :3]
-        pictures.append(Picture.fromarray(pixels))
+        pictures.append(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
     plt.close(fig)
-    file = BytesIO()
     # One palette for all frames: then each frame is stored as what changed since the one before.
-    palette = pictures[-1].quantize(32)
-    palette.putpalette(
-        [255 if level > 250 else level for level in palette.getpalette() or ()]
-    )  # white
-    first, *rest = (p.quantize(palette=palette, dither=Picture.Dither.NONE) for p in pictures)
-    first.save(
+    # White is a colour of its own in it, or the paper would take on that of what is pale.
+    palette = Picture.fromarray(pictures[-1]).quantize(31)
+    colours = (palette.getpalette() or [])[: 3 * 31]
+    palette.putpalette([*colours, 255, 255, 255])
+    stored = []
+    for pixels in pictures:
+        paper = Picture.fromarray(255 * (pixels == 255).all(axis=2).astype(np.uint8))
+        stored.append(
+            Picture.fromarray(pixels).quantize(palette=palette, dither=Picture.Dither.NONE)
+        )
+        stored[-1].paste(len(colours) // 3, mask=paper)
+    file = BytesIO()
+    stored[-1].save(
         file,
         "PNG",
         save_all=True,
-        append_images=rest,
+        default_image=True,
+        append_images=stored,
         duration=1000 * seconds / frames,
         loop=2,
     )

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from .notebook import Shown, prose
+from .notebook import RAISED, Shown, prose
 from .notebook import math as formula
 
 _HOLDS = {
@@ -28,8 +28,7 @@ KINDS = ("theorem", "standard error", "rounding", "observed before")
 _REASON = re.compile(
     r"(theorem|(?:\d+ )?standard errors?|rounding|observed before)(?:: \S.*)?", re.DOTALL
 )
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LOWERED = {raised: plain for plain, raised in _RAISED.items()}
+_LOWERED = {raised: plain for plain, raised in RAISED.items() if raised}
 
 
 class Measured(float):
@@ -322,7 +321,7 @@ def _written(value, digits):
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
     if -4 < int(power) < 6:
         return f"{value:.{max(0, digits - 1 - int(power))}f}"
-    return f"{mantissa}·10{str(int(power)).translate(_RAISED)}"
+    return f"{mantissa}·10{str(int(power)).translate(RAISED)}"
 
 
 def _trimmed(shown):

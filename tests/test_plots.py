@@ -126,13 +126,29 @@ def test_nothing_overlaps_in_the_panels_of_a_history():
 def test_an_animation_is_a_png_that_plays_twice_and_stops():
     fig, ax = plots.figure(height=1)
     (line,) = ax.plot([0, 1], [0, 1])
+    ax.fill_between([0, 1], [0, 0], [1, 1], color="0.98")
     image = plots.animation(fig, lambda k: line.set_ydata([0, k]), 7, seconds=3.5)
     assert plt.get_fignums() == [] and "image/png" in image._repr_mimebundle_()[0]
     with Picture.open(io.BytesIO(image.data)) as frames:
-        assert frames.n_frames == 7 and frames.info["loop"] == 2
-        assert frames.info["duration"] == 500
+        assert frames.info["default_image"] and frames.info["loop"] == 2
+        assert frames.n_frames == 1 + 7  # a still, which is no part of the animation
         seen = []
-        for k in range(7):
+        for k in range(8):
             frames.seek(k)
-            seen.append(frames.convert("RGB").tobytes())
-        assert len(set(seen)) == 7
+            assert k == 0 or frames.info["duration"] == 500
+            picture = frames.convert("RGB")
+            assert picture.getpixel((0, 0)) == (255, 255, 255)  # the paper is white
+            seen.append(picture.tobytes())
+        still, *shown = seen
+        assert len(set(shown)) == 7 and still == shown[-1]
+
+
+def test_open_circles_leave_the_line_below_them_to_be_seen():
+    ax = plots.figure()[1]
+    (line,) = ax.plot([0, 1], [0, 0], **plots.ROLES["theory"] | {"linestyle": "-"})
+    (circle,) = ax.plot([0.5], [0], **plots.CIRCLES)
+    pixels = image_of(ax)[1]
+    column, row = ax.transData.transform([0.5, 0]).round().astype(int)
+    around = pixels[-1 - row - 8 : -row + 8, column - 8 : column + 9, :3].reshape(-1, 3)
+    assert abs(pixels[-1 - row, column, :3] - to_rgb(line.get_color())).max() < 0.1
+    assert abs(around - to_rgb(plots.MEASURED)).max(1).min() < 0.1 and circle.get_zorder() > 1

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import sympy
-
 from .divergence import Divergence
-from .latex import words
+from .latex import latex, text, words
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,13 @@ class Card:
 
 def _plain(value) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+        return ", ".join(map(text, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else text(value)
 
 
 def _latex(value) -> str:
     if isinstance(value, (bool, str)):
         return words(_plain(value))
     if isinstance(value, list):
-        return r",\ ".join(map(sympy.latex, value))
-    return value._latex() if isinstance(value, Divergence) else sympy.latex(value)
+        return r",\ ".join(map(latex, value))
+    return value._latex() if isinstance(value, Divergence) else latex(value)

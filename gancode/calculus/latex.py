@@ -1,6 +1,9 @@
-"""Words inside formulas."""
+"""Expressions as a reader sees them, and words inside formulas."""
 
 import textwrap
+
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
 
 MARKS = {"proved": r"\checkmark", "checked": r"\approx", "refuted": r"\times"}
 
@@ -16,3 +19,23 @@ def words(text: str, width: int = 60) -> str:
     if len(lines) <= 1:
         return "".join(lines)
     return r"\begin{array}{l}" + r" \\ ".join(lines) + r"\end{array}"
+
+
+def text(expr) -> str:
+    """An expression as text, as SymPy writes it; a whole interval of values is [−1, 1]."""
+    return _Text().doprint(expr)
+
+
+def latex(expr) -> str:
+    """An expression in LaTeX, likewise."""
+    return _Latex().doprint(expr)
+
+
+class _Text(StrPrinter):
+    def _print_AccumulationBounds(self, expr):
+        return f"[{self._print(expr.min)}, {self._print(expr.max)}]"
+
+
+class _Latex(LatexPrinter):
+    def _print_AccumulationBounds(self, expr):
+        return rf"\left[{self._print(expr.min)}, {self._print(expr.max)}\right]"

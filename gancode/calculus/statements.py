@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 
 from ..errors import Refused, WrongType
-from ..notebook import Shown, prose
+from ..notebook import Shown, powers, prose
 from .proof import Proof
 
 _MARKS = {"proved": "✓", "checked": "≈", "refuted": "✗"}
@@ -29,7 +29,7 @@ class Statements(Shown):
 
     def __str__(self) -> str:
         lines = [
-            f"{_MARKS[proof.status]} {words}\n    {proof.evidence}"
+            f"{_MARKS[proof.status]} {words}\n    {powers(proof.evidence)}"
             for words, proof in self.proofs.items()
         ]
         return "\n".join([self.name, *lines] if self.name else lines)
@@ -39,7 +39,7 @@ class Statements(Shown):
     def _repr_html_(self) -> str:
         items = "".join(
             f"<li>{_MARKS[proof.status]} {prose(words)}"
-            f"<br><small>{html.escape(proof.evidence)}</small></li>"
+            f"<br><small>{html.escape(powers(proof.evidence))}</small></li>"
             for words, proof in self.proofs.items()
         )
         name = f"<p>{prose(self.name)}</p>" if self.name else ""

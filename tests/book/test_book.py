@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import threading
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -12,12 +13,15 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 from tree import ROOT
 
+from gancode import plots
 from tools import chromium, configure
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
 PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
 PHONE = {"width": 390, "height": 844}
+SCHEMES = sorted(set((ROOT / "_static").glob("*.svg")) - {ROOT / "_static" / "favicon.svg"})
+LETTERS = 14  # the smallest in a scheme, but for what is raised or lowered
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +145,76 @@ def test_light_and_dark(visit):
     assert visit.wrong == []
 
 
+def test_captions_have_the_weight_of_text_and_pictures_one_grey_in_the_dark(visit):
+    visit.page.emulate_media(color_scheme="dark")
+    visit.page.wait_for_selector("html[data-theme=dark]")
+    looks = """selector => [...document.querySelectorAll(selector)].map(element => {
+        const look = getComputedStyle(element);
+        return [look.fontWeight, look.filter, look.backgroundColor];
+    })"""
+    captions = visit.page.evaluate(looks, "article figcaption .caption-text")
+    assert {weight for weight, *_ in captions} <= {"400"}
+    pictures = visit.page.evaluate(looks, "article figure img")
+    assert {background for *_, background in pictures} <= {"rgb(255, 255, 255)"}
+    assert len({dimmed for _, dimmed, _ in pictures}) <= 1
+
+
+def test_a_scheme_is_not_made_too_small_for_a_phone(visit):
+    for scheme in visit.page.locator("article img[src$='.svg']").all():
+        shown, drawn = scheme.evaluate("image => [image.width, image.naturalWidth]")
+        assert LETTERS * shown >= 10 * drawn > 0
+
+
+@pytest.fixture(params=SCHEMES, ids=lambda scheme: scheme.stem)
+def scheme(request, context):
+    """A scheme, opened by itself."""
+    page = context.new_page()
+    page.goto(request.param.as_uri())
+    yield page
+    page.close()
+
+
+def test_a_scheme_is_drawn_on_white_paper_in_the_colours_of_the_book(scheme):
+    paper = scheme.evaluate("""() => {
+        const paper = document.querySelector("svg > rect");
+        const [size, whole] = [paper.getBBox(), document.documentElement.viewBox.baseVal];
+        return [getComputedStyle(paper).fill, size.width / whole.width, size.height / whole.height];
+    }""")
+    assert paper == ["rgb(255, 255, 255)", 1, 1]
+    assert scheme.locator("title").count() == 1
+    colours = set(re.findall("#[0-9a-fA-F]+", scheme.content()))
+    palette = {plots.REAL, plots.GENERATED, plots.THEORY, plots.MEASURED, "#CC79A7"}
+    assert colours <= palette | {"#ffffff", "#cccccc", "#00664B"}  # paper, rule, green for letters
+
+
+def test_the_letters_of_a_scheme_are_large_and_nothing_covers_them(scheme):
+    wrong = scheme.evaluate(
+        """letters => {
+        const wrong = [], texts = [...document.querySelectorAll("text")];
+        const apart = (one, other) => one.right <= other.left || other.right <= one.left
+            || one.bottom <= other.top || other.bottom <= one.top;
+        const within = (one, other) => one.left >= other.left - 1 && one.right <= other.right + 1
+            && one.top >= other.top - 1 && one.bottom <= other.bottom + 1;
+        for (const [k, text] of texts.entries()) {
+            const place = text.getBoundingClientRect();
+            if (parseFloat(getComputedStyle(text).fontSize) < letters)
+                wrong.push(`small: ${text.textContent}`);
+            for (const rect of document.querySelectorAll("rect")) {
+                const box = rect.getBoundingClientRect();
+                if (!apart(place, box) && !within(place, box))
+                    wrong.push(`across an edge: ${text.textContent}`);
+            }
+            for (const other of texts.slice(k + 1))
+                if (!apart(place, other.getBoundingClientRect()))
+                    wrong.push(`${text.textContent} and ${other.textContent} overlap`);
+        }
+        return texts.length ? wrong : ["no text"];
+    }""",
+        LETTERS,
+    )
+    assert wrong == []
+
+
 def test_code_can_be_copied_and_solutions_are_hidden_until_clicked(visit):
     page = visit.page
     notebook = (ROOT / f"{visit.name}.ipynb").exists()
@@ -201,6 +275,26 @@ def test_every_internal_link_and_anchor_resolves(documents):
             ):
                 broken.append((path.name, f"{link}#{fragment}"))
     assert broken == []
+
+
+def test_every_scheme_is_shown(documents):
+    shown = {
+        urlsplit(image["src"]).path.rpartition("/")[2]
+        for page in documents.values()
+        for image in page.select("article figure img")
+    }
+    assert {scheme.name for scheme in SCHEMES} <= shown
+
+
+def test_the_map_of_the_book_has_its_parts_and_chapters(documents, site):
+    svg = BeautifulSoup((ROOT / "_static" / "map.svg").read_text(encoding="utf-8"), "html.parser")
+    words = " ".join(text.get_text() for text in svg("text"))
+    for part in TOC["parts"]:
+        assert part["caption"] in words
+        for chapter in part["chapters"] if part.get("numbered") else ():
+            heading = documents[site / f"{chapter['file']}.html"].select_one("article h1")
+            title = heading.find(string=True, recursive=False) or heading.get_text()
+            assert title.strip() in words
 
 
 def test_every_image_has_a_text_alternative(documents):

@@ -58,6 +58,15 @@ def test_cards_of_the_catalogue(name):
     assert all(rf"\text{{{label}}}" in latex for label in ("optimal critic", "weight of a sample"))
 
 
+def test_a_whole_interval_of_optimal_values_is_shown_as_an_interval():
+    flat = Max(0, 2 - a) + Max(0, 3 + b)
+    for objective, low, high in (catalog["hinge"], -1, 1), (Objective(flat, -b), -3, 2):
+        text, latex = str(objective.report()), objective.report()._repr_latex_()
+        assert f"([{low}, {high}], Eq(p, q))" in text
+        assert rf"\left[{low}, {high}\right]" in latex
+        assert "Accum" not in text + latex and "langle" not in latex
+
+
 @pytest.mark.parametrize("name", catalog)
 def test_a_card_takes_less_than_a_second(name):
     def card():

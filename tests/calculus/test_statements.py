@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from sympy import Function, atan, log, pi, symbols
+from sympy import Float, Function, Integer, atan, log, pi, symbols
 
 from gancode.calculus import Derivation, Proof, Statements, prove
-from gancode.notebook import MIME
+from gancode.notebook import MIME, powers
 
 x, y = symbols("x y", positive=True)
 PROVED = prove(x**2 + y, y, ">=")
@@ -49,6 +49,30 @@ def test_a_counterexample_is_words():
 )
 def test_a_proof_alone_has_its_mark(proof, mark):
     assert rf"\small {mark}\ " in proof._repr_latex_()
+
+
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        ("1.00000000000000e+300", "10³⁰⁰"),
+        ("left side -9.99999e-7, right 5.00250E-07", "left side -9.99999·10⁻⁷, right 5.0025·10⁻⁷"),
+        ("3.60000e+21 + 1e-5*I", "3.6·10²¹ + 10⁻⁵*I"),
+        ("10e3", "10·10³"),
+        ("x2e5 = 1.0, 0.000100, 2e, e-7, 3.5.e", "x2e5 = 1.0, 0.000100, 2e, e-7, 3.5.e"),
+    ],
+)
+def test_powers_of_ten_are_written_as_powers(plain, written):
+    assert powers(plain) == written
+
+
+def test_a_counterexample_is_drawn_with_powers_of_ten():
+    proof = prove(x / 10**12, 0, "<=")
+    far = Proof(x, y, "==", "refuted", "", 1, {x: Integer(10) ** 300}, Float("1e-9"), Float(0))
+    assert "e-12" in proof.evidence and "e+300" in far.evidence
+    for refuted, power in (proof, "10⁻¹²"), (far, "10³⁰⁰"):
+        together = Statements({"words": refuted})
+        for drawn in str(refuted), refuted._repr_latex_(), str(together), together._repr_html_():
+            assert power in drawn and "e-12" not in drawn and "e+300" not in drawn
 
 
 def test_an_assumption_is_said_wherever_the_proof_is_shown():

@@ -14,7 +14,7 @@ from flint import acb
 from sympy import Integral, S
 
 from ...errors import Refused, WrongType
-from ...notebook import Shown
+from ...notebook import Shown, powers
 from ..deadline import attempt
 from ..latex import MARKS, words
 from . import rules
@@ -79,7 +79,7 @@ class Proof(Shown):
         return f", where {self.assumes}" if self.assumes else ""
 
     def __str__(self) -> str:
-        return f"{self.lhs} {self.relation} {self.rhs}: {self.evidence}"
+        return f"{self.lhs} {self.relation} {self.rhs}: {powers(self.evidence)}"
 
     __repr__ = __str__
 
@@ -88,7 +88,7 @@ class Proof(Shown):
         return (
             "$$\n\\begin{aligned}\n"
             rf"{left} &{RELATIONS[self.relation]} {right} \\[-2pt]"
-            rf" &\quad{{\small {MARKS[self.status]}\ {words(self.evidence)}}}"
+            rf" &\quad{{\small {MARKS[self.status]}\ {words(powers(self.evidence))}}}"
             "\n\\end{aligned}\n$$"
         )
 
