@@ -107,41 +107,45 @@ def fit(name, seed, steps=STEPS):
     return run, restore(run.sample(SAMPLES), chosen["pixels"])
 
 
-def row(run, samples):
-    """What is kept of a run: the corrected Fréchet distance of its samples to the held-out digits,
-    precision and recall of as many samples as digits, and the critic's state in the last 100 steps.
-    """
+def judged(samples):
+    """The corrected Fréchet distance of samples to the held-out digits, and precision and recall
+    of as many samples as digits."""
     _, held_out = digits()
     real, generated = (metrics.digit_features(x)[0] for x in (held_out, samples))
     distance = metrics.frechet_distance(real, generated)
     shares = metrics.precision_recall(real, generated[: len(real)])
-    last = run.history[-1]
     return {
         "frechet": round(distance.value - distance.bias, 4),
         "frechet_error": round(distance.error, 4),
         "precision": round(float(shares.precision), 4),
         "recall": round(float(shares.recall), 4),
-        **{k: round(last[k], 4) for k in ("discriminator_loss", "logits_real", "logits_generated")},
     }
 
 
-def sheet(samples):
-    """The first ten samples side by side, as a PNG in base64."""
+def row(run, samples):
+    """What is kept of a run: how its samples are judged, and the critic's state in the last 100
+    steps."""
+    critic = ("discriminator_loss", "logits_real", "logits_generated")
+    return judged(samples) | {name: round(run.history[-1][name], 4) for name in critic}
+
+
+def sheet(samples, count=10):
+    """The first `count` samples side by side, as a PNG in base64."""
     from PIL import Image
 
-    pixels = ((samples[:10, 0] + 1) * 127.5).round().byte()
+    pixels = ((samples[:count, 0] + 1) * 127.5).round().byte()
     file = io.BytesIO()
     Image.fromarray(torch.cat(list(pixels), dim=1).numpy()).save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 
 def pictures(sheet):
-    """The images of a `sheet`, shape (10, 1, 28, 28), in [−1, 1]."""
+    """The images of a `sheet`, shape (count, 1, 28, 28), in [−1, 1]."""
     from PIL import Image
 
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet))))
     strip = torch.from_numpy(pixels / np.float32(127.5)) - 1
-    return strip.reshape(28, 10, 28).transpose(0, 1)[:, None]
+    return strip.reshape(28, -1, 28).transpose(0, 1)[:, None]
 
 
 def results():
