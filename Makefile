@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick execute ledger serve lint format lock configure clean
+.PHONY: help book test quick execute ledger plain serve lint format lock configure clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -31,10 +31,14 @@ execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_functio
 	$(BIN)/python tools/notebooks.py $(NB)
 	$(BIN)/python tools/ledger.py
 	$(BIN)/python -m tools.claims
+	$(BIN)/python -m tools.plain
 
 ledger: $(INSTALLED) ## write the proof ledger and the overview of claims from the stored outputs
 	$(BIN)/python tools/ledger.py
 	$(BIN)/python -m tools.claims
+
+plain: $(INSTALLED) ## write the plain copies of the chapters that Colab, Binder and downloads open
+	$(BIN)/python -m tools.plain
 
 serve: ## serve the built book on http://127.0.0.1:8000 (PORT=8000)
 	@test -f _build/html/index.html || { echo "There is no book yet: run 'make book' first." >&2; exit 1; }
