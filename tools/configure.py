@@ -3,9 +3,9 @@
     python tools/configure.py owner/name
 
 The address in use is read from `[project.urls] Repository` in pyproject.toml. It is replaced in
-that file, the book's configuration and pages, every notebook, the README and
-CITATION.cff, and the launch buttons (Binder, Colab) of the book are switched on. Running it again,
-with the same or another name, is safe. It needs nothing but Python.
+that file, the book's configuration and pages, every notebook, the README and CITATION.cff, and the
+launch buttons (Binder, Colab) of the book are switched on. Running it again, with the same or
+another name, is safe. It needs nothing but Python.
 """
 
 import re

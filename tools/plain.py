@@ -59,7 +59,7 @@ SCAN = re.compile(
     r"|(?P<code>(?P<run>`+)(?!`).+?(?<!`)(?P=run)(?!`))"
     r"|(?P<display>\$\$)"
     r"|(?P<math>\$[^$]+\$)"
-    r"|(?P<open>\]\()(?P<link>[^()\s]+)\)"
+    r"|\]\((?P<link>[^()\s]+)\)"
     r"|(?P<attributes>\{[.#][^}]*\})",
     re.DOTALL,
 )
