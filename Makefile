@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: kernels help book test quick execute ledger serve lint format lock configure clean
+.PHONY: help book test quick execute ledger plain kernels serve lint format lock configure clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -31,10 +31,14 @@ execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_functio
 	$(BIN)/python tools/notebooks.py $(NB)
 	$(BIN)/python tools/ledger.py
 	$(BIN)/python -m tools.claims
+	$(BIN)/python -m tools.plain
 
 ledger: $(INSTALLED) ## write the proof ledger and the overview of claims from the stored outputs
 	$(BIN)/python tools/ledger.py
 	$(BIN)/python -m tools.claims
+
+plain: $(INSTALLED) ## write the plain copies of the chapters that Colab, Binder and downloads open
+	$(BIN)/python -m tools.plain
 
 kernels: $(INSTALLED) ## how far each verdict is from failing on other processors (an hour or two)
 	$(BIN)/python -m tools.kernels --json kernels.json

@@ -3,9 +3,9 @@
     python tools/configure.py owner/name
 
 The address in use is read from `[project.urls] Repository` in pyproject.toml. It is replaced in
-that file, the book's configuration and pages, the set-up cell of every notebook, the README and
-CITATION.cff, and the launch buttons (Binder, Colab) of the book are switched on. Running it again,
-with the same or another name, is safe. It needs nothing but Python.
+that file, the book's configuration and pages, every notebook, the README and CITATION.cff, and the
+launch buttons (Binder, Colab) of the book are switched on. Running it again, with the same or
+another name, is safe. It needs nothing but Python.
 """
 
 import re
@@ -22,6 +22,7 @@ FILES = (
     "*.md",
     "chapters/**/*.md",
     "chapters/**/*.ipynb",
+    "notebooks/**/*.ipynb",
     "pyproject.toml",
 )
 # GitHub's own rules: an owner is letters, digits and single inner hyphens, at most 39 long.
@@ -33,6 +34,12 @@ def address(root: Path) -> str:
     """The repository as `owner/name`, as it stands in pyproject.toml."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project["urls"]["Repository"].removeprefix("https://github.com/")
+
+
+def pages(root: Path) -> str:
+    """Where the built book is public."""
+    owner, name = address(root).split("/")
+    return f"https://{owner}.github.io/{name}"
 
 
 def configure(root: Path, new: str) -> None:

@@ -118,19 +118,32 @@ def stable(expr) -> sympy.Expr:
 
 
 def rationalised(expr) -> sympy.Expr:
-    """The expression with (p² − q²)/(p + q) in place of each p − q that has roots in it, where
-    nothing cancels in p² − q². Its slopes do not cancel either."""
+    """The expression with (p² − q²)/(p + q) in place of each p − q with roots in it that cancels,
+    where nothing cancels in p² − q². Its slopes do not cancel either."""
     return expr.replace(lambda e: isinstance(e, Add) and _has_root_of_sum(e), _by_squares)
 
 
 def _by_squares(total):
-    if not all(map(_sign, total.args)) or _same_sign(total):
-        return total
+    """The whole sum, or two of its terms."""
+    whole = _over_sum(total)
+    if whole is not None:
+        return whole
+    for pair in itertools.combinations(total.args, 2):
+        two = Add(*pair)
+        if len(total.args) > 2 and _has_root_of_sum(two) and (other := _over_sum(two)) is not None:
+            return rationalised(total - two) + other
+    return total
+
+
+def _over_sum(total):
+    """p − q as (p² − q²)/(p + q); None where nothing cancels in it, or still does afterwards."""
+    if not all(map(_sign, total.args)) or _same_sign(total) or not _cancels(total):
+        return None
     above = Add(*(term for term in total.args if _sign(term) == 1))
     below = above - total
     squares = _combined(expand(expand(above**2) - expand(below**2)))
     sums = [factor for factor in Mul.make_args(squares) if isinstance(factor, Add)]
-    return squares / (above + below) if all(map(_same_sign, sums)) else total
+    return squares / (above + below) if all(map(_same_sign, sums)) else None
 
 
 def _has_root_of_sum(expr) -> bool:

@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 from tree import ROOT
 
 from gancode import plots
-from tools import chromium, configure
+from tools import chromium, configure, plain
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
@@ -295,6 +295,78 @@ def test_the_map_of_the_book_has_its_parts_and_chapters(documents, site):
             heading = documents[site / f"{chapter['file']}.html"].select_one("article h1")
             title = heading.find(string=True, recursive=False) or heading.get_text()
             assert title.strip() in words
+
+
+# The plain copies of the chapters, which are opened without the book.
+
+
+@pytest.fixture(scope="module")
+def places(site, documents):
+    """A function that finds what an address in the public book leads to: the page, and the element
+    on it where the address names one; None where there is no such thing."""
+    base = f"{configure.pages(ROOT)}/"
+
+    def find(url):
+        link, fragment = urldefrag(url.removeprefix(base))
+        path = site / link
+        page = documents.get(path)
+        if page is None or not fragment:
+            return page or (path.exists() or None)
+        return page.find(id=fragment)
+
+    return find
+
+
+def numbered(element):
+    """The number with which the book shows an equation, a theorem, an exercise, a figure or a
+    table."""
+    found = element.select_one(".eqno, .admonition-title, .caption-number")
+    return " ".join(found.get_text().split()) if found else ""
+
+
+def test_plain_copies_number_everything_as_the_book_does(places):
+    wrong, count = [], 0
+    for label, target in plain.Book(ROOT).targets.items():
+        place = places(target.url)
+        if place is None:
+            wrong.append((label, target.url))
+        elif re.fullmatch(r"([A-Z]\w+\.? )?[\d.]+", target.name):  # else a section, a box
+            count += 1
+            shown = numbered(place)
+            if not re.match(rf"\(?{re.escape(target.name)}(?![\d.]*\d)", shown):
+                wrong.append((label, target.name, shown))
+    assert count > 300 and wrong == []
+
+
+def test_every_link_of_a_plain_copy_into_the_book_resolves(places):
+    base, broken, count = configure.pages(ROOT), [], 0
+    for name, text in plain.copies().items():
+        for url in re.findall(rf"\(({re.escape(base)}[^)\s]*)\)", text):
+            count += 1
+            if places(url) is None:
+                broken.append((name, url))
+    assert count > 500 and broken == []
+
+
+def test_plain_copies_cite_as_the_book_does(documents):
+    works = {f"{author}, {year}" for author, year in plain.Book(ROOT).works.values()}
+    cited = {
+        link.get_text().replace("\xa0", " ")
+        for page in documents.values()
+        for link in page.select("article a[href*='bibliography.html#']")
+    }
+    assert len(cited) > 100
+    assert {text for text in cited if not text.isdigit()} - works == set()  # not years alone
+
+
+def test_the_download_button_of_a_chapter_gives_its_plain_copy(site, documents):
+    copies = plain.copies()
+    assert copies
+    for name, text in copies.items():
+        page = name.removeprefix("notebooks/").removesuffix(".ipynb")
+        buttons = documents[site / f"{page}.html"].select(".btn-download-source-button")
+        (given,) = {(site / page).parent / button["href"] for button in buttons}
+        assert given.resolve().read_text(encoding="utf-8") == text
 
 
 def test_every_image_has_a_text_alternative(documents):

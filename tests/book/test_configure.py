@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from tree import ROOT
 
-from tools import configure
+from tools import configure, plain
 
 OWNER, NAME = "Ada-L", "gans.of_1815"
 REPO = f"{OWNER}/{NAME}"
@@ -87,8 +87,26 @@ def test_every_notebook_page_has_its_launch_buttons(configured, build_book):
     for name in names:
         page = BeautifulSoup((pages / name.with_suffix(".html")).read_text("utf-8"), "html.parser")
         links = {link.get("href") for link in page("a")}
-        assert f"https://mybinder.org/v2/gh/{REPO}/main?urlpath=lab/tree/{name}" in links
-        assert f"https://colab.research.google.com/github/{REPO}/blob/main/{name}" in links
+        copy = f"notebooks/{name}"
+        assert (configured / copy).exists()
+        assert f"https://mybinder.org/v2/gh/{REPO}/main?urlpath=lab/tree/{copy}" in links
+        assert f"https://colab.research.google.com/github/{REPO}/blob/main/{copy}" in links
+
+
+def test_the_plain_copies_are_in_step_under_the_new_address(configured):
+    copies = plain.copies(configured)
+    assert copies and f"https://{OWNER}.github.io/{NAME}/" in "".join(copies.values())
+    for name, text in copies.items():
+        assert (configured / name).read_text(encoding="utf-8") == text
+
+
+def test_the_badges_lead_to_the_plain_copies(configured):
+    readme = (configured / "README.md").read_text(encoding="utf-8")
+    binder = re.search(r"\(https://mybinder.org/v2/gh/(.*)/main\?urlpath=lab/tree/(.*)\)", readme)
+    colab = re.search(r"\(https://colab.research.google.com/github/(.*)/blob/main/(.*)\)", readme)
+    assert binder[1] == colab[1] == REPO
+    assert (configured / binder[2]).is_dir() and (configured / colab[2]).is_file()
+    assert binder[2].startswith("notebooks/") and colab[2].startswith("notebooks/")
 
 
 @pytest.fixture
