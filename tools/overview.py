@@ -39,12 +39,12 @@ def trained_critic(real, generated, steps=3000):
     return critic
 
 
-def digits(at=(20, 100, 300, 1000, 3000), each=7):
-    """Pairs: (step, seconds of one thread) and the samples of one row of latents, after so many
+def digits(at=(20, 50, 100, 200, 300, 1000, 3000)):
+    """Pairs: (step, seconds of one thread) and samples from 0 to 9 of ten latents, after so many
     steps."""
     for frame in dcgan.results()["recipe"]:
         if frame["step"] in at:
-            yield (frame["step"], frame["seconds"]), pictures(frame["sheet"])[:each]
+            yield (frame["step"], frame["seconds"]), pictures(frame["sheet"])[:10]
 
 
 def draw():
@@ -69,13 +69,13 @@ def draw():
     left.legend(loc="lower right")
 
     rows = dict(digits())
-    plots.images(torch.cat(list(rows.values())), columns=7, ax=right)
+    plots.images(torch.cat(list(rows.values())), columns=10, ax=right)
     right.set_title("Digits, as training goes on")
     for row, (step, seconds) in enumerate(rows):
         right.text(-6, 30 * row + 15, f"{step:,}", ha="right", va="center")
-        right.text(214, 30 * row + 15, f"{seconds:.0f} s", ha="left", va="center")
+        right.text(304, 30 * row + 15, f"{seconds:.0f} s", ha="left", va="center")
     right.text(-6, -9, "steps", ha="right", va="center")
-    right.text(214, -9, "time", ha="left", va="center")
+    right.text(304, -9, "time", ha="left", va="center")
     return figure
 
 

@@ -6,7 +6,7 @@ writes `results/dcgan.json`, in about ten minutes of one core, one thread and no
 
 - `rows`: three convolutional pairs that differ in how the generator doubles an image, and a
   multilayer perceptron, 800 steps and five seeds each;
-- `recipe`: the recipe for digits of `gancode.problems`, at some steps on the way.
+- `recipe`: the recipe for digits of `gancode.problems`, told the labels, at some steps on the way.
 
 All are trained on 4,000 digits and judged by 1,000 others. A run can be repeated alone:
 `row("kernel 5", seed=3)`.
@@ -23,15 +23,16 @@ import torch
 from torch import nn
 
 import gancode
-from gancode import networks
+from gancode import data, networks
 from gancode.benchmarks import provenance
-from gancode.benchmarks.digits_mlp import SAMPLES, SHAPE, digits, judged, sheet
+from gancode.benchmarks.conditional import accuracy
+from gancode.benchmarks.digits_mlp import SAMPLES, SHAPE, digits, judged, parted, sheet
 from gancode.problems import problems
 
 WAYS = ("kernel 4", "kernel 5", "nearest", "perceptron")
 STEPS, SEEDS, LOOK, JUDGED = 800, range(5), 20, (60, 200, 800)
 FRAMES = (20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1300, 1600, 2000, 2500, 3000)
-ON_A_SHEET = 40
+ON_A_SHEET = 40  # four rows from 0 to 9
 NYQUIST = ((0, 14), (14, 0), (14, 14))  # alternating along the columns, the rows, both
 RESULTS = files("gancode") / "benchmarks" / "results" / "dcgan.json"
 
@@ -95,14 +96,22 @@ def row(way, seed, steps=STEPS):
 
 
 def recipe(steps=FRAMES[-1], seed=0):
-    """The recipe for digits on its way: for each of FRAMES up to `steps` a dict of the step, the
-    seconds of processor time that training has taken, the same ON_A_SHEET latents as a `sheet`, and
-    how 2,000 samples are judged."""
+    """The recipe for digits on its way, conditional on the class: `gancode train --data mnist-5k
+    --conditional`, on the 4,000 digits.
+
+    For each of FRAMES up to `steps` a dict of the step, the seconds of processor time that training
+    has taken, a `sheet` of the same ON_A_SHEET latents with the classes in turn, how SAMPLES
+    samples are judged, and their `accuracy`.
+    """
     plan = problems["mnist-5k"].recipe
     gancode.seed(seed)
-    pair = networks.pair(plan.network, plan.latent_dim, SHAPE, **plan.options)
-    gan = gancode.GAN(*pair, latent_dim=plan.latent_dim)
-    training, _ = digits()
+    options = plan.options | {"classes": 10}
+    gan = gancode.GAN(
+        *networks.pair(plan.network, plan.latent_dim, SHAPE, **options),
+        latent_dim=plan.latent_dim,
+        classes=10,
+    )
+    training, _ = zip(*map(parted, data.mnist_5k()), strict=True)
     found = []
     spent, begun = 0.0, time.process_time()
 
@@ -110,9 +119,10 @@ def recipe(steps=FRAMES[-1], seed=0):
         nonlocal spent, begun
         spent += time.process_time() - begun
         if step in FRAMES:
+            samples = run.sample(SAMPLES)
             drawn = sheet(run.sample(ON_A_SHEET, seed=3), ON_A_SHEET)
             now = {"step": step, "seconds": round(spent, 1), "sheet": drawn}
-            found.append(now | judged(run.sample(SAMPLES)))
+            found.append(now | judged(samples) | {"accuracy": round(accuracy(samples), 4)})
         begun = time.process_time()
 
     options = plan.training | {"seed": seed, "progress": False, "callback": watch}

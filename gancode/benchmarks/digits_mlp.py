@@ -67,8 +67,13 @@ VARIANTS = {
 def digits():
     """4,000 digits to train on and 1,000 held out, always the same, in [−1, 1]."""
     images, _ = data.mnist_5k()
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-    return images[order].split([4000, 1000])
+    return parted(images)
+
+
+def parted(of_digits):
+    """The images or the labels of the 5,000 digits: those to train on, and those held out."""
+    order = torch.randperm(len(of_digits), generator=torch.Generator().manual_seed(0))
+    return of_digits[order].split([4000, 1000])
 
 
 def rescale(images, pixels):
