@@ -2,8 +2,8 @@
 
     python -m gancode.benchmarks.conditional
 
-writes `results/conditional.json`: three critics, three seeds each, 5,000 steps, in about ten minutes
-of one core, one thread and no GPU. A run can be repeated alone: `fit("projection", seed=1)`.
+writes `results/conditional.json`: three critics with three seeds each for 5,000 steps, in about ten
+minutes of one core, one thread and no GPU. A run can be repeated alone: `fit("projection", 1)`.
 """
 
 import argparse
