@@ -2,7 +2,7 @@
 
     python -m gancode.benchmarks.measures
 
-writes `results/measures.json`: 96 games of each, four minutes of one core. The game: three clusters
+writes `results/measures.json`: 96 games of each, two minutes of one core. The game: three clusters
 on the line, two layers of 32 units for each player, and Adam with its default momentum of 0.9.
 Games of one measure are played side by side: each weight has a first axis over them, and no number
 passes from one to another.
@@ -138,7 +138,7 @@ def play(
 def ratio(distances, base):
     """How many times the distances of `base` these are, in geometric mean, and the standard error
     of its logarithm: two floats."""
-    one, other = np.log(distances), np.log(base)
+    one, other = (np.log(np.asarray(x)) for x in (distances, base))
     error = (one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)) ** 0.5
     return float(np.exp(one.mean() - other.mean())), float(error)
 

@@ -1,7 +1,7 @@
 """The digit programs of two tutorials, run on: text 004, which is complete, and text 001, whose
 loop breaks off and is completed as the text describes it.
 
-    python -m gancode.benchmarks.programs             all, an hour and a half on one core
+    python -m gancode.benchmarks.programs             all, a quarter of an hour on one core
     python -m gancode.benchmarks.programs PROGRAM...  these; the others keep their rows
 
 Data are the 60,000 digits of MNIST that the texts load (`gancode.data.mnist`, which downloads them
@@ -93,7 +93,7 @@ def train(program, images, look, looks=(), seed=SEED):
         for network in (G, D)
     )
     step, history = 0, []
-    look(0, G, history)
+    look(0, G, [])
     while step < program.steps:
         for chosen in torch.randperm(len(images)).split(program.batch_size):
             latents = torch.randn(program.batch_size, LATENT)
