@@ -116,6 +116,11 @@ def test_only_progress_bars_escape_the_comparison(notebook):
             )
 
 
+def test_no_cell_hides_its_value_by_a_semicolon(notebook):
+    """The kernels of the comparison keep no history, by which IPython knows of the semicolon."""
+    assert not [c.source for c in code_cells(notebook) if c.source.rstrip().endswith(";")]
+
+
 def test_every_output_has_a_form_that_a_page_can_draw(notebook):
     """Of an unknown type the book draws nothing, and does not say so."""
     for cell in code_cells(notebook):
