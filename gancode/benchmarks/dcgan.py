@@ -105,12 +105,8 @@ def recipe(steps=FRAMES[-1], seed=0):
     """
     plan = problems["mnist-5k"].recipe
     gancode.seed(seed)
-    options = plan.options | {"classes": 10}
-    gan = gancode.GAN(
-        *networks.pair(plan.network, plan.latent_dim, SHAPE, **options),
-        latent_dim=plan.latent_dim,
-        classes=10,
-    )
+    pair = networks.pair(plan.network, plan.latent_dim, SHAPE, classes=10, **plan.options)
+    gan = gancode.GAN(*pair, latent_dim=plan.latent_dim, classes=10)
     training, _ = zip(*map(parted, data.mnist_5k()), strict=True)
     found = []
     spent, begun = 0.0, time.process_time()
