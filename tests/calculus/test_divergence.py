@@ -1,5 +1,6 @@
 """f-divergences against numerical suprema, quadrature and closed forms known by other means."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -343,11 +344,20 @@ def test_quadrature_of_densities_with_disjoint_supports():
     assert divergences["js"].numeric(bump(-2), bump(2), GRID) == pytest.approx(np.log(2), abs=1e-8)
 
 
-def test_factors_that_overflow_are_refused():
+def test_factors_that_overflow_do_no_harm():
+    x, y = sympy.stats.Normal("X", 0, 1), sympy.stats.Normal("Y", 0, Rational(6, 5))
+    grid = np.linspace(-99, 99, 9999)
+    found = divergences["neyman"].numeric(log_normal(0, 1), log_normal(0, 1.2), grid)
+    assert found == pytest.approx(float(divergences["neyman"].between(x, y)), rel=1e-12)
+    infinite = Divergence(sympy.exp(r) - sympy.E)
+    assert infinite.numeric(log_normal(0, 1.2), log_normal(0, 1), grid) == math.inf
+
+
+def test_infinity_less_infinity_is_refused():
+    f = sympy.exp(r**2) - sympy.exp(r)
     with pytest.raises(ValueError, match="cannot be computed at x = .*narrow the grid"):
-        divergences["neyman"].numeric(
-            log_normal(0, 1), log_normal(0, 1.2), np.linspace(-99, 99, 9999)
-        )
+        grid = np.linspace(-99, 99, 9999)
+        Divergence(f).numeric(log_normal(0, 1.2), log_normal(0, 1), grid)
 
 
 def test_a_density_that_does_not_integrate_to_one_is_refused():
