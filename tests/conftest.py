@@ -28,8 +28,11 @@ SLOW = (
     "test_cells",
     "test_ends",
     "test_analysis",
+    "test_corpus",
     "test_corpus_tool",
     "test_corpus_truth",
+    "test_pairs",
+    "test_bench",
     "test_types",
 )
 

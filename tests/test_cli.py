@@ -492,6 +492,7 @@ def test_real_images_are_compared_with_others_of_them(capsys, n, against):
     assert float(real) < float(generated)
 
 
+@pytest.mark.slow
 def test_what_real_digits_score_is_measured_once_and_kept(capsys, monkeypatch):
     digits = ["train", "--data", "mnist-5k", "--network", "mlp", "--conditional", "--steps", "2"]
     assert main(digits) == 0
@@ -587,6 +588,7 @@ def test_a_log_is_told_how_far_a_run_is(monkeypatch, capsys):
     assert len(lines) >= 2 and all(" of 8, after " in line for line in lines)
 
 
+@pytest.mark.slow
 def test_what_a_folder_leaves_out_is_told_in_one_line_each():
     """In a process of its own: here warnings are caught, and names are text."""
     folder = photographs(runs.Path("photos"))

@@ -286,6 +286,7 @@ def changed(tmp_path_factory):
     return original, stored, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_in_a_stored_output_fails_the_comparison(changed, change):
     *_, report = changed
@@ -326,6 +327,7 @@ def figure(tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["Agg", "svg", "TkAgg"])
 def test_figures_are_shown_in_the_page_whatever_the_environment_asks_for(figure, backend):
     result = tool(figure, MPLBACKEND=backend)
@@ -335,6 +337,7 @@ def test_figures_are_shown_in_the_page_whatever_the_environment_asks_for(figure,
     assert not [kind for kind, _ in texts(cell) if kind == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "metadata"),
     [
@@ -363,6 +366,7 @@ def test_every_figure_of_the_book_has_its_picture(notebook):
     assert notebooks.missing_picture(notebook) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["new", "locked"])
 def test_a_first_import_has_nothing_to_say_under_the_comparison(tmp_path, home):
     """Where matplotlib has no cache yet it may take its time, and says so; where it can write none

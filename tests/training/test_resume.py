@@ -134,6 +134,7 @@ def test_a_run_may_be_made_longer_and_a_finished_one_stays_as_it_is(tmp_path):
     assert same(everything(again), everything(run))
 
 
+@pytest.mark.slow
 def test_runs_that_are_killed_end_as_one_that_was_not():
     script = ROOT / "tools" / "kill.py"
     command = [sys.executable, script, "--kills", "6", "--steps", "100", "--longest", "0.2"]
