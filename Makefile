@@ -25,7 +25,7 @@ test: $(INSTALLED) ## run every test, and every notebook against its stored outp
 	$(BIN)/python -m pytest --nbval
 
 quick: $(INSTALLED) ## run the tests of the package without those that take long
-	$(BIN)/python -m pytest -m "not slow" tests
+	$(BIN)/python -m pytest -m "not slow" tests --ignore=tests/book
 
 execute: $(INSTALLED) ## run notebooks in place: NB="chapters/game/value_function.ipynb ..."
 	$(BIN)/python tools/notebooks.py $(NB)

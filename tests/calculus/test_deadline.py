@@ -1,6 +1,7 @@
 """Limits in time: what runs too long is stopped, and nothing else ever is."""
 
 import math
+import statistics
 import subprocess
 import sys
 import threading
@@ -233,14 +234,26 @@ def test_where_no_thread_can_be_started_checks_keep_the_time(monkeypatch):
     assert attempt(spin, 0.05, seconds=0.01) == "done"  # nobody looked
 
 
-def test_a_block_costs_less_than_a_millisecond():
-    def blocks():
-        began = time.perf_counter()
-        for _ in range(100):
-            attempt(abs, -1, seconds=30)
-        return (time.perf_counter() - began) / 100
+def test_a_block_costs_little_more_than_the_thread_that_watches_it():
+    def bare():
+        over = threading.Event()
+        thread = threading.Thread(target=over.wait)
+        thread.start()
+        over.set()
+        thread.join()
 
-    assert min(blocks() for _ in range(5)) < 1e-3
+    def block():
+        attempt(abs, -1, seconds=30)
+
+    def seconds(call):
+        began = time.perf_counter()
+        for _ in range(20):
+            call()
+        return time.perf_counter() - began
+
+    taken = [(seconds(bare), seconds(block)) for _ in range(25)]
+    bare_median, block_median = map(statistics.median, zip(*taken, strict=True))
+    assert block_median < 4 * bare_median  # measured: 1.1 to 1.5, beside other work too
 
 
 def test_the_module_loads_nothing_large():
