@@ -8,6 +8,7 @@ from .enclosure import Unsure, enclose
 
 _BITS = 100_000  # of the longest number that is written out
 _STEPS = 10_000  # of the longest recursion
+_FACTORED = 10**15  # the largest number to be factored
 _BY_DIGITS = (sympy.floor, sympy.ceiling)  # all digits before the point are needed
 _PLAIN = (
     sympy.exp,
@@ -23,7 +24,15 @@ _PLAIN = (
     sympy.functions.elementary.trigonometric.TrigonometricFunction,
     sympy.functions.elementary.trigonometric.InverseTrigonometricFunction,
     sympy.functions.elementary.hyperbolic.HyperbolicFunction,
+    sympy.Mod,
 )  # of which SymPy writes nothing out
+_BY_FACTORS = (
+    sympy.totient,
+    sympy.reduced_totient,
+    sympy.divisor_sigma,
+    sympy.primenu,
+    sympy.primeomega,
+)  # of which it takes the factors
 
 
 class TooLongError(Unsure):
@@ -61,7 +70,8 @@ def _node_is_quick(node, values: dict) -> bool:
     if isinstance(node, _BY_DIGITS):
         return _length(node.args[0], values) < _BITS
     if isinstance(node, sympy.Function) and not isinstance(node, (*_PLAIN, sympy.Piecewise)):
-        return all(_size(argument, values) < _STEPS for argument in node.args)
+        most = _FACTORED if isinstance(node, _BY_FACTORS) else _STEPS
+        return all(_size(argument, values) < most for argument in node.args)
     return True
 
 

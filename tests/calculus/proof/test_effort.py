@@ -32,6 +32,9 @@ HUGE = 10**20
         (factorial(n), 100, True),
         (factorial(n), 10**6, False),
         (sympy.fibonacci(n), 10**9, False),
+        (sympy.Mod(n, 6), HUGE, True),
+        (sympy.totient(2 ** (2**n) + 1), 5, True),  # 641 divides it
+        (sympy.totient(2 ** (2**n) + 1), 7, False),
         (floor(sqrt(2) * n), HUGE, True),
         (floor(sqrt(2) * 2**n), HUGE, False),
         (Max(n, 2**n), HUGE, False),
