@@ -1,9 +1,43 @@
 """What is measured in minutes rather than seconds: speed, quality for time, coverage."""
 
+import argparse
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
+from pathlib import Path
+
+RESULTS = Path(__file__).with_name("results")  # the folder of the committed files
+
+
+def settle():
+    """Make this process one whose numbers can be had again: one thread, and the seeds of the file,
+    whatever the shell says."""
+    import torch
+
+    torch.set_num_threads(1)
+    os.environ["GANCODE_SEED"] = "0"
+
+
+def options(words, description, path, **steps):
+    """What a command is told: where to write, and how many steps, under the names of `steps`, whose
+    values are the defaults."""
+    parser = argparse.ArgumentParser(description=description)
+    for name, default in steps.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
+    parser.add_argument("--out", type=Path, default=path)
+    return parser.parse_args(words)
+
+
+def read(path):
+    """A file of results."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def write(path, results):
+    """A file of results, as it is committed."""
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def provenance(command, **settings):

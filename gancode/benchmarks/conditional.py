@@ -6,26 +6,21 @@ writes `results/conditional.json`: four critics with three seeds each for 5,000 
 minutes of one core, one thread and no GPU. A run can be repeated alone: `fit("projection", 1)`.
 """
 
-import argparse
 import json
-import os
-from importlib.resources import files
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 import gancode
-from gancode import data, metrics, networks
-from gancode.benchmarks import provenance
+from gancode import benchmarks, data, metrics, networks
 from gancode.benchmarks.digits_mlp import sheet
 
 SHAPE = (1, 28, 28)
 CRITICS = ("projection", "concatenation", "concatenation, loud", "without label")
 STEPS, SEEDS, EVERY, SAMPLES = 5000, range(3), 500, 1000
 COLUMNS = 8  # of a sheet, in each of ten rows
-RESULTS = files("gancode") / "benchmarks" / "results" / "conditional.json"
+RESULTS = benchmarks.RESULTS / "conditional.json"
 
 
 class Blind(nn.Sequential):
@@ -100,17 +95,13 @@ def by_class(run):
 def results():
     """The committed results: a dict of `provenance`, `rows` (one a run) and `sheets`, of the first
     seed, by kind."""
-    return json.loads(RESULTS.read_text("utf-8"))
+    return benchmarks.read(RESULTS)
 
 
 def main(arguments=None):
     """Train all critics with all seeds and write the results."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    os.environ["GANCODE_SEED"] = "0"
+    options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
+    benchmarks.settle()
     rows, sheets = [], {}
     for seed in SEEDS:
         for kind in CRITICS:
@@ -119,15 +110,14 @@ def main(arguments=None):
             if kind not in sheets:
                 sheets[kind] = sheet(by_class(run), 10 * COLUMNS)
             print(json.dumps(rows[-1]), flush=True)
-    made = provenance(
+    made = benchmarks.provenance(
         "python -m gancode.benchmarks.conditional",
         seeds=list(SEEDS),
         steps=options.steps,
         every=EVERY,
         samples=SAMPLES,
     )
-    result = {"provenance": made, "rows": rows, "sheets": sheets}
-    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    benchmarks.write(options.out, {"provenance": made, "rows": rows, "sheets": sheets})
 
 
 if __name__ == "__main__":

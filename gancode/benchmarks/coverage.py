@@ -15,26 +15,23 @@ to another.
 """
 
 import itertools
-import json
 import math
 import os
 import sys
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from scipy import stats
 from torch.nn.functional import leaky_relu
 
 import gancode
-from gancode import data, metrics, networks
-from gancode.benchmarks import provenance
+from gancode import benchmarks, data, metrics, networks
 from gancode.calculus import catalog
 from gancode.problems import problems
 from gancode.schedules import schedule
 
-RESULTS = Path(__file__).with_name("results") / "coverage.json"
+RESULTS = benchmarks.RESULTS / "coverage.json"
 DATA = {"ring": 1.0, "grid": 4.0}  # and their sizes: the networks see the data divided by them
 SEEDS = range(5)
 QUANTITIES = ("covered", "high_quality", "reverse_kl")
@@ -320,11 +317,10 @@ def main(names):
     """Run the named methods and write their rows into RESULTS, after each anew, so that a stop
     loses one method only. Raises KeyError for a name that is in none of `methods` and `unrolling`,
     and not RECIPE."""
-    os.environ["GANCODE_SEED"] = "0"  # these rows are of SEEDS, whatever the shell says
-    torch.set_num_threads(1)
+    benchmarks.settle()
     runs = [(where, seed) for where in DATA for seed in SEEDS]
     known = methods | unrolling
-    made = provenance(
+    made = benchmarks.provenance(
         "python -m gancode.benchmarks.coverage",
         settings=SETTINGS,
         networks=NETWORKS,
@@ -333,7 +329,7 @@ def main(names):
         recipe_steps=RECIPE_STEPS,
         seeds=list(SEEDS),
     )
-    kept = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    kept = benchmarks.read(RESULTS)["rows"] if RESULTS.exists() else []
     rows = {(row["method"], row["data"]): row for row in kept}
     for name in names:
         samples = train_recipes(runs) if name == RECIPE else train(known[name], runs)
@@ -348,9 +344,7 @@ def main(names):
             means = [f"{row[quantity][0]:.3g} ± {row[quantity][1]:.2g}" for quantity in QUANTITIES]
             print(f"{name:28} {where:5}", *means, flush=True)
         ordered = [rows[key] for key in itertools.product([*known, RECIPE], DATA) if key in rows]
-        results = {"rows": ordered, "provenance": made}
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        benchmarks.write(RESULTS, {"rows": ordered, "provenance": made})
 
 
 if __name__ == "__main__":

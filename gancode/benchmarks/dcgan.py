@@ -12,19 +12,13 @@ All are trained on 4,000 digits and judged by 1,000 others. A run can be repeate
 `row("kernel 5", seed=3)`.
 """
 
-import argparse
-import json
-import os
 import time
-from importlib.resources import files
-from pathlib import Path
 
 import torch
 from torch import nn
 
 import gancode
-from gancode import data, networks
-from gancode.benchmarks import provenance
+from gancode import benchmarks, data, networks
 from gancode.benchmarks.conditional import accuracy
 from gancode.benchmarks.digits_mlp import SAMPLES, SHAPE, digits, judged, parted, sheet
 from gancode.problems import problems
@@ -34,7 +28,7 @@ STEPS, SEEDS, LOOK, JUDGED = 800, range(5), 20, (60, 200, 800)
 FRAMES = (20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1300, 1600, 2000, 2500, 3000)
 ON_A_SHEET = 40  # four rows from 0 to 9
 NYQUIST = ((0, 14), (14, 0), (14, 14))  # alternating along the columns, the rows, both
-RESULTS = files("gancode") / "benchmarks" / "results" / "dcgan.json"
+RESULTS = benchmarks.RESULTS / "dcgan.json"
 
 
 def make(way, seed=0):
@@ -128,18 +122,14 @@ def recipe(steps=FRAMES[-1], seed=0):
 
 def results():
     """The committed results: a dict of `provenance`, `rows` (one a run) and `recipe`."""
-    return json.loads(RESULTS.read_text("utf-8"))
+    return benchmarks.read(RESULTS)
 
 
 def main(arguments=None):
     """Run all ways with all seeds, then the recipe, and write the results."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--recipe-steps", type=int, default=FRAMES[-1])
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    os.environ["GANCODE_SEED"] = "0"
+    steps = {"steps": STEPS, "recipe_steps": FRAMES[-1]}
+    options = benchmarks.options(arguments, main.__doc__, RESULTS, **steps)
+    benchmarks.settle()
     of_recipe = recipe(options.recipe_steps)
     for one in of_recipe:
         print({key: value for key, value in one.items() if key != "sheet"}, flush=True)
@@ -148,15 +138,14 @@ def main(arguments=None):
         for way in WAYS:
             rows.append(row(way, seed, options.steps))
             print(way, seed, rows[-1]["frechet"], flush=True)
-    made = provenance(
+    made = benchmarks.provenance(
         "python -m gancode.benchmarks.dcgan",
         seeds=list(SEEDS),
         steps=options.steps,
         recipe_steps=options.recipe_steps,
         recipe_seed=0,
     )
-    result = {"provenance": made, "rows": rows, "recipe": of_recipe}
-    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    benchmarks.write(options.out, {"provenance": made, "rows": rows, "recipe": of_recipe})
 
 
 if __name__ == "__main__":

@@ -6,26 +6,21 @@ writes `results/digits_mlp.json`. It makes 90 runs of 1,200 steps, one thread an
 minutes of one core. A run can be repeated alone: `row(*fit("β1 = 0.9", seed=3))`.
 """
 
-import argparse
 import base64
 import io
 import json
-import os
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
 import gancode
-from gancode import data, metrics, networks
-from gancode.benchmarks import provenance
+from gancode import benchmarks, data, metrics, networks
 from gancode.calculus import Objective, a, b, catalog, softplus
 
 SHAPE = (1, 28, 28)
 STEPS, BATCH, SEEDS, SAMPLES = 1200, 32, range(10), 2000
-RESULTS = files("gancode") / "benchmarks" / "results" / "digits_mlp.json"
+RESULTS = benchmarks.RESULTS / "digits_mlp.json"
 
 
 def smoothed(real, generated=0):
@@ -155,17 +150,13 @@ def pictures(sheet):
 
 def results():
     """The committed results: a dict of `provenance`, `rows` (one a run) and `sheets`."""
-    return json.loads(RESULTS.read_text("utf-8"))
+    return benchmarks.read(RESULTS)
 
 
 def main(arguments=None):
     """Run all variants with all seeds and write the results."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    os.environ["GANCODE_SEED"] = "0"
+    options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
+    benchmarks.settle()
     rows, sheets = [], {}
     for seed in SEEDS:
         for name in VARIANTS:
@@ -173,14 +164,13 @@ def main(arguments=None):
             rows.append({"variant": name, "seed": seed, **row(run, samples)})
             sheets.setdefault(name, sheet(samples))
             print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
-    made = provenance(
+    made = benchmarks.provenance(
         "python -m gancode.benchmarks.digits_mlp",
         seeds=list(SEEDS),
         steps=options.steps,
         batch_size=BATCH,
     )
-    result = {"provenance": made, "rows": rows, "sheets": sheets}
-    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    benchmarks.write(options.out, {"provenance": made, "rows": rows, "sheets": sheets})
 
 
 if __name__ == "__main__":

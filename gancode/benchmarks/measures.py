@@ -8,10 +8,7 @@ Games of one measure are played side by side: each weight has a first axis over 
 passes from one to another.
 """
 
-import json
 import math
-import os
-from importlib.resources import files
 
 import numpy as np
 import torch
@@ -19,12 +16,11 @@ import torch.nn.functional as F
 from sympy import Rational
 
 import gancode
-from gancode import data
-from gancode.benchmarks import provenance
+from gancode import benchmarks, data
 from gancode.benchmarks.digits_mlp import smoothed
 from gancode.calculus import catalog
 
-RESULTS = files("gancode") / "benchmarks" / "results" / "measures.json"
+RESULTS = benchmarks.RESULTS / "measures.json"
 CLUSTERS = data.mixture([-2.0, 0.5, 2.0], [0.2, 0.3, 0.2], [0.3, 0.4, 0.3])
 SETTINGS = {"width": 32, "latent_dim": 4, "batch_size": 64, "rate": 2e-3, "steps": 400}
 SAMPLES = 512
@@ -145,28 +141,26 @@ def ratio(distances, base):
 
 def results():
     """The committed results: `provenance`, and of each measure its `distances`, one a game."""
-    return json.loads(RESULTS.read_text("utf-8"))
+    return benchmarks.read(RESULTS)
 
 
 def main():
     """Play all games and write their distances into RESULTS."""
-    os.environ["GANCODE_SEED"] = "0"
-    torch.set_num_threads(1)
+    benchmarks.settle()
     distances = {}
     for name, chosen in MEASURES.items():
         found = play(GAMES, **chosen)
         distances[name] = [round(x, 4) for x in found.tolist()]
         value, error = ratio(distances[name], distances[NOTHING])
         print(f"{name:36} {value:.3f}, error of its logarithm {error:.3f}", flush=True)
-    made = provenance(
+    made = benchmarks.provenance(
         "python -m gancode.benchmarks.measures",
         settings=SETTINGS,
         samples=SAMPLES,
         games=GAMES,
         seed=SEED,
     )
-    written = json.dumps({"provenance": made, "distances": distances}, indent=1, ensure_ascii=False)
-    RESULTS.write_text(written + "\n", "utf-8")
+    benchmarks.write(RESULTS, {"provenance": made, "distances": distances})
 
 
 if __name__ == "__main__":

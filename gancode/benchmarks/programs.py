@@ -12,21 +12,18 @@ where they are not); networks, losses, batches, optimisers and rates are the tex
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 
 import torch
 from torch.nn import functional
 
 import gancode
-from gancode import data, metrics, networks
-from gancode.benchmarks import provenance
+from gancode import benchmarks, data, metrics, networks
 from gancode.benchmarks.digits_mlp import SHAPE, pictures, sheet
 
-RESULTS = files("gancode") / "benchmarks" / "results" / "programs.json"
+RESULTS = benchmarks.RESULTS / "programs.json"
 SEED, LATENT, SAMPLES = 0, 100, 2000
 LOOKS = sorted(k * 10**n for k in (1, 2, 3, 5, 7) for n in range(2, 5))
 
@@ -150,13 +147,12 @@ class Looks:
 
 def results():
     """The committed results: `provenance`, and of each program its `rows` and its `sheets`."""
-    return json.loads(RESULTS.read_text("utf-8"))
+    return benchmarks.read(RESULTS)
 
 
 def main(names):
     """Run the named programs and write what they did into RESULTS, after each anew."""
-    os.environ["GANCODE_SEED"] = "0"
-    torch.set_num_threads(1)
+    benchmarks.settle()
     images, test = data.mnist()[0], data.mnist(train=False)[0]
     kept = results()["programs"] if RESULTS.is_file() else {}
     for name in names:
@@ -164,7 +160,7 @@ def main(names):
         print(name, flush=True)
         seen = Looks(test, program.steps)
         train(program, images, seen, LOOKS)
-        made = provenance(
+        made = benchmarks.provenance(
             f"python -m gancode.benchmarks.programs {name!r}",
             seed=SEED,
             samples=SAMPLES,
@@ -172,8 +168,7 @@ def main(names):
         )
         kept[name] = {"provenance": made, "rows": seen.rows, "sheets": seen.sheets}
         ordered = {name: kept[name] for name in PROGRAMS if name in kept}
-        written = json.dumps({"programs": ordered}, indent=1, ensure_ascii=False)
-        RESULTS.write_text(written + "\n", "utf-8")
+        benchmarks.write(RESULTS, {"programs": ordered})
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def test_cells_are_short_and_few(notebook):
     assert 10 <= len(notebook.cells) <= 40
     for cell in code_cells(notebook):
         folded = "hide-input" in tags(cell)
-        assert len(cell.source.splitlines()) <= (40 if folded else 20), cell.source
+        assert len(cell.source.splitlines()) <= (25 if folded else 20), cell.source
 
 
 def test_the_file_is_small_and_in_the_committed_form(path, notebook):
