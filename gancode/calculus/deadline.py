@@ -10,7 +10,9 @@ has to do; a block that waits instead of working has ten times as long. Where th
 cannot be told, it is the time that passes.
 
 `OutOfTime` is no `Exception`, so that code which catches its own mistakes lets it pass. It belongs
-to the outermost block whose time is up; `attempt` knows which of nested ones that is.
+to the outermost block whose time is up; `attempt` knows which of nested ones that is. Python
+swallows, and reports, what is raised in a destructor or in the callback of a weak reference; there
+the exception is not reported, and thrown again.
 """
 
 import ctypes
@@ -18,11 +20,16 @@ import math
 import sys
 import threading
 import time
+import weakref
 from typing import NamedTuple
 
 _RETRY = 0.005  # s: until a thread is looked at again that could not be interrupted
 _REPEAT = 0.1  # s: until the exception is thrown again; a bare `except:` may have swallowed it
 _PATIENCE = 10  # times the seconds of work: the seconds that may pass
+
+_WEAKREF = {
+    kind.__init__.__code__.co_filename for kind in (weakref.WeakSet, weakref.WeakKeyDictionary)
+}
 
 _local = threading.local()  # .end: when the time of the innermost block is up
 
@@ -161,9 +168,15 @@ class _Watch:
         pause = 0.0
         while not self._over.wait(pause):
             left = self._end.left(_worked(self._clock))
-            if left > 0:
-                pause = min(max(left, _RETRY), 3600)
-                continue
+            if left <= 0:
+                with _unreported:
+                    self._fire()
+                return
+            pause = min(max(left, _RETRY), 3600)
+
+    def _fire(self) -> None:
+        pause = 0.0
+        while not self._over.wait(pause):
             stack = _stack(self._target)
             if self._frame not in stack:
                 return
@@ -173,6 +186,32 @@ class _Watch:
                     if not self._over.is_set():
                         _throw(OutOfTime, self._target)
                 pause = _REPEAT
+
+
+class _Unreported:
+    """A context, for several threads at once, in which a swallowed `OutOfTime` is not reported."""
+
+    def __init__(self):
+        self._lock, self._users = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before, sys.unraisablehook = sys.unraisablehook, self._report
+
+    def __exit__(self, *error) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and sys.unraisablehook == self._report:
+                sys.unraisablehook = self._before
+
+    def _report(self, what) -> None:
+        if not issubclass(what.exc_type, OutOfTime):
+            self._before(what)
+
+
+_unreported = _Unreported()
 
 
 def _stack(thread) -> list:
@@ -185,10 +224,13 @@ def _stack(thread) -> list:
 
 
 def _may_be_interrupted(stack) -> bool:
-    """Not while a block opens or closes, nor while a module is imported: none stays half done."""
+    """Not while a block opens or closes, a module is imported, or an object goes: none of these
+    stays half done."""
     return not any(
         frame.f_code in (within.__enter__.__code__, within.__exit__.__code__)
+        or frame.f_code.co_name == "__del__"
         or frame.f_code.co_filename.startswith("<frozen importlib")
+        or frame.f_code.co_filename in _WEAKREF
         for frame in stack
     )
 

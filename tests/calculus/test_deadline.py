@@ -1,11 +1,13 @@
 """Limits in time: what runs too long is stopped, and nothing else ever is."""
 
+import gc
 import math
 import statistics
 import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import mpmath
 import pytest
@@ -97,6 +99,76 @@ def test_code_that_swallows_everything_is_stopped_all_the_same():
         spin()
 
     assert attempt(worse, seconds=0.05, default="late") == "late"
+
+
+@pytest.fixture
+def reported(monkeypatch):
+    """What Python swallowed and reported, by the name of its kind."""
+    reports = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: reports.append(what.exc_type.__name__))
+    yield reports
+    gc.collect()
+    assert sys.unraisablehook.__name__ == "<lambda>"  # it is as it was before the block
+
+
+class Garbage:
+    """A circle of objects that only the collector frees, and that has work to do as it goes."""
+
+    references = []
+    last_words = staticmethod(list)  # an object may be stopped before it has its own
+
+    def __init__(self, last_words):
+        self.last_words = last_words
+        self.itself = self
+        Garbage.references = Garbage.references[-100:] + [weakref.ref(self, last_words)]
+
+    def __del__(self):
+        self.last_words()
+
+
+def test_what_is_swallowed_as_objects_go_is_not_reported_and_the_block_ends(reported):
+    def last_words(*_):
+        sum(range(2000))
+
+    def litter():
+        while True:
+            Garbage(last_words)
+            sum(range(2000))
+
+    gc.collect()
+    assert [attempt(litter, seconds=0.01, default="late") for _ in range(50)] == ["late"] * 50
+    assert reported == []
+
+
+def test_other_errors_that_are_swallowed_are_reported(reported):
+    def last_words(*_):
+        raise ValueError
+
+    def litter():
+        while True:
+            Garbage(last_words)
+
+    assert attempt(litter, seconds=0.02, default="late") == "late"
+    gc.collect()
+    assert set(reported) == {"ValueError"}
+
+
+def test_threads_share_what_is_not_reported(reported):
+    def litter(end):
+        def last_words(*_):
+            sum(range(2000))
+
+        with pytest.raises(OutOfTime), within(end):
+            while True:
+                Garbage(last_words)
+                sum(range(2000))
+
+    threads = [threading.Thread(target=litter, args=(0.02 * k,)) for k in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reported == []
 
 
 def test_the_inner_time_is_up_first():

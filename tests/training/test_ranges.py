@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from modules import Then
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.utils.data import DataLoader, TensorDataset
@@ -14,15 +15,6 @@ from gancode import DataRangeWarning, data, metrics, networks
 from gancode.training import ranges
 
 SHAPE = (1, 8, 8)
-
-
-class Then(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 def ending(*layers, width=64):

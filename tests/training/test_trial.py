@@ -9,6 +9,7 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
+from modules import Then
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -22,17 +23,6 @@ from gancode.training import checkpoint, trial
 
 SHAPE = (1, 4, 4)
 IMAGES = torch.randn(12, *SHAPE, generator=torch.Generator().manual_seed(5)).tanh()
-
-
-class Then(nn.Module):
-    """A function as a layer."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 def generator(*layers):
