@@ -51,6 +51,14 @@ def test_make_names_the_python_it_cannot_use(tmp_path):
     assert "Python 3.11 or newer is needed" in result.stderr and "python0" in result.stderr
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_program_that_a_page_names_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    folders = r"(?:tests|tools|gancode|_static|\.github|\.binder)"
+    named = set(re.findall(rf"(?<![\w./]){folders}/[\w./-]*\.\w+", text))
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
 def test_citation_and_workflows_can_be_read():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
