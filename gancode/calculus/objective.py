@@ -359,11 +359,8 @@ class Objective:
                 f"the critic's values are confined to {interval_text(self.domain)}: give the "
                 "objective an activation, which takes the network's output there"
             )
-        if (
-            self.domain == S.Reals
-            and not self.paired
-            and looks_like_a_value(*_at_one_point(self.critic))
-        ):
+        terms = _at_one_point(self.critic)
+        if self.domain == S.Reals and not self.paired and looks_like_a_value(*terms):
             raise ObjectiveError(
                 f"{self.critic}, concave in a and in b, is no loss. {way_out(*terms)}"
             )
