@@ -381,7 +381,7 @@ class Objective:
             rows.append(("critic's values in", interval_text(self.domain)))
         if self.activation is not None:
             rows.append(("critic's activation", self.activation(_OUTPUT)))
-            rows.append(("of its outputs, that is", self.outputs[0]))
+            rows.append(("critic's loss of outputs", self.outputs[0]))
         divergence = functools.cache(self.divergence)
         derivations = {
             "optimal critic": self.optimal_critic,
