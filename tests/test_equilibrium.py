@@ -19,6 +19,12 @@ KNOWN = {
     "hinge": (2, None, None, None),  # any logit from −1 to 1 is as good
     "wasserstein": (0, None, None, None),
     "relativistic": (LOG2, LOG2, None, None),  # the difference of logits is 0
+    # estimates of divergences, which are 0; the generator's loss is −f*(f′(1)) = −f′(1)
+    "kl": (0, -1, 0, 0),
+    "reverse-kl": (0, 1, 0, 0),
+    **dict.fromkeys(
+        ("pearson", "neyman", "squared-hellinger", "jensen-shannon", "alpha"), (0, 0, 0, 0)
+    ),
 }
 
 

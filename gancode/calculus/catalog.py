@@ -2,9 +2,10 @@
 
 import logging
 
-from sympy import Max, exp
+from sympy import Max, Rational, exp
 
-from .expression import parse
+from .divergence import alpha_divergence, divergences
+from .expression import MAX_EXPONENT, parse
 from .objective import Objective, ObjectiveError
 from .registry import Registry
 from .symbols import a, b, softplus
@@ -30,13 +31,19 @@ _ENTRIES = {
     "wasserstein": (-a + b, -b, "Arjovsky, Chintala and Bottou 2017"),
 }
 
+_ESTIMATED = "kl reverse-kl pearson neyman squared-hellinger jensen-shannon".split()  # the f-GANs
+_ALPHA = Rational(5, 3)
+
 catalog = Registry(
     "objective",
     {
         name: lambda name=name, entry=entry: Objective(*entry[:2], name=name, source=entry[2])
         for name, entry in _ENTRIES.items()
-    },
+    }
+    | {name: lambda name=name: divergences[name].objective(name) for name in _ESTIMATED}
+    | {"alpha": lambda: _alpha(_ALPHA)},
     {
+        "js": "jensen-shannon",
         "lsgan": "least-squares",
         "nsgan": "nonsaturating",
         "rpgan": "relativistic",
@@ -44,6 +51,14 @@ catalog = Registry(
         "wgan": "wasserstein",
     },
 )
+
+
+def _alpha(order):
+    name = "alpha" if order == _ALPHA else f"alpha={order}"
+    remark = ", as Cressie and Read 1984 advise; alpha=1/2 is another" if order == _ALPHA else ""
+    source = f"Nowozin et al. 2016, α = {order}{remark}"
+    return alpha_divergence(order).objective(name, source)
+
 
 _RELATED = {  # names of what an objective alone is not: the nearest that is one, and what it lacks
     "wgan-gp": (
@@ -61,18 +76,22 @@ _RELATED = {  # names of what an objective alone is not: the nearest that is one
 def find_objective(text, generator=None) -> Objective:
     """The objective that two texts describe.
 
-    `text` is a name of the catalogue, or another that is known for one of these, or the critic's
-    loss as an expression in a and b; then `generator` is the generator's, or None for the zero-sum
-    one: minus the critic's on generated samples. Where a name stands for more than an objective, a
-    warning in the log says what else belongs to it. Raises `ObjectiveError` for an unknown name,
-    and `ExpressionError` for what is no expression (see `parse`).
+    `text` is a name of the catalogue, or another that is known for one of these, or alpha=ORDER for
+    the α-divergence of an order, or the critic's loss as an expression in a and b; then `generator`
+    is the generator's, or None for the zero-sum one: minus the critic's on generated samples. Where
+    a name stands for more than an objective, a warning in the log says what else belongs to it.
+    Raises `ObjectiveError` for an unknown name, and `ExpressionError` for what is no expression
+    (see `parse`).
     """
     name = text.strip().lower().replace("_", "-")
-    if name in catalog or name in _RELATED:
+    family, equals, order = map(str.strip, name.partition("="))
+    if name in catalog or name in _RELATED or family == "alpha":
         if generator is not None:
             raise ObjectiveError(
                 f"{text!r} has a generator's loss already; one of your own goes with an expression"
             )
+        if equals:
+            return _alpha(_order(order))
         return catalog[name] if name in catalog else _related(name)
     if name.replace("-", "").isalpha() and name not in ("a", "b"):
         raise ObjectiveError(
@@ -80,6 +99,16 @@ def find_objective(text, generator=None) -> Objective:
         )
     critic = parse(text)
     return Objective.zero_sum(critic) if generator is None else Objective(critic, parse(generator))
+
+
+def _order(text):
+    order = parse(text, symbols=())
+    if not (order.is_real and abs(order) <= MAX_EXPONENT):
+        raise ObjectiveError(
+            f"the order in alpha=ORDER is a number from −{MAX_EXPONENT} to "
+            f"{MAX_EXPONENT}, not {text}"
+        )
+    return order
 
 
 def _related(name):

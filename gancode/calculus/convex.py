@@ -108,6 +108,15 @@ def _defined(piece, x, function):
         yield proof
 
 
+def is_smooth(function, x, low=-oo, high=oo) -> bool:
+    """Whether `function` is proved to have no kink, jump or pole in (low, high)."""
+    try:
+        (piece,) = pieces(function, x, low, high)
+        return all(proof.status == "proved" for proof in _defined(piece, x, function))
+    except (NotConvexError, NotImplementedError, ValueError):  # no, unknown, and more than a piece
+        return False
+
+
 # Where is it least? ----------------------------------------------------------------------------
 
 
@@ -256,6 +265,28 @@ def conjugate(function, x, y, low=-oo, high=oo, guesses=(), *, name) -> tuple:
             smooth = branch.piece.expr.subs(y, 0) if branch.piece else function
             value = y * branch.value - smooth.subs(x, branch.value)
             value = advice.simplified_on(value, y, branch.where)
-        branches.append((value, branch.where.as_relational(y)))
-    last, _ = branches.pop()  # outside the domain nothing is said, so the last needs no condition
-    return Piecewise(*branches, (last, True)), domain
+        branches.append((value, branch.where))
+    for end in _finite_ends(branches, y, domain):
+        domain |= sympy.FiniteSet(end)
+    *first, (last, _) = [(value, where.as_relational(y)) for value, where in branches]
+    # outside the domain nothing is said, so the last needs no condition
+    return Piecewise(*first, (last, True)), domain
+
+
+def _finite_ends(branches, y, domain):
+    """The open ends of the domain at which a conjugate, which is continuous up to them, is finite.
+    Each is put into its branch, or into one of its own where a formula cannot be evaluated there.
+    """
+    for end, side in ((domain.inf, "+"), (domain.sup, "-")):
+        k = next((k for k, (_, where) in enumerate(branches) if end in where.boundary), None)
+        if not end.is_finite or domain.contains(end) == True or k is None:  # noqa: E712
+            continue
+        value, where = branches[k]
+        limit = advice.limit(value, y, end, side)
+        if limit is None or not limit.is_finite:
+            continue
+        if advice.simplified(value.subs(y, end) - limit) == 0:
+            branches[k] = value, where | sympy.FiniteSet(end)
+        else:
+            branches.insert(0, (limit, sympy.FiniteSet(end)))
+        yield end

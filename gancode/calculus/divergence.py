@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sympy
 from sympy import Abs, S, Symbol, exp, log, oo, sqrt
@@ -17,6 +18,9 @@ from .losses import compile_numpy
 from .proof import prove
 from .registry import Registry
 from .symbols import r
+
+if TYPE_CHECKING:
+    from .objective import Objective
 
 _Y = Symbol("y", real=True)
 _L = Symbol("l", real=True)  # log r
@@ -165,6 +169,24 @@ class Divergence:
         """The two expectations of the variational lower bound."""
         conjugate = self.conjugate()
         return VariationalBound(_Y, conjugate.expr, conjugate.domain)
+
+    def objective(self, name: str = "", source: str = "Nowozin et al. 2016") -> "Objective":
+        """The game in which a critic estimates this divergence and a generator lowers it.
+
+        The critic's value T has an expectation under p, and f*(T) under q: `bound` says how they
+        meet. T is confined to the slopes of f, f′(∞) included where f* is finite there, and the
+        objective's `activation` takes the network's output v to T. Where f is smooth this is
+        T = f′(exp(v)), so that the best output is the logit v = log(p/q) for every f. The losses on
+        outputs are then −f′(eᵃ) + eᵇ·f′(eᵇ) − f(eᵇ) for the critic and f(eᵇ) − eᵇ·f′(eᵇ) for the
+        generator. They are convex in T and need not be in v; and they grow as f′ and f* do:
+        Pearson's as exp(2·v). Nguyen, Wainwright and Jordan (2010); Nowozin et al. (2016).
+
+        `Objective.divergence` derives this divergence back from it. Raises `NoClosedFormError`
+        where f or its conjugate has no closed form, and `Refused` where f is a line.
+        """
+        from . import duality
+
+        return duality.objective(self, name or self.name, source)
 
     def between(self, first, second) -> sympy.Expr:
         """D_f(first‖second), times scale plus offset, in closed form.

@@ -4,11 +4,12 @@ import functools
 
 import mpmath
 import sympy
-from sympy import Abs, Dummy, Expr, Function, log
+from sympy import Abs, Dummy, Expr, Function, S, log
 
 from .digits import in_digits, increasing_root
 from .kinks import between
 from .losses import compile_numpy
+from .proof import prove
 from .stable import stable
 
 
@@ -122,3 +123,16 @@ def implicit(name, first, second, x, low, high) -> type[Implicit]:
     bound = Dummy("x", real=True)
     body = {"first": first.subs(x, bound), "second": second.subs(x, bound)}
     return type(name, (Implicit,), body | {"x": bound, "low": low, "high": high})
+
+
+def inverted(expr, places) -> Expr:
+    """The expression with x for each implicit function of s where s is proved to be its inverse at
+    x, one of the positive symbols `places`; of functions with values in (0, ∞)."""
+
+    def inverse(function):
+        anywhere = function.low == 0 and function.high is S.Infinity
+        inside = [x for x in places if anywhere and function.has(x)]
+        found = (x for x in inside if prove(function.args[0], function.ratio(x)).status == "proved")
+        return next(found, function)
+
+    return expr.replace(lambda e: isinstance(e, Implicit), inverse)

@@ -15,7 +15,7 @@ from .digits import in_digits
 from .dirac import dirac_gan
 from .divergence import Divergence, divergences
 from .game import Game, NotStationaryError
-from .implicit import Implicit
+from .implicit import Implicit, inverted
 from .optimum import (
     ObjectiveError,
     Optimum,
@@ -23,6 +23,7 @@ from .optimum import (
     interval_text,
     looks_like_a_value,
     optimum,
+    optimum_of_logits,
     way_out,
 )
 from .proof import prove
@@ -49,14 +50,22 @@ class Objective:
     A critic whose values are confined has a `domain`, a `sympy.Interval`, and an `activation` that
     takes the network's output there: an increasing or decreasing expression in one symbol, or a
     function. The losses are losses of what the activation returns; by itself, it makes its image
-    the domain.
+    the domain. `outputs` are the same two losses as functions of the network's outputs, where a
+    simpler form of them is known; that it is the same is proved.
 
-    Raises `ObjectiveError` for expressions with other symbols, and for a domain or an activation
-    that is none.
+    Raises `ObjectiveError` for expressions with other symbols, and for a domain, an activation or
+    `outputs` that are none.
     """
 
     def __init__(
-        self, critic, generator, name: str = "", source: str = "", domain=None, activation=None
+        self,
+        critic,
+        generator,
+        name: str = "",
+        source: str = "",
+        domain=None,
+        activation=None,
+        outputs=None,
     ):
         if isinstance(critic, str) or isinstance(generator, str):
             raise ObjectiveError("losses are SymPy expressions; read text with parse(text)")
@@ -79,7 +88,8 @@ class Objective:
         if not self.paired:
             self.real_loss, self.generated_loss = real, generated
         self.activation = None if activation is None else _as_function(activation)
-        self.domain = _domain(domain, self.activation)
+        self.domain, self._covered = _domain(domain, self.activation)
+        self.outputs = self._on_outputs(outputs)
 
     @classmethod
     def zero_sum(cls, critic, name: str = "", source: str = "") -> "Objective":
@@ -124,12 +134,17 @@ class Objective:
     def _outcome(self):
         """The optimum, or why there is none: both may take a while to find."""
         try:
-            return optimum(*self._terms(), self.domain), ""
+            known = self._covered and optimum_of_logits(*self._on_logits(), self.activation(T))
+            return known or optimum(*_at_one_point(self.critic), self.domain), ""
         except ObjectiveError as error:
             return None, str(error)
 
-    def _terms(self):
-        return _exact(self.real_loss).subs(a, T), _exact(self.generated_loss).subs(b, T)
+    def _on_logits(self):
+        """Both terms of the critic's loss as functions of an output, each with its own constant."""
+        real, generated = _at_one_point(self.outputs[0])
+        term, _ = _at_one_point(self.critic)
+        constant = term.subs(T, self.activation(0)) - real.subs(T, 0)
+        return real + constant, generated - constant
 
     def optimal_critic(self) -> sympy.Expr:
         """The critic's value t that minimises its loss where the densities are `p` and `q`.
@@ -236,9 +251,9 @@ class Objective:
         exist.
         """
         slope = self._pull()
-        if not slope.has(a, b):
+        if not slope.has(T):
             return slope
-        weight = self._optimum().at_critic(slope.subs(b, T))
+        weight = self._optimum().at_critic(slope)
         if weight.has(Implicit):
             return weight
         if isinstance(weight, Piecewise):
@@ -246,7 +261,14 @@ class Objective:
         return advice.simplified(weight)
 
     def _pull(self):
-        return -sympy.diff(_exact(self.generator).rewrite(log), b)
+        """−L_G′ as a function of the t of the optimum, which may be an output of the network."""
+        slope = -sympy.diff(_exact(self.generator).rewrite(log), b)
+        if not slope.has(a, b):
+            return slope
+        rising = self._optimum().rising
+        if rising == T:
+            return slope.subs(b, T)
+        return -_exact(self.outputs[1]).subs(b, T).diff(T) / rising.diff(T)
 
     def saturates(self) -> bool:
         """Whether samples that the critic is sure to be generated (r → 0) stop pulling.
@@ -254,9 +276,9 @@ class Objective:
         Raises `ObjectiveError` where there is no optimal critic, and where the limit is not known.
         """
         slope = self._pull()
-        if not slope.has(a, b):
+        if not slope.has(T):
             return slope == 0
-        limit = self._optimum().limit(slope.subs(b, T))
+        limit = self._optimum().limit(slope)
         if limit is None:
             raise ObjectiveError(f"the limit of the weight {slope} as r → 0 is not known")
         return bool(limit == 0 or limit.has(Implicit) and abs(sympy.N(limit)) < 1e-12)
@@ -285,7 +307,7 @@ class Objective:
                 f"the Dirac-GAN's critic ψ·x is 0 at the data, outside of {self.domain}; give the "
                 "objective an activation"
             )
-        return dirac_gan(*self._on_outputs(), penalty)
+        return dirac_gan(*self.outputs, penalty)
 
     def torch(self):
         """`(critic_loss, generator_loss)`, functions of tensors of the network's outputs.
@@ -299,7 +321,7 @@ class Objective:
         """
         from .losses import CompileError, compile
 
-        critic, generator = self._on_outputs()
+        critic, generator = self.outputs
         self._require_defined(critic, generator)
         try:
             if self.paired:
@@ -318,14 +340,18 @@ class Objective:
             lambda generated: generator(generated).mean(),
         )
 
-    def _on_outputs(self):
-        """Both losses as functions of the network's outputs."""
-        if self.activation is None:
-            return self.critic, self.generator
-        outputs = {a: self.activation(a), b: self.activation(b)}
-        return tuple(
-            loss.subs(outputs, simultaneous=True) for loss in (self.critic, self.generator)
-        )
+    def _on_outputs(self, given=None):
+        """Both losses as functions of the network's outputs, in the form that is given."""
+        losses = self.critic, self.generator
+        if self.activation is not None:
+            values = {a: self.activation(a), b: self.activation(b)}
+            losses = tuple(loss.subs(values, simultaneous=True) for loss in losses)
+        for which, loss, form in zip(("critic", "generator"), losses, given or (), strict=False):
+            ratios = {a: log(p), b: log(q)}  # any number is the logarithm of a ratio
+            sides = (inverted(side.subs(ratios), (p, q)) for side in (loss, form))
+            if prove(*sides).status != "proved":
+                raise ObjectiveError(f"{form} is not proved to be the {which}'s loss {loss}")
+        return given or losses
 
     def _require_defined(self, critic, generator):
         if self.activation is None and self.domain != S.Reals:
@@ -333,15 +359,16 @@ class Objective:
                 f"the critic's values are confined to {interval_text(self.domain)}: give the "
                 "objective an activation, which takes the network's output there"
             )
-        if self.domain == S.Reals and not self.paired and looks_like_a_value(*self._terms()):
+        terms = _at_one_point(self.critic)
+        if self.domain == S.Reals and not self.paired and looks_like_a_value(*terms):
             raise ObjectiveError(
-                f"{self.critic}, concave in a and in b, is no loss. {way_out(*self._terms())}"
+                f"{self.critic}, concave in a and in b, is no loss. {way_out(*terms)}"
             )
         for name, loss in (("critic", critic), ("generator", generator)):
             value = in_digits(loss, (a, b))
             for point in (-3, -0.5, 0.5, 3):
                 if mpmath.isnan(value(mpmath.mpf(point), mpmath.mpf(point))):
-                    meant = "" if self.paired else way_out(*self._terms())
+                    meant = "" if self.paired else way_out(*terms)
                     raise ObjectiveError(
                         f"the {name}'s loss {loss} has no finite value at {point}; a critic's "
                         f"output may be any number{f'. {meant}' if meant else ''}"
@@ -354,6 +381,7 @@ class Objective:
             rows.append(("critic's values in", interval_text(self.domain)))
         if self.activation is not None:
             rows.append(("critic's activation", self.activation(_OUTPUT)))
+            rows.append(("critic's loss of outputs", self.outputs[0]))
         divergence = functools.cache(self.divergence)
         derivations = {
             "optimal critic": self.optimal_critic,
@@ -400,6 +428,12 @@ class Objective:
 _OUTPUT = Symbol("v", real=True)  # the network's output, before the activation
 
 
+def _at_one_point(critic):
+    """The critic's loss on real and that on generated samples, at the same value."""
+    real, generated, _ = _separated(critic)
+    return _exact(real).subs(a, T), _exact(generated).subs(b, T)
+
+
 def _separated(loss):
     """A sum as its terms in `a`, those in `b` with the constants, and those with both."""
     for form in (loss, sympy.expand(loss)):
@@ -429,8 +463,9 @@ def _as_function(activation) -> Lambda:
     return Lambda(_OUTPUT, expr.subs(expr.free_symbols.pop(), _OUTPUT))
 
 
-def _domain(domain, activation) -> Interval:
-    """The domain, where it is given or the activation's image."""
+def _domain(domain, activation) -> tuple[Interval, bool]:
+    """The domain, which is given or the activation's image, and whether that image is all of it but
+    its ends."""
     image = S.Reals
     if activation is not None:
         value = activation(_OUTPUT)
@@ -440,9 +475,9 @@ def _domain(domain, activation) -> Interval:
         ends = [advice.limit(value, _OUTPUT, end) for end in (-oo, oo)]
         if None in ends:
             raise ObjectiveError(f"the limits of the activation {value} are not known")
-        image = Interval.open(*sorted(ends))
+        image = Interval.open(*sorted(map(advice.simplified, ends)))
     if domain is None:
-        return image
+        return image, activation is not None
     if domain != S.Reals and not (isinstance(domain, Interval) and domain.inf < domain.sup):
         raise ObjectiveError(f"a domain is an interval, such as Interval.open(0, 1), not {domain}")
     domain = (
@@ -453,7 +488,7 @@ def _domain(domain, activation) -> Interval:
             f"the activation {value} takes values in {interval_text(image)}, which is not within "
             f"the domain {interval_text(domain)}"
         )
-    return domain
+    return domain, activation is not None and image.closure == domain.closure
 
 
 def _are_alike(value, f) -> bool:

@@ -7,9 +7,10 @@ from sympy import AccumBounds, Function, Interval, Piecewise, S, Symbol, log, oo
 
 from ..errors import Refused
 from . import advice
-from .convex import Branch, NotConvexError, convexity, minimisers
+from .convex import Branch, NotConvexError, convexity, is_smooth, minimisers
 from .deadline import attempt
 from .implicit import Implicit, implicit
+from .proof import prove
 from .symbols import a, b, r, sigmoid
 
 _SECONDS = 2.5  # for the closed form of a critic
@@ -22,7 +23,8 @@ class ObjectiveError(Refused):
 
 @dataclass(frozen=True)
 class Optimum:
-    """The minimisers t of r·`real` + `generated`, two convex functions of t, for every r > 0.
+    """The minimisers t of r·`real` + `generated` for every r > 0, two convex functions of the
+    critic's value `rising`: of t, or of an increasing function of it.
 
     `branches` are in the order of r. `convexity` says how it is known: "proved" or "checked".
     """
@@ -31,6 +33,7 @@ class Optimum:
     generated: sympy.Expr
     branches: tuple[Branch, ...]
     convexity: str
+    rising: sympy.Expr = T
 
     @property
     def numerical(self) -> list[Branch]:
@@ -38,8 +41,9 @@ class Optimum:
         return [b for b in self.branches if isinstance(b.value, Implicit)]
 
     def critic(self) -> sympy.Expr:
-        """The minimiser, an expression in r; an `AccumBounds` where a whole interval minimises."""
-        return _cases([(branch.value, branch.where) for branch in self.branches])
+        """The critic's value at the minimiser, an expression in r; an `AccumBounds` where a whole
+        interval minimises."""
+        return _cases([(self.rising.subs(T, b.value), b.where) for b in self.branches])
 
     def value(self) -> sympy.Expr:
         """Minus the least loss, an expression in r."""
@@ -91,6 +95,28 @@ def optimum(real, generated, domain=S.Reals) -> Optimum:
     _require_one_for_each_ratio(found)
     found.sort(key=lambda branch: (branch.where.inf, branch.where.sup))
     return Optimum(real, generated, tuple(found), "proved" if proved else "checked")
+
+
+def optimum_of_logits(real, generated, rising) -> Optimum | None:
+    """The optimum at the logit t = log r, where that is proved to be the only one: `real` and
+    `generated` are expressions in t, convex in `rising`. None where that is not proved.
+
+    The slope of a loss in the critic's value is that in t over that of `rising`.
+    """
+    if not all(is_smooth(part, T) for part in (real, generated, rising)):
+        return None
+    rise = rising.diff(T).subs(T, log(r))
+    claims = [(rise, 0, ">=")]
+    slopes = []
+    for loss, relation in ((real, ">="), (generated, ">")):
+        slope = loss.diff(T).subs(T, log(r)) / rise
+        slopes.append(advice.simplified(slope))
+        claims += [(slope, slopes[-1]), (slopes[-1].diff(r), 0, relation)]
+    claims.append((r * slopes[0] + slopes[1], 0))
+    if any(prove(*claim).status != "proved" for claim in claims):
+        return None
+    branch = Branch(log(r), Interval.open(0, oo))
+    return Optimum(real, generated, (branch,), "proved", rising)
 
 
 def _require_one_for_each_ratio(found):

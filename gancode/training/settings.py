@@ -122,10 +122,9 @@ def _plain_objective(objective):
     from gancode.calculus import catalog
 
     known = catalog[objective.name] if objective.name in catalog else None
-    losses = objective.critic, objective.generator
-    if known is not None and losses == (known.critic, known.generator):
+    if known is not None and objective.outputs == known.outputs:
         return objective.name
-    texts = [str(loss) for loss in losses]
+    texts = [str(loss) for loss in objective.outputs]
     for theirs, ours in [("Max(", "max("), ("Min(", "min("), ("Abs(", "abs(")]:
         texts = [text.replace(theirs, ours) for text in texts]
     return texts

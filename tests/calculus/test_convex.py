@@ -9,7 +9,7 @@ import sympy
 from sympy import Abs, Interval, Max, Rational, S, Symbol, cosh, exp, log, oo, sqrt
 
 from gancode.calculus import NotConvexError, prove, r, softplus
-from gancode.calculus.convex import convexity, minimisers
+from gancode.calculus.convex import convexity, is_smooth, minimisers
 from gancode.calculus.curvature import is_convex
 from gancode.calculus.digits import increasing_root
 from gancode.calculus.implicit import Implicit, implicit
@@ -64,6 +64,24 @@ def test_rules_of_composition_say_what_chords_confirm(expr, low, high, known):
 def test_what_is_not_convex_is_refused(expr, low):
     with pytest.raises(NotConvexError):
         assert convexity(expr, t, low) != "proved"
+
+
+@pytest.mark.parametrize(
+    "expr, low, smooth",
+    [
+        (exp(t) - log(1 + exp(t)), -oo, True),
+        (softplus(t) - 1 / (1 + t**2), -oo, True),
+        (log(t) + 1 / t, S.Zero, True),
+        (1 / t, -oo, False),
+        (log(t), -oo, False),
+        (Abs(t - 1), -oo, False),
+        (sympy.floor(t), -oo, False),
+        (sympy.sign(t), -oo, False),
+        (t - 1 / (exp(t) - 2), -oo, False),
+    ],
+)
+def test_a_smooth_function_has_no_kink_jump_or_pole(expr, low, smooth):
+    assert is_smooth(expr, t, low) is smooth
 
 
 def test_a_minimiser_has_a_formula_or_is_implicit_with_a_known_inverse():

@@ -44,16 +44,20 @@ def test_the_stable_form_is_the_same_function(text):
     assert prove(form, parse(text))
 
 
+# The two terms of these have opposite signs, and cancel: tests/calculus/test_duality.py has each.
+ESTIMATES = "kl reverse-kl pearson neyman squared-hellinger jensen-shannon alpha".split()
+
+
 def exact(expr):
     function = sympy.lambdify((a, b), expr.rewrite(sympy.log), "mpmath")
     return lambda *values: float(function(*map(mpmath.mpf, values)))
 
 
-@pytest.mark.parametrize("name", catalog)
+@pytest.mark.parametrize("name", [name for name in catalog if name not in ESTIMATES])
 def test_float32_agrees_with_exact_evaluation(name):
     objective = catalog[name]
     critic, generator = objective.torch()
-    truth, fooled = exact(objective.critic), exact(objective.generator)
+    truth, fooled = map(exact, objective.outputs)
     close = {"rel": 1e-6, "abs": 1e-30}
     with mpmath.workdps(40):
         for t in torch.linspace(-50, 50, 201):
@@ -68,8 +72,11 @@ def test_float32_agrees_with_exact_evaluation(name):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", catalog)
 def test_losses_and_gradients_stay_finite(name, dtype):
-    largest = 80.0 if name == "exponential" else 1e4  # exp(89) does not fit in float32
     objective = catalog[name]
+    grows = [power.args[0] for loss in objective.outputs for power in loss.atoms(sympy.exp)]
+    rates = [abs(exponent.coeff(s)) for exponent in grows for s in (a, b)]
+    moderate = not rates or name == "jensen-shannon"  # there they are within logarithms
+    largest = 1e4 if moderate else float(80 / max(rates))  # exp(89) does not fit in float32
     critic, generator = objective.torch()
     for size in (0.0, 1.0, 30.0, largest):
         for sign in (1, -1):
