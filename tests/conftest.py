@@ -23,6 +23,7 @@ SLOW = (
     "test_kernels",
     "test_processes",
     "test_divergence",
+    "test_duality",
     "test_objective",
     "test_quadrature",
     "test_cells",

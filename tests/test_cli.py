@@ -100,6 +100,7 @@ def test_other_settings_do_not_continue_a_run(capsys):
     assert "holds a run with lr=" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_digits_on_demand(capsys):
     digits = ["train", "--data", "mnist-5k", "--network", "mlp", "--conditional", "--steps", "3"]
     assert main([*digits, "--precision", "bf16", "--sheet-every", "2"]) == 0
@@ -372,6 +373,7 @@ PHOTOS = ["train", "--size", "28", "--channels", "1", "--network", "mlp", "--bat
 PHOTOS += ["--sheet-every", "0", "--lr", "1e-3", "--penalty", "r1=1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_images_may_move_and_the_run_goes_on_with_them(monkeypatch, capsys, in_memory):
     if not in_memory:
@@ -612,6 +614,7 @@ def test_what_a_folder_leaves_out_is_told_in_one_line_each():
         assert subprocess.run([*command, *words], **options).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_command_waits_passively_for_its_threads_unless_told_otherwise():
     code = (
         "import os, sys\nfrom gancode import cli\nassert 'torch' not in sys.modules\n"

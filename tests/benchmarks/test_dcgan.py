@@ -56,6 +56,7 @@ def test_a_run_can_be_repeated_and_begins_as_in_the_file(way, results, monkeypat
     assert first["checkerboard"] == pytest.approx(kept["checkerboard"][:1], rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     out = tmp_path / "results.json"

@@ -220,6 +220,7 @@ def in_full(expr, place):
         return mpmath.re(sympy.lambdify(a, expr, "mpmath")(mpmath.mpf(place)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_values_and_slopes_agree_with_fifty_digits(text):
     expr = parse(text).rewrite(sympy.log)

@@ -58,6 +58,7 @@ def test_what_is_no_finite_number_is_put_in_as_it_stands():
     assert put_in(f(x), {x: 3}) == f(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left, right, relation, given, statuses",
     [
