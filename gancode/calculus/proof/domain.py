@@ -353,6 +353,17 @@ def _within(value, interval: Interval) -> list:
     return above + below
 
 
+def is_continuum(symbol: Symbol, where) -> bool:
+    """Whether what SymPy assumes of a symbol leaves it all values in an interval. Where it does not,
+    an expression may be smooth to SymPy, as 1/u is for a nonzero u, and have two branches."""
+    signs = ("positive", "negative", "nonnegative", "nonpositive")
+    known = {sign: getattr(symbol, f"is_{sign}") or None for sign in signs}
+    if where.contains(0) == False:  # noqa: E712
+        known["nonzero"] = True
+    every = sympy.Dummy(real=True, **known)
+    return symbol.assumptions0.items() <= every.assumptions0.items()
+
+
 def _own_interval(symbol: Symbol) -> Interval:
     """What the assumptions of a real symbol say of its place on the real line."""
     low = S.Zero if symbol.is_nonnegative else -oo

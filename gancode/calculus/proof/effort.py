@@ -8,10 +8,8 @@ from .enclosure import Unsure, enclose
 
 _BITS = 100_000  # of the longest number that is written out
 _STEPS = 10_000  # of the longest recursion
-_FACTORED = 10**15  # the largest number to be factored
 _BY_DIGITS = (sympy.floor, sympy.ceiling)  # all digits before the point are needed
 _PLAIN = (
-    sympy.exp,
     sympy.log,
     sympy.Abs,
     sympy.sign,
@@ -33,6 +31,8 @@ _BY_FACTORS = (
     sympy.primenu,
     sympy.primeomega,
 )  # of which it takes the factors
+_BY_ALL_BEFORE = (sympy.bell, sympy.bernoulli, sympy.euler, sympy.genocchi)  # of one sequence
+_MOST = ((_BY_FACTORS, 10**15), (_BY_ALL_BEFORE, 500))  # the largest arguments
 
 
 class TooLongError(Unsure):
@@ -64,13 +64,15 @@ def is_quick(expr, values: dict) -> bool:
 def _node_is_quick(node, values: dict) -> bool:
     if node.is_Pow:
         base, exponent = node.args
-        if base in (S.One, S.NegativeOne, S.Zero) or base is S.Exp1:
+        if base in (S.One, S.NegativeOne, S.Zero):
             return True
         return _size(exponent, values) * _length(base, values) < _BITS
+    if isinstance(node, sympy.exp):  # SymPy writes exp(n·log 3) as 3ⁿ
+        return not node.has(sympy.log) or _size(node.args[0], values) < _BITS
     if isinstance(node, _BY_DIGITS):
         return _length(node.args[0], values) < _BITS
     if isinstance(node, sympy.Function) and not isinstance(node, (*_PLAIN, sympy.Piecewise)):
-        most = _FACTORED if isinstance(node, _BY_FACTORS) else _STEPS
+        most = next((most for kinds, most in _MOST if isinstance(node, kinds)), _STEPS)
         return all(_size(argument, values) < most for argument in node.args)
     return True
 

@@ -570,6 +570,16 @@ def _with_order(name, entire=lambda order: False):
     return evaluate
 
 
+_gamma_series, _gamma_upper = _with_order("gamma_lower"), _with_order("gamma_upper")
+
+
+def _gamma_lower(order, x, analytic):
+    # Its series has as many terms as x is large, unless the order is larger.
+    if abs(x).lower() > 1000 and abs(order).upper() < 1.1 * abs(x).lower():
+        return order.gamma() - _gamma_upper(order, x, analytic)
+    return _gamma_series(order, x, analytic)
+
+
 def _bessel(name):
     return _with_order(name, lambda order: _whole_number(order) is not None)
 
@@ -602,8 +612,8 @@ BUILDERS |= {
     sympy.beta: _several(lambda x, y, analytic: x.gamma() * y.gamma() * (x + y).rgamma()),
     sympy.besselj: _several(_bessel("bessel_j")),
     sympy.besseli: _several(_bessel("bessel_i")),
-    sympy.lowergamma: _several(_with_order("gamma_lower")),
-    sympy.uppergamma: _several(_with_order("gamma_upper")),
+    sympy.lowergamma: _several(_gamma_lower),
+    sympy.uppergamma: _several(_gamma_upper),
     sympy.besselk: _several(_on_the_positive("bessel_k")),
     sympy.bessely: _several(_on_the_positive("bessel_y")),
     sympy.expint: _several(_on_the_positive("expint")),

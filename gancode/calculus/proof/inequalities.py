@@ -18,7 +18,7 @@ from .algebra import Field
 from .analysis import Region, closed_form
 from .analysis.evaluation import ATOMS
 from .attack import fails_somewhere
-from .domain import Domain, EmptyDomainError
+from .domain import Domain, EmptyDomainError, is_continuum
 from .effort import put_in
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
@@ -325,10 +325,11 @@ def _symmetries(goal: Goal) -> Iterator[tuple]:
     """Sets of symbols that may be multiplied, or moved, together."""
     domain = goal.domain
     field = Field(domain.relations)
-    positive = [s for s in domain.symbols if s.is_positive]
+    plain = [s for s in domain.symbols if is_continuum(s, S.Reals)]
+    positive = [s for s in plain if s.is_positive]
     if len(positive) > 1 and _scales(goal, positive, field):
         yield positive, S.One, "a common factor does not matter"
-    real = [s for s in domain.symbols if domain.bounds[s] == S.Reals]
+    real = [s for s in plain if domain.bounds[s] == S.Reals]
     if len(real) > 1 and _shifts(goal, real, field):
         yield real, S.Zero, "a common summand does not matter"
 
@@ -378,7 +379,10 @@ def _by_slope(goal: Goal, depth: int) -> str:
 
 def interval_in(domain: Domain, symbol) -> bool:
     """Whether the values of one symbol, beside fixed ones of the others, are an interval."""
-    return domain.bounds[symbol] is not None and all(
+    bounds = domain.bounds[symbol]
+    if bounds is None or not is_continuum(symbol, bounds):
+        return False
+    return all(
         (relation.lhs - relation.rhs).is_polynomial(symbol)
         and sympy.degree(relation.lhs - relation.rhs, symbol) <= 1
         and relation.rel_op != "!="

@@ -41,6 +41,8 @@ VALUES = [
     (sympy.besselj(1, x) + sympy.besseli(0, x), {x: 2}),
     (sympy.Ei(x) + sympy.Si(x) + sympy.li(x), {x: 3}),
     (sympy.uppergamma(x, 2) + sympy.lowergamma(x, 1), {x: Rational(3, 2)}),
+    (sympy.lowergamma(x, 1500), {x: 1400}),
+    (sympy.lowergamma(x, 1500), {x: Rational(1, 3)}),
     (sympy.CRootOf(Symbol("z") ** 3 - 3 * Symbol("z") + 1, 1), {}),
     (sympy.EulerGamma + sympy.Catalan + sympy.GoldenRatio + sympy.pi + sympy.E, {}),
 ]
@@ -140,3 +142,10 @@ def test_conditions_of_balls():
     assert inside([arb(1) / 2]) is True and inside([arb(2)]) is True
     assert inside([arb(-1)]) is False and inside([arb(1, 0.5)]) is None
     assert condition(sympy.Not(x > 0), (x,))([arb(-1)]) is True
+
+
+def test_an_incomplete_gamma_function_of_large_numbers_comes_soon():
+    """γ(n, n)/Γ(n) = 1/2 + 1/(3·√(2πn)) + O(n^{-3/2}): half of the mass (Tricomi)."""
+    size = 10**6
+    half = enclose(sympy.lowergamma(x, x) / sympy.gamma(x), {x: sympy.Integer(size)}, 3072)
+    assert abs(half - (0.5 + 1 / (3 * (2 * sympy.pi.n(20) * size) ** 0.5))) < 1e-9

@@ -287,3 +287,55 @@ def test_a_strict_inequality_between_equal_sides_is_refuted():
     integral = sympy.Integral(sympy.exp(-c * t), (t, 0, sympy.oo))
     assert prove(integral, 1 / c, "<").status == "refuted"
     assert prove(integral, 1 / c, "<=").status == "proved"
+
+
+u1, u2 = sympy.symbols("u1 u2", real=True, nonzero=True)
+broken = Symbol("broken", noninteger=True, positive=True)
+rough, rougher = sympy.symbols("rough rougher", irrational=True)
+first_prime, other_prime = sympy.symbols("p1 p2", prime=True)
+whole, count = sympy.symbols("whole count", integer=True, positive=True)
+
+
+def arms(s):
+    """π/2 on one side of 0, and −π/2 on the other, with the derivative zero on both."""
+    return sympy.atan(s) + sympy.atan(1 / s)
+
+
+@pytest.mark.parametrize(
+    "lhs, rhs, relation",
+    [
+        (arms(u1), sympy.pi / 2, "=="),
+        (arms(rough), sympy.pi / 2, "=="),
+        (arms(broken - 1), sympy.pi / 2, "=="),
+        (arms(u1) * sympy.exp(arms(u1)), sympy.pi / 2 * sympy.exp(sympy.pi / 2), "=="),
+        (sympy.atan(u1 / u2) + sympy.atan(u2 / u1), sympy.pi / 2, "=="),
+        (arms(u1), sympy.pi / 2, ">="),
+        (u1 + 1 / u1, 2, ">="),
+        (broken / (broken - 1), 1, ">"),
+        ((u1 - u2) ** 2, 0, ">"),
+        (sympy.cosh(u1 - u2), 1, ">"),
+        ((rough - rougher) ** 2, 0, ">"),
+        ((first_prime - other_prime) ** 2, 0, ">"),
+        ((whole - count) * (whole - 2 * count), 0, ">="),
+        (whole**2, whole * count, ">="),
+    ],
+)
+def test_no_rule_takes_what_a_symbol_leaves_out_for_an_interval(lhs, rhs, relation):
+    """SymPy knows that a nonzero u has no pole in 1/u; that u skips a number makes two branches,
+    and u − v need not skip it. The rules alone, without the points that refute."""
+    lhs, rhs = sympy.sympify(lhs), sympy.sympify(rhs)
+    domain = Domain(lhs.free_symbols | rhs.free_symbols)
+    assert not decide_by_parts(lhs, rhs, relation, domain)
+
+
+def test_a_branch_that_cannot_be_evaluated_is_not_overlooked():
+    far = sympy.sin(exp(exp(-20 * arms(u1))))
+    assert prove(far, sympy.sin(exp(exp(-10 * sympy.pi)))).status != "proved"
+    apart = (u1 - u2) ** 2
+    assert prove(apart * exp(exp(exp(20 - apart))), 0, ">").status != "proved"
+
+
+def test_what_a_symbol_leaves_out_at_an_end_does_not_matter():
+    assert decide_by_parts(arms(u), sympy.pi / 2, "==", Domain({u}))
+    assert decide_by_parts(arms(u1), sympy.pi / 2, "==", Domain({u1}, [u1 > 0]))
+    assert decide_by_parts(arms(u1), -sympy.pi / 2, "==", Domain({u1}, [u1 < 0]))

@@ -3,6 +3,7 @@
 import sympy
 from sympy import Rational, S
 
+from ..domain import is_continuum
 from .continuity import Undecided, analytic, is_finite
 from .regions import Region
 from .steps import without_steps
@@ -49,7 +50,7 @@ def _is_constantly_zero(expr, symbol, region: Region) -> bool:
 def _is_inside(place, symbol, region: Region) -> bool:
     """Whether a symbol may have a value, whatever the others are; then, as the relations that hold
     it are linear in it, it may have all values between this and any other."""
-    if symbol.is_nonzero and not (symbol.is_negative or symbol.is_positive):
+    if not is_continuum(symbol, S.Reals):
         return False
     if place <= 0 and symbol.is_positive:
         return False
