@@ -1,5 +1,6 @@
 """The benchmark of the convolutional networks: its results are what its command writes."""
 
+import itertools
 import json
 
 import pytest
@@ -26,6 +27,17 @@ def test_the_results_hold_every_way_with_every_seed(results):
     assert made["command"] == "python -m gancode.benchmarks.dcgan"
     assert (made["steps"], made["threads"]) == (benchmark.STEPS, 1)
     assert made["recipe_steps"] == benchmark.FRAMES[-1]
+
+
+def test_both_ways_are_tuned_alike_and_the_rate_of_the_rows_is_among_theirs(results):
+    tried = [(row["way"], row["lr"], row["seed"]) for row in results["rates"]]
+    wanted = itertools.product(benchmark.TUNED, benchmark.RATES, benchmark.SEEDS)
+    assert sorted(tried) == sorted(wanted)
+    assert results["provenance"]["tuned_steps"] in benchmark.JUDGED
+    at = benchmark.JUDGED.index(benchmark.TUNED_STEPS)
+    of_rows = {(row["way"], row["seed"]): row["frechet"][at][0] for row in results["rows"]}
+    same = [row for row in results["rates"] if row["lr"] == 1e-3]
+    assert [row["frechet"] for row in same] == [of_rows[row["way"], row["seed"]] for row in same]
 
 
 def test_the_recipe_has_every_frame_and_they_take_time(results):
@@ -60,11 +72,13 @@ def test_a_run_can_be_repeated_and_begins_as_in_the_file(way, results, monkeypat
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     out = tmp_path / "results.json"
-    benchmark.main(["--steps", "20", "--recipe-steps", "20", "--out", str(out)])
+    benchmark.main(
+        ["--steps", "20", "--recipe-steps", "20", "--tuned-steps", "2", "--out", str(out)]
+    )
     written = json.loads(out.read_text("utf-8"))
     assert written.keys() == results.keys()
     assert written["provenance"].keys() == results["provenance"].keys()
-    for name in ("rows", "recipe"):
+    for name in ("rows", "rates", "recipe"):
         assert written[name][0].keys() == results[name][0].keys()
     assert [frame["step"] for frame in written["recipe"]] == [20]
 

@@ -354,8 +354,8 @@ def _within(value, interval: Interval) -> list:
 
 
 def is_continuum(symbol: Symbol, where) -> bool:
-    """Whether what SymPy assumes of a symbol leaves it all values in an interval. Where it does not,
-    an expression may be smooth to SymPy, as 1/u is for a nonzero u, and have two branches."""
+    """Whether what SymPy assumes of a symbol leaves it all of an interval. Where it does not, an
+    expression may be smooth to SymPy, as 1/u is for a nonzero u, and have two branches."""
     signs = ("positive", "negative", "nonnegative", "nonpositive")
     known = {sign: getattr(symbol, f"is_{sign}") or None for sign in signs}
     if where.contains(0) == False:  # noqa: E712
