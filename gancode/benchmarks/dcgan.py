@@ -27,7 +27,7 @@ from gancode.problems import problems
 
 WAYS = ("kernel 4", "kernel 5", "nearest", "perceptron")
 STEPS, SEEDS, LOOK, JUDGED = 800, range(5), 20, (60, 200, 800)
-RATES, TUNED, TUNED_STEPS = (5e-4, 1e-3, 2e-3, 4e-3), ("nearest", "perceptron"), 200
+RATES, TUNED, TUNED_STEPS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016), WAYS[2:], 200
 FRAMES = (20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1300, 1600, 2000, 2500, 3000)
 ON_A_SHEET = 40  # four rows from 0 to 9
 NYQUIST = ((0, 14), (14, 0), (14, 14))  # alternating along the columns, the rows, both
