@@ -72,6 +72,8 @@ EMPTY = re.compile(rf"\A{FOLD}\s*|{FOLD}\Z")  # not within the text, which may s
 CELL = "list_item_open (?:paragraph_open inline paragraph_close )?list_item_close "
 ROW = f"list_item_open bullet_list_open (?:{CELL})+bullet_list_close list_item_close "
 TABLE = re.compile(f"bullet_list_open (?:{ROW})+bullet_list_close")
+# Blocks that end where they end: mathematics, code, and nothing.
+TOUCHING = re.compile(r" *(?:\$\$|`{3}|~{3}|$)")
 
 
 class Unknown(ValueError):
@@ -301,7 +303,14 @@ class Chapter:
             read += scanned(prose)
             out.append(SCAN.sub(self._span, prose))
             if token:
-                out.append(self._placed(token, lines[first:last]))
+                block = self._placed(token, lines[first:last])
+                # What a directive leaves would take the lines next to it for its own.
+                apart = not TOUCHING.match(block)
+                near = lines[first - 1 : first], lines[last : last + 1]
+                above, below = (
+                    [""] if apart and any(map(str.strip, each)) else [] for each in near
+                )
+                out += [*above, block, *below]
             start = last
         for one, other in zip_longest(parsed(spans), read):
             self._check(one == other, f"{one or other} in {source[:60]!r}")

@@ -188,8 +188,14 @@ FORMS = {
     "formulas in an admonition, and below": (
         "::::{note}\nSo\n```{math}\na\nb\n```\nc\n"
         ":::{tip}\n- d\n\n  $$\n  e\n  f\n  $$\n:::\n$$\nf\ng\n$$\n::::\n\n$$\ng\nh\n$$",
-        "> **Note**\n>\n> So\n> $$ a b $$\n> c\n> > **Tip**\n> >\n> > - d\n> >\n> >   $$ e f $$\n> $$ f g $$\n\n"
-        "$$\ng\nh\n$$",
+        "> **Note**\n>\n> So\n> $$ a b $$\n> c\n>\n"
+        "> > **Tip**\n> >\n> > - d\n> >\n> >   $$ e f $$\n\n> $$ f g $$\n\n$$\ng\nh\n$$",
+    ),
+    "directives without air": (
+        "a\n:::{exercise}\n:label: e\nb\n:::\nc\n:::{note}\nd\n:::\n:::{tip}\ne\n"
+        ":::\nf\n```\ng\n```\nh\n- i\n  :::{tip}\n  j\n  :::\n  k",
+        "a\n\n**Exercise 1.1.**\n\nb\n\nc\n\n> **Note**\n>\n> d\n\n> **Tip**\n>\n> e\n\n"
+        "f\n```\ng\n```\nh\n- i\n\n  > **Tip**\n  >\n  > j\n\n  k",
     ),
     "folds in code": (*["```html\n<details>\n<summary>a</summary>\n</details>\n```"] * 2,),
     "an exercise": (
