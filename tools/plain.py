@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
@@ -59,13 +60,20 @@ SCAN = re.compile(
     r"|(?P<code>(?P<run>`+)(?!`).+?(?<!`)(?P=run)(?!`))"
     r"|(?P<display>\$\$)"
     r"|(?P<math>\$[^$]+\$)"
-    r"|\]\((?P<link>[^()\s]+)\)"
+    r"|\]\(\s*(?P<link>(?:[^()<>\s]|\([^()<>\s]*\))+)(?P<hint>\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)"
+    r"|<(?P<address>https?:[^<>\s]*)>"
     r"|(?P<attributes>\{[.#][^}]*\})",
     re.DOTALL,
 )
-DISPLAY = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 TITLED = re.compile(r"(?P<title>.*?)\s*<(?P<target>[^<>]+)>", re.DOTALL)
-EMPTY = re.compile(r"<details>\n<summary>[^\n]*</summary>\s*</details>\s*")
+FOLD = r"<details>\n<summary>[^\n]*</summary>\s*</details>"
+EMPTY = re.compile(rf"\A{FOLD}\s*|{FOLD}\Z")  # not within the text, which may show one as code
+# The tokens of a table: a list of rows, each a list of cells, each a paragraph or nothing.
+CELL = "list_item_open (?:paragraph_open inline paragraph_close )?list_item_close "
+ROW = f"list_item_open bullet_list_open (?:{CELL})+bullet_list_close list_item_close "
+TABLE = re.compile(f"bullet_list_open (?:{ROW})+bullet_list_close")
+# Blocks that end where they end: mathematics, code, and nothing.
+TOUCHING = re.compile(r" *(?:\$\$|`{3}|~{3}|$)")
 
 
 class Unknown(ValueError):
@@ -93,10 +101,6 @@ class Target:
 
     name: str
     url: str
-
-    def link(self, title: str | None = None) -> str:
-        """A link to it in Markdown, under a title or its own name."""
-        return f"[{title or self.name}]({self.url})"
 
 
 def directive(token) -> Directive | None:
@@ -128,6 +132,35 @@ def citations(path: Path) -> dict[str, tuple[str, str]]:
         author = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
         found[key] = author, entry.fields["year"]
     return found
+
+
+def scanned(prose: str) -> list[str]:
+    """The roles, formulas and links that SCAN finds, each in one form."""
+    found = []
+    for each in SCAN.finditer(prose):
+        if each["role"]:
+            found.append(f"{{{each['role']}}}`{each['content']}`")
+        elif each["link"]:
+            found.append(f"a link to {each['link']!r}")
+        elif each["math"] or each["address"]:
+            found.append(each[0])
+    return [" ".join(each.split()) for each in found]
+
+
+def parsed(spans: list) -> list[str]:
+    """The same, as the parser has read them; a link stands where it ends."""
+    found, link = [], ""
+    for span in spans:
+        if span.type == "myst_role":
+            found.append(f"{{{span.meta['name']}}}`{span.content}`")
+        elif span.type == "math_inline":
+            found.append(f"${span.content}$")
+        elif span.type == "link_open":
+            href = span.attrs["href"]
+            link = f"<{href}>" if span.info == "auto" else f"a link to {href!r}"
+        elif span.type == "link_close":
+            found.append(link)
+    return [" ".join(each.split()) for each in found]
 
 
 class Book:
@@ -224,6 +257,7 @@ class Chapter:
         self.book = book
         self.page = page
         self.solution: str | None = None  # the summary of the one that goes on over several cells
+        self.quoted = False  # whether what is being written will stand in a block quote
 
     def notebook(self) -> nbformat.NotebookNode:
         """The plain copy.
@@ -231,8 +265,8 @@ class Chapter:
         Raises Unknown at the first thing that has no plain form.
         """
         source = nbformat.read(self.book.root / f"{self.page}.ipynb", as_version=4)
-        book = Target(self.book.name, self.book.url("index")).link()
-        title = Target(self.book.titles[self.page], self.book.url(self.page)).link()
+        book = self._link(Target(self.book.name, self.book.url("index")))
+        title = self._link(Target(self.book.titles[self.page], self.book.url(self.page)))
         head = f"*A chapter of {book}. The book shows it with its outputs: {title}.*"
         cells = [new_markdown_cell(head, id="plain-copy")]
         for cell in source.cells:
@@ -259,22 +293,51 @@ class Chapter:
 
     def text(self, source: str) -> str:
         """MyST in plain Markdown."""
-        tokens = self.book.parse(source)
+        tokens = self._parse(source)
         spans = [child for token in tokens for child in token.children or []]
-        for span in spans:
-            self._check(SPANS.fullmatch(span.type), f"{span.type} in {source[:60]!r}")
-        lines, out, start, read = source.split("\n"), [], 0, 0
+        self._check_spans(spans, source)
+        lines, out, start, read = source.split("\n"), [], 0, []
         for token in [*(token for token in tokens if not BLOCKS.fullmatch(token.type)), None]:
             first, last = token.map if token else (len(lines), len(lines))
             prose = "\n".join(lines[start:first])
-            read += sum(found["role"] is not None for found in SCAN.finditer(prose))
+            read += scanned(prose)
             out.append(SCAN.sub(self._span, prose))
             if token:
-                out.append(self._placed(token, lines[first:last]))
+                block = self._placed(token, lines[first:last])
+                # What a directive leaves would take the lines next to it for its own.
+                apart = not TOUCHING.match(block)
+                near = lines[first - 1 : first], lines[last : last + 1]
+                above, below = (
+                    [""] if apart and any(map(str.strip, each)) else [] for each in near
+                )
+                out += [*above, block, *below]
             start = last
-        roles = sum(span.type == "myst_role" for span in spans)
-        self._check(read == roles, f"a role in {source[:60]!r}")
+        for one, other in zip_longest(parsed(spans), read):
+            self._check(one == other, f"{one or other} in {source[:60]!r}")
         return "\n".join(out).strip("\n")
+
+    def _parse(self, source: str) -> list:
+        """The tokens. An address apart from its links is refused: these may stand in another
+        directive."""
+        env: dict = {}
+        tokens = self.book.parse(source, env)
+        for name in env.get("references", {}):
+            raise self._unknown(f"the address of [{name.lower()}] apart from its links")
+        return tokens
+
+    def _check_spans(self, spans: list, source: str) -> None:
+        """Check that all are known, and that every link has a text, without a link of its own."""
+        shown: str | None = None  # of the link that is open
+        for span in spans:
+            self._check(SPANS.fullmatch(span.type), f"{span.type} in {source[:60]!r}")
+            if span.type == "link_open":
+                shown = ""
+            elif span.type == "link_close":
+                self._check(shown, f"a link without a text in {source[:60]!r}")
+                shown = None
+            elif shown is not None:
+                self._check(span.type != "myst_role", f"a role within a link, `{span.content}`,")
+                shown += span.content.strip()
 
     def _placed(self, token, lines: list[str]) -> str:
         """A block that is not prose, on these lines, as deep in a list as it was."""
@@ -312,12 +375,13 @@ class Chapter:
             self._check(found.label, f"{what} without a label")
             title = f" ({self.text(found.argument)})" if found.argument else ""
             head = f"**{self._target(found.label).name}{title}.**"
-            body = f"{head}\n\n{self.text(found.body)}"
-            return body if found.name == "exercise" else self._quote(body)
+            if found.name == "exercise":
+                return f"{head}\n\n{self.text(found.body)}"
+            return self._quote(head, found.body)
         if found.name == "admonition":
-            return self._quote(f"**{self.text(found.argument)}**\n\n{self.text(found.body)}")
+            return self._quote(f"**{self.text(found.argument)}**", found.body)
         if found.name in BOXES and not found.argument:
-            return self._quote(f"**{found.name.capitalize()}**\n\n{self.text(found.body)}")
+            return self._quote(f"**{found.name.capitalize()}**", found.body)
         if found.name in ("solution", "solution-start"):
             summary = f"Solution to {self._target(found.argument).name}"
             if found.name == "solution":
@@ -341,7 +405,7 @@ class Chapter:
         if found["math"]:
             return found[0].replace("\n", " ")
         if found["link"]:
-            return f"]({self._address(found['link'])})"
+            return f"]({self._address(found['link'])}{found['hint'] or ''})"
         self._check(not found["display"], f"$$ within a line, in {found.string[:60]!r},")
         self._check(not found["attributes"], f"attributes {found[0]}")
         return self._role(found["role"], found["content"]) if found["role"] else found[0]
@@ -350,7 +414,7 @@ class Chapter:
         titled = TITLED.fullmatch(content)
         title, target = titled.group("title", "target") if titled else (None, content)
         if name == "term":
-            return title or target
+            return self._named(title or target)
         if name in ("cite", "cite:p", "cite:t"):
             url = self.book.url(BIBLIOGRAPHY)
             works = [self._work(key.strip()) for key in content.split(",")]
@@ -358,15 +422,24 @@ class Chapter:
                 return ", ".join(f"[{author} ({year})]({url})" for author, year in works)
             return "(" + "; ".join(f"[{author}, {year}]({url})" for author, year in works) + ")"
         if name == "doc":
-            return self._page(target).link(title)
+            return self._link(self._page(target), title)
         if name == "eq":
             found = self._target(target)
-            return found.link(f"({found.name})")
+            return self._link(found, f"({found.name})")
         if name in ("ref", "numref", "prf:ref"):
             found = self._target(target)
             self._check(title or found.name, f"{{{name}}}`{content}`, which names nothing,")
-            return found.link(title)
+            return self._link(found, title)
         raise self._unknown(f"the role {{{name}}}`{content}`")
+
+    def _link(self, target: Target, title: str | None = None) -> str:
+        """A link in Markdown, under a title or the target's own name."""
+        return f"[{self._named(title or target.name)}]({target.url})"
+
+    def _named(self, name: str) -> str:
+        """A name that Markdown takes for neither a link nor a role."""
+        self._check(not re.search(r"[][]|\}`", name), f"the name {name!r}")
+        return name
 
     def _target(self, label: str) -> Target:
         self._check(label in self.book.targets, f"a reference to {label!r}, which is no label,")
@@ -399,25 +472,32 @@ class Chapter:
         self._check("\\\\" not in body or "\\begin{" in body, f"lines without aligned in {body!r}")
         self._check(not re.search(r"(?<!\\)%", body), f"a comment in the mathematics {body!r}")
         tag = [rf"\tag{{{self._target(label).name}}}"] if label else []
-        return "\n".join(["$$", *lines, *tag, "$$"])
+        text = "\n".join(["$$", *lines, *tag, "$$"])
+        # JupyterLab would take the mark of a quote for a part of the mathematics.
+        return " ".join(text.split()) if self.quoted else text
 
     def _figure(self, found: Directive) -> str:
         self._check(found.label, f"{{figure}} {found.argument} without a name")
         image = f"{self.book.home}/_images/{found.argument.rpartition('/')[2]}"
-        picture = f"![{found.options.get('alt', '')}]({image})"
+        picture = f"![{self._named(found.options.get('alt', ''))}]({image})"
         return f"{picture}\n\n{self._caption(found.label, found.body)}"
 
     def _caption(self, label: str, text: str) -> str:
         return f"**{self._target(label).name}.** {self.text(text)}"
 
     def _table(self, found: Directive) -> str:
-        rows = [
-            [
-                " ".join(cell.split())
-                for cell in re.split(r"^(?:\* |  )-(?: |$)", row, flags=re.M)[1:]
-            ]
-            for row in re.split(r"^(?=\* -)", found.body, flags=re.M)[1:]
-        ]
+        tokens, rows = self._parse(found.body), []
+        form = TABLE.fullmatch(" ".join(token.type for token in tokens))
+        self._check(form, f"the form of {{list-table}} {found.argument}")
+        for token in tokens:
+            if token.type == "list_item_open" and token.level == 1:
+                rows.append([])
+            elif token.type == "list_item_open":
+                rows[-1].append("")
+            elif token.type == "inline":
+                rows[-1][-1] = " ".join(token.content.split())
+                broken = any(span.type == "hardbreak" for span in token.children)
+                self._check(not broken, f"the end of a line in the cell {rows[-1][-1]!r}")
         even = len({len(row) for row in rows}) == 1 and found.options.get("header-rows") == "1"
         plain = even and not any("|" in cell for row in rows for cell in row)
         self._check(plain, f"the form of {{list-table}} {found.argument}")
@@ -431,11 +511,12 @@ class Chapter:
     def _fold(self, summary: str) -> str:
         return f"<details>\n<summary>{summary}</summary>"
 
-    def _quote(self, text: str) -> str:
-        """A block quote. JupyterLab would take the mark of a quote for a part of the mathematics,
-        so a formula stands on one line."""
-        text = DISPLAY.sub(lambda found: " ".join(found[0].split()), text)
-        return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+    def _quote(self, head: str, body: str) -> str:
+        """A block quote: a line in plain Markdown, and the text of what is still MyST."""
+        outer, self.quoted = self.quoted, True
+        lines = f"{head}\n\n{self.text(body)}".split("\n")
+        self.quoted = outer
+        return "\n".join(f"> {line}".rstrip() for line in lines)
 
     def _check(self, holds, what: str) -> None:
         if not holds:

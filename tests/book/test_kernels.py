@@ -51,26 +51,31 @@ def test_what_hangs_on_a_rounding_is_found(tmp_path, capfd):
         tmp_path / "moving.ipynb",
         "import torch",
         "from gancode import Verdict",
+        "layer, drawn = torch.nn.Linear(8, 1), torch.linspace(1, 2, 8)",
+        "layer.weight.data.copy_(drawn)  # initialised again, as some chapters do",
+        "double = torch.ones(1, dtype=torch.float64, requires_grad=True)",
         "torch.manual_seed(0)",
-        "weight = torch.nn.Linear(1, 1, bias=False).weight.item()",
-        "torch.manual_seed(0)",
-        "drawn = torch.empty(1).uniform_(-1, 1).item()",
-        "Verdict().near('closely', drawn, weight, abs(drawn) * 1.5e-7, because='rounding')",
-        "Verdict().near('roughly', drawn, weight, abs(drawn) * 1e-5, because='rounding')",
-        "Verdict().near('itself', weight, weight, 0, because='theorem')",
+        "torch.optim.Adam(layer.parameters())",
+        "torch.optim.SGD([{'params': [layer.bias]}, {'params': [double], 'lr': 1}], lr=0.1)",
+        "change = (layer.weight.detach() / drawn - 1) * 2**23",
+        "verdict = Verdict()",
+        "verdict.near('closely', 0, change.max(), 1.5, because='rounding')",
+        "verdict.at_least('roughly', 0, change.min(), 3, because='rounding')",
+        "verdict.near('double', 0, abs(double.item() - 1) * 2**52, 15, because='rounding')",
+        "verdict.near('drawn', 0, torch.rand(1), 1, because='theorem')",
     )
-    ways = [
-        word for way in ("as it is", "plain loops", "one rounding") for word in ("--under", way)
-    ]
+    ways = [word for way in ("as it is", "one rounding") for word in ("--under", way)]
     out = tmp_path / "found.json"
     assert kernels.main([*ways, "--json", str(out), str(moving)]) == 1
-    assert "1 of 3 rows are nearer than 3\nmoving: closely, 1.5\n" in capfd.readouterr().out
+    assert "1 of 4 rows are nearer than 3\nmoving: closely, 1.4\n" in capfd.readouterr().out
+    assert "Infinity" not in out.read_text()
     found = {name: dict(map(reversed, far)) for name, far in json.loads(out.read_text()).items()}
-    # the weight moves by about 2⁻²³ = 1.2e-7 of itself: the standard deviation is 7e-8
+    # The greatest change is by 2⁻²³ up, the least by 2⁻²³ down: 0 and ±1 have the deviation 1/√2.
     assert found["moving"] == {
-        "closely": pytest.approx(1.5, abs=0.1),
-        "roughly": pytest.approx(139, abs=1),
-        "itself": math.inf,
+        "closely": pytest.approx((1.5 - 1 / 2) * math.sqrt(2), rel=1e-2),
+        "roughly": pytest.approx((3 - 1 / 2) * math.sqrt(2), rel=1e-2),
+        "double": pytest.approx((15 - 1 / 2) * math.sqrt(2), rel=1e-2),
+        "drawn": None,
     }
 
 

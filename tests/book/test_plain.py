@@ -133,6 +133,15 @@ FORMS = {
     "a page": ("{doc}`/text/third`", f"[Third]({HOME}/text/third.html)"),
     "a page with a title": ("{doc}`it <third>`", f"[it]({HOME}/text/third.html)"),
     "a link": ("[it](third.ipynb#a)", f"[it]({HOME}/text/third.html#a)"),
+    "a link with a hint": (
+        "[it](third.ipynb \"a (b)\") [it](\nthird.ipynb#a 'b')",
+        f"[it]({HOME}/text/third.html \"a (b)\") [it]({HOME}/text/third.html#a 'b')",
+    ),
+    "a link with brackets": ("[it](third.ipynb#a_(b))", f"[it]({HOME}/text/third.html#a_(b))"),
+    "links in code": ("`[a](b)` [`[a](b)`](third.ipynb) `<project:#a>`",
+        f"`[a](b)` [`[a](b)`]({HOME}/text/third.html) `<project:#a>`"),
+    "no links": ("$[a](b)$ [a\\](b)", "$[a](b)$ [a\\](b)"),
+    "an address": ("<https://a.org/b>", "<https://a.org/b>"),
     "an anchor": ("[it](#third)", f"[it]({HOME}/text/third.html#third)"),
     "another host": ("[it](https://a.org/b)", "[it](https://a.org/b)"),
     "a section": ("{ref}`third`", f"[Third]({HOME}/text/third.html#third)"),
@@ -167,6 +176,28 @@ FORMS = {
         "::::{admonition} Look\n:class: tip\n- a\n\n:::{note}\nb\n:::\n::::",
         "> **Look**\n>\n> - a\n>\n> > **Note**\n> >\n> > b",
     ),
+    "code in an admonition": (
+        ":::{note}\n```py\na = '$$'\n\nb = 1\nc = '$$'\n```\n\n- ~~~\n  $$\n  a\n  $$\n  ~~~\n:::",
+        "> **Note**\n>\n> ```py\n> a = '$$'\n>\n> b = 1\n> c = '$$'\n> ```\n>\n"
+        "> - ~~~\n>   $$\n>   a\n>   $$\n>   ~~~",
+    ),
+    "code in a line of an admonition": (
+        ":::{tip}\na `$$` b\n\nc `$$` d\n:::",
+        "> **Tip**\n>\n> a `$$` b\n>\n> c `$$` d",
+    ),
+    "formulas in an admonition, and below": (
+        "::::{note}\nSo\n```{math}\na\nb\n```\nc\n"
+        ":::{tip}\n- d\n\n  $$\n  e\n  f\n  $$\n:::\n$$\nf\ng\n$$\n::::\n\n$$\ng\nh\n$$",
+        "> **Note**\n>\n> So\n> $$ a b $$\n> c\n>\n"
+        "> > **Tip**\n> >\n> > - d\n> >\n> >   $$ e f $$\n\n> $$ f g $$\n\n$$\ng\nh\n$$",
+    ),
+    "directives without air": (
+        "a\n:::{exercise}\n:label: e\nb\n:::\nc\n:::{note}\nd\n:::\n:::{tip}\ne\n"
+        ":::\nf\n```\ng\n```\nh\n- i\n  :::{tip}\n  j\n  :::\n  k",
+        "a\n\n**Exercise 1.1.**\n\nb\n\nc\n\n> **Note**\n>\n> d\n\n> **Tip**\n>\n> e\n\n"
+        "f\n```\ng\n```\nh\n- i\n\n  > **Tip**\n  >\n  > j\n\n  k",
+    ),
+    "folds in code": (*["```html\n<details>\n<summary>a</summary>\n</details>\n```"] * 2,),
     "an exercise": (
         ":::{exercise} Why?\n:label: ex\n\nA\n:::\n\n:::{solution} ex\n:class: dropdown\n\nB\n:::",
         "**Exercise 1.1 (Why?).**\n\nA\n\n"
@@ -180,6 +211,11 @@ FORMS = {
         ":::{list-table} Of {term}`things`\n:header-rows: 1\n:name: tab\n\n"
         "* -\n  - a\n* - b\n    b\n  - {term}`c`\n:::",
         "**Table 1.1.** Of things\n\n|  | a |\n| --- | --- |\n| b b | c |",
+    ),
+    "a table with air": (
+        ":::{list-table}\n:header-rows: 1\n\n"
+        "- * `- a`\n\n  * [it](third.ipynb)\n\n- * $x\n    =y$\n  *\n:::",
+        f"| `- a` | [it]({HOME}/text/third.html) |\n| --- | --- |\n| $x =y$ |  |",
     ),
 }  # fmt: skip
 
@@ -260,8 +296,52 @@ def test_a_picture_of_the_code_has_its_caption_below(book):
         (":::{prf:proof} of it\nB\n:::", "{prf:proof} of it"),
         (":::{prf:proof}\n:::", "{prf:proof}"),
         (":::{figure} a.svg\nB\n:::", "{figure} a.svg without a name"),
+        (":::{figure} a.svg\n:name: b\n:alt: C [d](e)\nF\n:::", "the name 'C [d](e)'"),
         (":::{list-table}\n* - a\n:::", "the form of {list-table}"),
         (":::{list-table}\n:header-rows: 1\n* - a\n  - b\n* - c\n:::", "the form of {list-table}"),
+        *[
+            (f":::{{list-table}} B\n:name: c\n:header-rows: 1\n* - a\n* - {cell}\n:::", named)
+            for cell, named in {
+                "- b\n    - c": "the form of {list-table} B",
+                "b\n    - c": "the form of {list-table} B",
+                "1. b": "the form of {list-table} B",
+                "b\n\n    c": "the form of {list-table} B",
+                "b\n\nc": "the form of {list-table} B",
+                "    b": "the form of {list-table} B",
+                "> b": "the form of {list-table} B",
+                "# b": "the form of {list-table} B",
+                "```\n    b\n    ```": "the form of {list-table} B",
+                "$$b$$": "the form of {list-table} B",
+                "b | c": "the form of {list-table} B",
+                "b\\\n    c": "the end of a line in the cell",
+                "[b][d]\n\n    [d]: third.ipynb": "the address of [d]",
+                "[{ref}`third`](third.ipynb)": "a role within a link, `third`",
+            }.items()
+        ],
+        ("[a][b]\n\n[b]: third.ipynb", "the address of [b]"),
+        ("[b]\n\n[b]: https://a.org", "the address of [b]"),
+        (":::{note}\n[b][]\n:::\n\n[B]: third.ipynb 'c'", "the address of [b]"),
+        ("> [a](\n> third.ipynb)", "a link to 'third.ipynb'"),
+        ("[a](<third.ipynb>)", "a link to 'third.ipynb'"),
+        ("[a](third.ipynb (b))", "a link to 'third.ipynb'"),
+        ("[a](third.ipynb#b_(c_(d)))", "a link to 'third.ipynb#b_(c_(d))'"),
+        ('[a](third.ipynb "b \\" c")', "a link to 'third.ipynb'"),
+        ("[a](https://b.org/&#99;)", "a link to 'https://b.org/c'"),
+        ("[a](https://b\\.org)", "a link to 'https://b.org'"),
+        ("a\\](third.ipynb) [a](third.ipynb (b))", "a link to 'third.ipynb'"),
+        ("[[a](third.ipynb)](first.ipynb)", "a link to 'first.ipynb'"),
+        ("[a](project:#third)", "a link to 'project:#third'"),
+        ("[a](inv:b#c)", "a link to 'inv:b#c'"),
+        ("<project:#third>", "<project:#third>"),
+        ("[a]( <project:#third>)", "a link to 'project:#third'"),
+        ("<a@b.org>", "<mailto:a@b.org>"),
+        ("[](#third)", "a link without a text"),
+        ("[a {doc}`third`](first.ipynb)", "a role within a link, `third`"),
+        ("{ref}`[a](b.pdf) <third>`", "the name '[a](b.pdf)'"),
+        ("{term}`[a](b.pdf)`", "the name '[a](b.pdf)'"),
+        ("(here)=\n## {term}`Here`\n\n{ref}`here`", "the name '{term}`Here`'"),
+        ("It costs $5.\n\nOr 6$ each.", "$5. Or 6$"),
+        ("> $a\n> b$", "$a b$"),
         ("[a]{.b}", "span_open"),
         ("`a`{.python}", "attributes {.python}"),
         ("<b>a</b>", "html_inline"),
