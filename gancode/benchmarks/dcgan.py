@@ -15,6 +15,7 @@ All are trained on 4,000 digits and judged by 1,000 others. A run can be repeate
 
 import itertools
 import time
+from statistics import median
 
 import torch
 from torch import nn
@@ -27,7 +28,7 @@ from gancode.problems import problems
 
 WAYS = ("kernel 4", "kernel 5", "nearest", "perceptron")
 STEPS, SEEDS, LOOK, JUDGED = 800, range(5), 20, (60, 200, 800)
-RATES, TUNED, TUNED_STEPS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016), WAYS[2:], 200
+RATES, TUNED, TUNED_STEPS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064), WAYS[2:], 200
 FRAMES = (20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1300, 1600, 2000, 2500, 3000)
 ON_A_SHEET = 40  # four rows from 0 to 9
 NYQUIST = ((0, 14), (14, 0), (14, 14))  # alternating along the columns, the rows, both
@@ -132,6 +133,14 @@ def recipe(steps=FRAMES[-1], seed=0):
 def results():
     """The committed results: a dict of `provenance`, `rows`, `rates` (one a run) and `recipe`."""
     return benchmarks.read(RESULTS)
+
+
+def tuned():
+    """For each way of TUNED its best rate, that of the least median, and its distances there."""
+    found = {way: {lr: [] for lr in RATES} for way in TUNED}
+    for one in results()["rates"]:
+        found[one["way"]][one["lr"]].append(one["frechet"])
+    return {way: min(at.items(), key=lambda item: median(item[1])) for way, at in found.items()}
 
 
 def main(arguments=None):
