@@ -15,7 +15,7 @@ from . import cells
 from .algebra import Field
 from .attack import POINTS, Pair, Refutation, ordered
 from .domain import Domain
-from .effort import TooLongError, put_in
+from .effort import TooLongError, put_in, solutions
 from .enclosure import Unsure, ball, compiled, condition
 from .points import belongs, points_for
 
@@ -84,7 +84,7 @@ def _candidates(gap, pair: Pair, domain: Domain, free, deadline) -> Iterator[dic
     if pair.relation in ("<", ">") and len(domain.symbols) == 1:
         (symbol,) = domain.symbols
         for equation in (gap, gap.diff(symbol)):
-            for zero in attempt(sympy.solve, equation, symbol, seconds=1, default=[])[:8]:
+            for zero in solutions(equation, symbol, 1)[:8]:
                 if not zero.free_symbols:
                     yield {symbol: zero}
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import sympy
 from sympy import Dummy, S, exp, log
 
-from ..deadline import attempt
 from ..kinks import KINKED
 from ..symbols import softplus
 from . import cells, forms
@@ -19,7 +18,7 @@ from .analysis import Region, closed_form
 from .analysis.evaluation import ATOMS
 from .attack import fails_somewhere
 from .domain import Domain, EmptyDomainError, is_continuum
-from .effort import put_in
+from .effort import put_in, solutions
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .functions import free_jets
@@ -396,8 +395,8 @@ def _places(goal: Goal, symbol, slope) -> Iterator:
     seen = {symbol}
     for ask in (
         lambda: [*goal.domain.symbols, S.Zero, S.One],
-        lambda: attempt(sympy.solve, slope, symbol, seconds=1, default=[])[:6],
-        lambda: attempt(sympy.solve, goal.gap, symbol, seconds=0.5, default=[])[:4],
+        lambda: solutions(slope, symbol, 1)[:6],
+        lambda: solutions(goal.gap, symbol, 0.5)[:4],
     ):
         for place in ask():
             if place not in seen:

@@ -14,7 +14,7 @@ from sympy import Interval, Rational, S
 
 from ..deadline import attempt, check
 from ..kinks import KINKED, pieces
-from .effort import is_quick, put_in
+from .effort import is_quick, put_in, solutions
 from .enclosure import Undefined, Unsure, compiled, contains_zero, enclose, real_if_exact
 from .ends import germ
 
@@ -285,8 +285,8 @@ class _Proof:
 
     def _candidates(self, guess: arb):
         yield _rational(guess).limit_denominator(10**6)
-        yield from attempt(sympy.solve, self.expr.diff(self.x), self.x, seconds=1, default=[])
-        yield from attempt(sympy.solve, self.expr, self.x, seconds=1, default=[])
+        yield from solutions(self.expr.diff(self.x), self.x, 1)
+        yield from solutions(self.expr, self.x, 1)
         number = sympy.Float(str(guess.mid().str(40, radius=False)), 40)
         known = [sympy.log(2), sympy.pi, sympy.E, sympy.sqrt(2), sympy.sqrt(3)]
         for constants in ([], *([c] for c in known)):

@@ -7,7 +7,7 @@ import sympy
 from sympy import Function, Max, Symbol, factorial, floor, oo, sqrt
 
 from gancode.calculus import prove
-from gancode.calculus.proof.effort import TooLongError, is_quick, put_in
+from gancode.calculus.proof.effort import TooLongError, is_quick, put_in, solutions
 
 n = Symbol("n", integer=True, nonnegative=True)
 k = Symbol("k", integer=True)
@@ -62,6 +62,21 @@ def test_what_is_no_finite_number_is_put_in_as_it_stands():
     assert put_in(2**x, {x: oo}) is oo
     assert put_in(2**x, {x: n + 10**30}) == 2 ** (n + 10**30)
     assert put_in(f(x), {x: 3}) == f(3)
+
+
+@pytest.mark.parametrize(
+    "equation, found",
+    [
+        (x**2 - HUGE, 2),
+        (sympy.exp(x) - 7, 1),
+        (sympy.exp(x) - HUGE, 0),
+        (x * k - sympy.exp(x) - sympy.Rational(1, HUGE), 0),
+        (2**x - x - sympy.Rational(1, HUGE), 0),
+        (sympy.log(x) + HUGE * x, 0),
+    ],
+)
+def test_an_equation_with_exponentials_and_long_numbers_is_not_solved(equation, found):
+    assert len(solutions(equation, x, 2)) == found
 
 
 @pytest.mark.slow

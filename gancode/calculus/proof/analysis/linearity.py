@@ -12,7 +12,7 @@ import sympy
 from sympy import Dummy, Integral, S
 from sympy.core.function import AppliedUndef
 
-from ...deadline import attempt
+from ..effort import solutions
 from .continuity import Undecided, analytic
 from .integrals import orientation
 from .limits import limit_of
@@ -134,7 +134,7 @@ def _unwound(term: Term, t, region: Region) -> Term | None:
     if None in ends or not analytic(inside, along, here) or not inside.sign(along.diff(here)):
         return None
     s = Dummy("s", real=True)
-    for inverse in attempt(sympy.solve, argument - s, t, seconds=_SECONDS, default=[]):
+    for inverse in solutions(argument - s, t, _SECONDS):
         if inside.vanishes(inverse.subs(s, along) - here):
             g = (f / argument.diff(t)).subs(t, inverse).subs(s, t)
             return g, *(end for end, _ in ends)
