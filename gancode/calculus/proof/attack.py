@@ -4,14 +4,11 @@ Nothing here proves anything. Points are taken where false statements give thems
 both sides are enclosed in balls there: disjoint balls, or an order that is certain, refute.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 
 import sympy
 from flint import acb, arb, ctx
-from sympy import Derivative, Integral, Limit, Product, Rational, Subs, Sum
-from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy import Derivative, Integral, Limit, Product, Subs, Sum
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
@@ -21,7 +18,7 @@ from .definitions import defined
 from .domain import Domain
 from .effort import is_quick
 from .enclosure import Ball, Undefined, Unsure, ball, compiled, holds, real_if_exact, real_part
-from .functions import BINDERS
+from .functions import BINDERS, instances, with_functions
 from .points import points_for
 
 DIGITS = 50
@@ -79,7 +76,7 @@ def attack(
     if slow:
         points = _spread(points, _SLOW_POINTS)
     for functions in instances(left, right):
-        sides = (_instance(side, functions) for side in (left, right))
+        sides = (with_functions(side, functions) for side in (left, right))
         pair = Pair.of(*sides, relation, domain.symbols)
         if pair is None:
             tally.unsure += len(points)
@@ -222,38 +219,3 @@ def _written_out(expr):
     index, low, high = expr.limits[0]
     terms = [expr.function.subs(index, k) for k in range(int(low), int(high) + 1)]
     return sympy.Add(*terms) if isinstance(expr, Sum) else sympy.Mul(*terms)
-
-
-def instances(left, right) -> Iterator[dict]:
-    """Particular functions in place of undefined ones that stand under an integral or a sum, by
-    function: smooth, with integrals over the whole space."""
-    both = left - right
-    applied = both.atoms(AppliedUndef)
-    undefined = {f.func for f in applied} | both.atoms(UndefinedFunction)
-    if not undefined:
-        yield {}
-        return
-    random = Random(0)
-    for _ in range(3):
-        functions = {}
-        for function in sorted(undefined, key=str):
-            arity = next((len(f.args) for f in applied if f.func == function), 1)
-            xs = sympy.symbols(f"x1:{arity + 1}", real=True)
-            value = _bump(xs, random)
-            functions[function] = sympy.Lambda(xs, value**2 if function(*xs).is_positive else value)
-        yield functions
-
-
-def _instance(expr, functions: dict):
-    for function, particular in functions.items():
-        expr = expr.replace(function, particular)
-    return expr
-
-
-def _bump(xs, random: Random):
-    """A smooth function of `xs` that falls off fast."""
-    centre = [Rational(random.randint(-4, 4), 4) for _ in xs]
-    wide = Rational(random.randint(1, 4), 2)
-    height = Rational(random.randint(1, 9), random.randint(1, 9)) * random.choice((1, -1))
-    square = sum((x - c) ** 2 for x, c in zip(xs, centre, strict=True))
-    return height * (1 + sum(xs) / random.randint(2, 5)) * sympy.exp(-wide * square)

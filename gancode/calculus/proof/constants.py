@@ -12,6 +12,7 @@ from .enclosure import Unsure, sign, whole_power
 
 _MOST_TERMS = 16  # of a constant; beyond, it becomes a number by itself
 _LARGEST_EXPONENT = 10_000  # of an exact ball that is read as a rational number
+_LONGEST_POWER = 4_000  # bits of a power that is written out
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 
@@ -154,6 +155,7 @@ class Names:
 
     def __init__(self):
         self.numbers = {}
+        self.logs = {}  # a number that is a logarithm → the constant that it is one of
 
     def number(self, name, value: arb, radical=None) -> Number:
         return self.numbers.setdefault(name, Number(value, radical))
@@ -166,17 +168,34 @@ class Names:
     def log(self, c: Constant) -> Constant:
         """log c = Σ v·log p + log(the rest) for c > 0, over the primes p of its rational factor."""
         q, rest = _rational_factor(c)
-        total = self.of(("log", rest), rest.ball.log())
+        total = ZERO if rest == ONE else power_of(self._log(rest))
         for prime, v in _factors(q).items():
-            total += power_of(self.number(("log", prime), arb(prime).log())) * exactly(v)
+            total += power_of(self._log(exactly(prime))) * exactly(v)
         return total
 
+    def _log(self, c: Constant) -> Number:
+        number = self.number(("log", c), c.ball.log())
+        self.logs[number] = c
+        return number
+
     def exp(self, c: Constant) -> Constant:
-        """exp c = (e^(1/d))^n · exp(the rest), where n/d is the rational term."""
+        """exp c = (e^(1/d))^n · a^r · … · exp(the rest), where n/d is the rational term and
+        r·log a, … are the logarithms."""
         q = c.terms.get(_NO_FACTORS, fmpq(0))
-        rest = c - exactly(q)
+        rest, powers = c - exactly(q), ONE
+        for factors, r in c.terms.items():
+            log = self._only_log(factors)
+            if log is not None and abs(r) * abs(log.value) < _LONGEST_POWER:
+                powers *= self.power(self.logs[log], r)
+                rest -= Constant({factors: r})
         root = self.number(("exp", q.q), arb(1 / fmpq(q.q)).exp())
-        return power_of(root, int(q.p)) * self.of(("exp", rest), rest.ball.exp())
+        return power_of(root, int(q.p)) * powers * self.of(("exp", rest), rest.ball.exp())
+
+    def _only_log(self, factors: frozenset) -> Number | None:
+        if len(factors) != 1:
+            return None
+        ((number, power),) = factors
+        return number if power == 1 and number in self.logs else None
 
     def power(self, c: Constant, r: fmpq) -> Constant:
         """c^r for c > 0: the roots of primes, times a power of the rest."""

@@ -3,19 +3,29 @@
 A smooth function may take any value at a point, and have any derivatives there, whatever it does
 at other points. So a statement in f(x), f′(x), f(g(x)), … holds for all functions if it holds for
 all numbers in their place; and numbers for which it fails are those of some function, as long as
-the points are different ones.
+the points are different ones. Under an integral, a sum or a limit it is the whole function that
+counts; particular ones refute there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from random import Random
 
+import sympy
 from flint import ctx
-from sympy import Derivative, Dummy, Integral, Limit, Product, Subs, Sum
-from sympy.core.function import AppliedUndef
+from sympy import Derivative, Dummy, Integral, Limit, Product, Rational, S, Subs, Sum
+from sympy.core.function import AppliedUndef, UndefinedFunction
 
+from ...errors import Refused
 from .enclosure import ball, compiled, contains_zero
 
 BINDERS = (Integral, Sum, Limit, Product)
-_SIGNS = ("positive", "negative", "nonnegative", "nonpositive")
+_SIGNS = ("positive", "negative", "nonnegative", "nonpositive", "nonzero")
+_OTHER = (
+    "zero imaginary integer noninteger even odd prime composite rational irrational algebraic "
+    "transcendental infinite"
+).split()  # what no sign says, and most smooth real functions are not
+_TAILS = (Rational(5, 2), Rational(7, 3000), S(10) ** 6)  # limits of functions that have one
 
 
 @dataclass
@@ -55,6 +65,24 @@ class Jets:
         return plain | {self.names[s]: v for s, v in point.items() if s in self.names}
 
 
+def sign_of(applied) -> dict:
+    """What is assumed of the sign of a function's values, as assumptions of a symbol."""
+    return {sign: True for sign in _SIGNS if getattr(applied, f"is_{sign}")}
+
+
+def require_smooth(expr) -> None:
+    """Raise `Refused` where a function is declared to be what smooth real ones are not."""
+    for applied in sorted(expr.atoms(AppliedUndef), key=str):
+        other = [trait for trait in _OTHER if getattr(applied, f"is_{trait}")]
+        if not applied.is_real and applied.is_complex:
+            other.append("complex")
+        if other:
+            raise Refused(
+                f"{applied} is declared {', '.join(other)}; a function without a formula stands "
+                f"for any smooth real one, and may be declared real or {', '.join(_SIGNS)}"
+            )
+
+
 def bound(expr) -> bool:
     """Whether an undefined function stands under an integral, a sum or a limit."""
     return any(part.has(AppliedUndef) for part in expr.atoms(*BINDERS))
@@ -70,8 +98,8 @@ def free_jets(sides, relations) -> Jets:
     def stand_in(atom):
         if atom not in symbols:
             applied = atom if isinstance(atom, AppliedUndef) else _function_of(atom)
-            sign = next((sign for sign in _SIGNS if getattr(atom, f"is_{sign}")), "real")
-            symbols[atom] = Dummy(str(atom), **{sign if atom is applied else "real": True})
+            signs = sign_of(atom) if atom is applied else {}
+            symbols[atom] = Dummy(str(atom), real=True, **signs)
             jets.names[symbols[atom]] = atom
             if applied is None:
                 jets.known = False
@@ -103,3 +131,52 @@ def _function_of(atom):
         return inner and inner.subs(dict(zip(atom.variables, atom.point, strict=True)))
     found = atom.expr if isinstance(atom, Derivative) else None
     return found if isinstance(found, AppliedUndef) else None
+
+
+def instances(left, right) -> Iterator[dict]:
+    """Particular functions in place of the undefined ones of both sides, by function: smooth ones
+    with integrals over the whole space; where there are limits, also ones that tend to a number;
+    and zero."""
+    both = left - right
+    applied = both.atoms(AppliedUndef)
+    undefined = sorted({f.func for f in applied} | both.atoms(UndefinedFunction), key=str)
+    if not undefined:
+        yield {}
+        return
+    arities = {f.func: len(f.args) for f in applied}
+    random = Random(0)
+    tails = (0, 0, 0, *(_TAILS if both.has(Limit) else ()))
+    for tail in (*tails, None):
+        functions = {}
+        for function in undefined:
+            xs = sympy.symbols(f"x1:{arities.get(function, 1) + 1}", real=True)
+            value = _particular(xs, random, sign_of(function(*xs)), tail)
+            functions[function] = sympy.Lambda(xs, value)
+        yield functions
+
+
+def with_functions(expr, functions: dict):
+    """`expr` with particular functions in place of undefined ones."""
+    for function, particular in functions.items():
+        expr = expr.replace(function, particular)
+    return expr
+
+
+def _particular(xs, random: Random, signs: dict, tail):
+    """A smooth function of `xs` whose values have a sign. It falls off fast towards `tail`, of
+    either sign; None means the zero function, where the sign allows it."""
+    centre = [Rational(random.randint(-4, 4), 4) for _ in xs]
+    wide = Rational(random.randint(1, 4), 2)
+    height = Rational(random.randint(1, 9), random.randint(1, 9)) * random.choice((1, -1))
+    if "positive" in signs or "nonnegative" in signs:
+        height = abs(height)
+    elif "negative" in signs or "nonpositive" in signs:
+        height = -abs(height)
+    if tail is None:
+        if not {"positive", "negative", "nonzero"} & signs.keys():
+            return S.Zero
+        tail = 0
+    slope = sum(xs) / random.randint(2, 5)
+    shape = 1 + (slope**2 if signs else slope)
+    square = sum((x - c) ** 2 for x, c in zip(xs, centre, strict=True))
+    return sympy.sign(height) * tail + height * shape * sympy.exp(-wide * square)

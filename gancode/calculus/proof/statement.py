@@ -23,7 +23,7 @@ from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .effort import is_quick
 from .enclosure import Undefined, Unsure, contains_zero, enclose
-from .functions import Jets, bound, free_jets
+from .functions import Jets, bound, free_jets, require_smooth
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 SECONDS = 20.0
@@ -111,15 +111,18 @@ def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECON
     `relation` is "==", "<=", ">=", "<" or ">". `assumptions` is a SymPy relation, or several, added
     to what the symbols themselves assume. Points at which a side is undefined (not a finite number)
     say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function,
-    real, with values above 0 where declared positive. After `seconds` no more is tried.
+    real, whose values have the sign that is declared. After `seconds` no more is tried.
 
-    Raises `Refused` for an unknown relation, `WrongType` for an assumption that is no relation,
+    Raises `Refused` for an unknown relation and for a function declared to be no smooth real one
+    (integer, complex, …), `WrongType` for an assumption that is no relation,
     `EmptyDomainError` where no point of the domain leaves both sides defined, and
     `UndecidableError` where the sides cannot be evaluated and no rule decides.
     """
     if relation not in RELATIONS:
         raise Refused(f"unknown relation {relation!r}; it must be one of {', '.join(RELATIONS)}")
     lhs, rhs = (_exact(side) for side in (lhs, rhs))
+    require_smooth(lhs)
+    require_smooth(rhs)
     domain = Domain(lhs.free_symbols | rhs.free_symbols, assumptions)
     if relation != "==":
         for symbol, bounds in domain.bounds.items():

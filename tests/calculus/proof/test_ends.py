@@ -45,7 +45,7 @@ from sympy import (
 )
 
 from gancode.calculus.proof.constants import exactly
-from gancode.calculus.proof.enclosure import Undefined, Unsure
+from gancode.calculus.proof.enclosure import Undefined, Unsure, enclose
 from gancode.calculus.proof.ends import germ
 from gancode.calculus.proof.scale import Beyond, Monomial, Nearer, integrable
 from gancode.calculus.symbols import sigmoid, softplus
@@ -415,3 +415,29 @@ def test_more_bits_never_contradict(expr, end):
         assert limits[1].rad() <= limits[0].rad()
     elif None not in limits:
         assert limits[0] == limits[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (2**u * 3 ** (1 - u) - 3, 0),
+        ((2**u * 3 ** (1 - u) - 3) / u, 3 * log(Rational(2, 3))),
+        ((exp(log(5) + u) - 5) / u, 5),
+        ((exp(log(8) / 3 + u) - 2) / u, 2),
+        ((exp(log(sympy.pi) * 2 + u) - pi**2) / u, pi**2),
+        ((exp(log(Rational(3, 7)) * (1 + u) / 2) - sqrt(Rational(3, 7))) / u, None),
+    ],
+)
+def test_an_exponential_of_a_logarithm_is_undone(function, expected):
+    limit = sympy.Limit(function, u, 0)
+    wanted = sympy.limit(function, u, 0) if expected is None else expected
+    with ctx.workprec(128):
+        found = enclose(limit, {}, 128)
+        assert found.overlaps(enclose(sympy.S(wanted), {}, 128))
+        assert found.rad() < 1e-30
+
+
+def test_a_long_power_is_not_written_out():
+    power = sympy.Mul(10**9, log(2), evaluate=False)
+    limit = sympy.Limit(exp(power + u * log(2), evaluate=False), u, 0)
+    assert enclose(limit, {}, 128).log().overlaps(enclose(10**9 * log(2), {}, 128))

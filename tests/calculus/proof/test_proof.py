@@ -4,8 +4,9 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Abs, Eq, Function, Integral, Max, Rational, Symbol, exp, log, sqrt, zoo
+from sympy import Abs, Eq, Function, Integral, Limit, Max, Rational, Symbol, exp, log, oo, sqrt, zoo
 
+from gancode import Refused
 from gancode.calculus import (
     Derivation,
     DerivationError,
@@ -181,6 +182,49 @@ def test_undefined_functions_of_two_variables_are_not_taken_for_sums():
     value = Function("V", real=True)(x, y)
     assert prove(value.diff(x, y), -value.diff(x, y)).status == "refuted"
     assert prove(value.diff(x, y), value.diff(y, x)).status == "proved"
+
+
+SIGNS = {
+    "positive": {"<=": False, ">=": True, "square > 0": True},
+    "nonnegative": {"<=": False, ">=": True, "square > 0": False},
+    "negative": {"<=": True, ">=": False, "square > 0": True},
+    "nonpositive": {"<=": True, ">=": False, "square > 0": False},
+    "nonzero": {"<=": False, ">=": False, "square > 0": True},
+    "real": {"<=": False, ">=": False, "square > 0": False},
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize(
+    "whole",
+    [lambda f: f(x), lambda f: Integral(f(t), (t, 0, 1)), lambda f: Limit(f(t), t, oo)],
+    ids=["value", "integral", "limit"],
+)
+def test_functions_keep_the_sign_that_is_declared(sign, whole):
+    f = Function("f", **{sign: True})
+    for relation in ("<=", ">="):
+        outcome = prove(whole(f), 0, relation).status
+        assert (outcome != "refuted") == SIGNS[sign][relation], relation
+    # A limit of positive values may be 0, which no family of functions shows.
+    if not isinstance(whole(f), Limit) or not SIGNS[sign]["square > 0"]:
+        square = prove(whole(lambda place: f(place) ** 2), 0, ">").status
+        assert (square != "refuted") == SIGNS[sign]["square > 0"]
+
+
+@pytest.mark.parametrize("bound", [1, 3, 1000])
+def test_functions_may_tend_to_any_number(bound):
+    for f in (Function("f"), D):
+        assert prove(Limit(f(t), t, oo), bound, "<=").status == "refuted"
+        assert prove(Limit(t * f(t) / (1 + t), t, oo), bound, "<=").status == "refuted"
+    assert prove(Limit(D(t), t, -oo), Rational(1, 100), ">=").status == "refuted"
+
+
+@pytest.mark.parametrize("trait", ["complex", "imaginary", "integer", "prime", "irrational"])
+def test_functions_that_are_not_smooth_real_ones_are_refused(trait):
+    f = Function("f", **{trait: True})
+    for side in (f(x) ** 2, Integral(f(t) ** 2, (t, 0, 1)), f(x).diff(x) ** 2):
+        with pytest.raises(Refused, match=rf"f\(.\) is declared .*{trait}.*may be declared real"):
+            prove(side, 0, ">=")
 
 
 def test_an_equation_is_solved_for_the_side_that_is_one_symbol():
