@@ -6,7 +6,10 @@ the networks, so that a discriminator may be called as often as its loss and its
 """
 
 import os
+import sys
+import threading
 import warnings
+from contextlib import contextmanager
 
 import torch
 from tqdm import TqdmWarning
@@ -44,6 +47,29 @@ def _launched() -> int:
     return int(said)
 
 
+@contextmanager
+def _said_to_wait(launched: int, patience: float = 10.0):
+    """Says once, on stderr, that the others are waited for, after `patience` seconds."""
+
+    def say():
+        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT', 29500)}"
+        print(
+            f"gancode: waiting at {where} for the rest of {launched} processes; if this one was "
+            "started alone, stop it and unset WORLD_SIZE, RANK and MASTER_ADDR",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    timer = threading.Timer(patience, say)
+    timer.daemon = True
+    if launched > 1:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class Processes:
     """All processes of a launch, seen from one of them; without a launch there is only this one.
 
@@ -60,7 +86,8 @@ class Processes:
         launched = _launched()
         # Accelerate joins processes on the CPU only where it is told to use the CPU.
         accelerator = torch.cuda.is_available() or torch.xpu.is_available()
-        state = PartialState(cpu=not accelerator or parse_flag_from_env("ACCELERATE_USE_CPU"))
+        with _said_to_wait(launched):
+            state = PartialState(cpu=not accelerator or parse_flag_from_env("ACCELERATE_USE_CPU"))
         if launched != state.num_processes:
             raise Refused(
                 f"{launched} processes were launched, but Accelerate has joined "

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,16 @@ def test_what_a_launch_has_left_behind_is_named(monkeypatch, stale, said):
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=said):
         processes.Processes()
+
+
+def test_who_waits_for_others_is_told_so(monkeypatch, capsys):
+    monkeypatch.setenv("MASTER_ADDR", "node7")
+    for launched, patience, said in ((4, 0.0, True), (1, 0.0, False), (4, 60.0, False)):
+        with processes._said_to_wait(launched, patience):
+            time.sleep(0.2)
+        error = capsys.readouterr().err
+        assert ("waiting at node7:29500 for the rest of 4 processes" in error) == said
+        assert ("started alone" in error and "unset WORLD_SIZE" in error) == said
 
 
 def test_nobody_is_waited_for_where_a_launch_is_over(tmp_path):
