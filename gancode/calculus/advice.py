@@ -10,6 +10,7 @@ from sympy import Dummy, S
 
 from .deadline import attempt
 from .implicit import Implicit
+from .proof import effort
 from .symbols import softplus
 
 SECONDS = 2.0  # for one question
@@ -17,10 +18,10 @@ SECONDS = 2.0  # for one question
 
 def simplified(expr, size=400, seconds=SECONDS):
     """`sympy.simplify`; the expression as it is where it has more than `size` operations, or where
-    simplifying it fails or takes too long."""
+    simplifying it fails or takes too long, or would write out powers with long exponents."""
     if expr.count_ops() > size:
         return expr
-    return attempt(sympy.simplify, expr, seconds=seconds, default=expr)
+    return attempt(effort.simplified, expr, seconds=seconds, default=expr)
 
 
 def simplified_on(expr, symbol, where):

@@ -15,6 +15,7 @@ from sympy import Dummy, Expr, Matrix, Symbol
 
 from ..errors import Refused
 from .deadline import attempt
+from .proof import effort
 from .registry import UnknownNameError
 
 _SECONDS = 3.0  # for the formulas of eigenvalues
@@ -209,7 +210,7 @@ class UpdateMap:
             return attempt(
                 lambda: sympy.Max(*map(sympy.Abs, values)), seconds=_SECONDS, default=plain
             )
-        return sympy.simplify(sympy.Max(*(sympy.simplify(sympy.Abs(v)) for v in set(values))))
+        return effort.simplified(sympy.Max(*(effort.simplified(sympy.Abs(v)) for v in set(values))))
 
     def iterate(self, start, steps: int):
         """Follow the map from `start`; see `Game.simulate`."""

@@ -7,10 +7,11 @@ import sympy
 from sympy import Add, Dummy, Float, Interval, Lambda, Piecewise, Rational, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
 
-from . import advice
+from . import advice, readings
 from .card import Card
 from .convex import NotConvexError
 from .deadline import OutOfTime, attempt, within
+from .densities import NoClosedFormError
 from .digits import in_digits
 from .dirac import dirac_gan
 from .divergence import Divergence, divergences
@@ -27,11 +28,13 @@ from .optimum import (
     way_out,
 )
 from .proof import prove
+from .recognition import recognised
 from .symbols import a, b, p, q, r
 
 __all__ = ["Card", "Objective", "ObjectiveError"]
 
 _SECONDS = 4.5  # for a card
+_NOTHING_FOLLOWS = (ObjectiveError, NotConvexError, NotStationaryError, NoClosedFormError)
 
 
 class Objective:
@@ -198,7 +201,7 @@ class Objective:
         if value.has(Implicit):
             return self._numerical_divergence(value)
         offset = advice.simplified(value.subs(r, 1))
-        known = attempt(self._known, value - offset, seconds=_SECONDS / 3)
+        known = attempt(recognised, value - offset, seconds=_SECONDS / 3)
         if known:
             name, scale = known
             return divergences[name].scaled(scale, offset)
@@ -214,32 +217,6 @@ class Objective:
         limits = found.limit(-found.generated), found.limit(-found.real, oo)
         ends = None if None in limits else (limits[0] - offset + slope, limits[1] - slope)
         return Divergence.of_value(value - offset - slope * (r - 1), offset, ends)
-
-    @classmethod
-    def _known(cls, value):
-        """The name of a known divergence and its scale, where `value` is one."""
-        for name in divergences:
-            f = divergences[name].f
-            if _are_alike(value, f) and (scale := cls._match(value, f)) is not None:
-                return name, scale
-        return None
-
-    @staticmethod
-    def _match(value, f):
-        """s > 0 with value = s·f + c·(r − 1) for some c, proved; or None."""
-        scale, slope = sympy.symbols("s c")
-        equations = [(value - scale * f - slope * (r - 1)).subs(r, x) for x in (S(2), S.Half)]
-        solution = sympy.linsolve(equations, scale, slope)
-        if len(solution) != 1:
-            return None
-        found, _ = next(iter(solution))
-        if found.free_symbols or not found.is_positive:
-            return None
-        for s in (_fraction_near(found), advice.simplified(found)):
-            c = advice.simplified((value - s * f).subs(r, 2))
-            if prove(value, s * f + c * (r - 1)).status == "proved":
-                return s
-        return None
 
     # What follows from the generator's loss ---------------------------------------------------
 
@@ -269,6 +246,60 @@ class Objective:
         if rising == T:
             return slope.subs(b, T)
         return -_exact(self.outputs[1]).subs(b, T).diff(T) / rising.diff(T)
+
+    def force(self) -> sympy.Expr:
+        """Φ(r), with which a generated sample is pulled along ∇ₓ log r at the optimal critic.
+
+        It is the weight times dt*/d log r: the critic's slope there is Φ·∇ₓ log r over the weight.
+        Raises `ObjectiveError` where there is no optimal critic.
+        """
+        return readings.force(self._loss_at_critic())
+
+    def held_still(self) -> Divergence:
+        """What the generator descends while the optimal critic is held still, as one step of
+        training holds it: the gradient of E_q[L_G(t*)] through the samples alone is that of this
+        divergence, ∫ q·g(p/q) with g″(r) = Φ(r)/r².
+
+        Raises `ObjectiveError` where there is no optimal critic, `NotConvexError` where the force Φ
+        is negative somewhere, and `NoClosedFormError` where the critic jumps, or g has no closed
+        form.
+        """
+        return readings.held_still(self._loss_at_critic())
+
+    def played_out(self, on_real=None) -> Divergence:
+        """What the generator minimises when the critic answers each of its moves with its optimum:
+        E_q[L_G(t*)] as a function of q.
+
+        `on_real`, an expression in `a`, is added as E_p[on_real(t*)]: the generator moves it too,
+        by way of the critic. By default it is what makes a zero-sum game, -L_real, where the
+        generator's loss is -L_generated, and 0 otherwise. In the first case both readings are the
+        same, by the envelope theorem. Raises `ObjectiveError`, `NotConvexError` and
+        `NoClosedFormError` as `held_still` does.
+        """
+        if on_real is None and not self.paired and self._is_zero_sum:
+            return self.divergence()
+        on_real = _exact(sympy.sympify(on_real or 0))
+        self._check_symbols("generator", on_real, {a})
+        on_real = self._optimum().at_critic(self._of_optimum(on_real, a))
+        return readings.played_out(self._loss_at_critic(), on_real)
+
+    @functools.cached_property
+    def _is_zero_sum(self) -> bool:
+        both = self.generator + self.generated_loss
+        return prove(both.rewrite(log).diff(b), 0).status == "proved"
+
+    def _loss_at_critic(self):
+        """The generator's loss at a sample, at the optimal critic, as an expression in r."""
+        optimum = self._optimum()
+        return optimum.at_critic(self._of_optimum(self.generator, b, self.outputs[1]))
+
+    def _of_optimum(self, loss, symbol, on_outputs=None):
+        """A loss of the critic's value as one of the t of the optimum, which may be an output."""
+        if self._optimum().rising == T:
+            return _exact(loss).subs(symbol, T)
+        if on_outputs is None:
+            return _exact(loss).subs(symbol, self.activation(T))
+        return _exact(on_outputs).subs(symbol, T)
 
     def saturates(self) -> bool:
         """Whether samples that the critic is sure to be generated (r → 0) stop pulling.
@@ -389,6 +420,9 @@ class Objective:
             "with f(r)": lambda: divergence().f,
             "weight of a sample": self.generator_weight,
             "saturates as r → 0": self.saturates,
+            "force on a sample": self.force,
+            "critic held still": self.held_still,
+            "game played out": self.played_out,
             "Dirac-GAN's eigenvalues": lambda: self.dirac().eigenvalues((0, 0)),
         }
         reasons = set()
@@ -396,8 +430,11 @@ class Objective:
             with within(_SECONDS):
                 for label, derive in derivations.items():
                     try:
-                        rows.append((label, derive()))
-                    except (ObjectiveError, NotConvexError, NotStationaryError) as error:
+                        found = derive()
+                        rows.append((label, found))
+                        if isinstance(found, Divergence) and label != "value at the optimum":
+                            rows += [] if found.name else [("with f(r)", found.f)]
+                    except _NOTHING_FOLLOWS as error:
                         reason = str(error)
                         seen = reason in reasons
                         rows.append((label, "none, for the same reason" if seen else reason))
@@ -489,25 +526,6 @@ def _domain(domain, activation) -> tuple[Interval, bool]:
             f"the domain {interval_text(domain)}"
         )
     return domain, activation is not None and image.closure == domain.closure
-
-
-def _are_alike(value, f) -> bool:
-    """Whether value = s·f + c·(r − 1) for some numbers s and c, as far as four points tell."""
-    with mpmath.workdps(30):
-        functions = [in_digits(expr, [r]) for expr in (value, f, r - 1)]
-        rows = [[g(x) for g in functions] for x in map(mpmath.mpf, (2, 0.5, 3, 0.2))]
-        if any(map(mpmath.isnan, sum(rows, []))):
-            return False
-        one, two, *others = rows
-        normal = [
-            one[i - 2] * two[i - 1] - one[i - 1] * two[i - 2] for i in range(3)
-        ]  # to the plane of the first two rows, in which the others must lie
-        return all(abs(mpmath.fdot(normal, row)) < mpmath.mpf(10) ** -20 for row in others)
-
-
-def _fraction_near(number):
-    """The simplest fraction within 15 digits of a number."""
-    return sympy.nsimplify(sympy.N(number, 30), rational=True, tolerance=1e-15)
 
 
 def _without_fraction(condition):

@@ -66,17 +66,24 @@ def is_quick(expr, values: dict) -> bool:
 def solutions(equation, symbol, seconds) -> list:
     """What SymPy finds for the zeros of an expression; nothing where it has no answer in time, or
     would write out, as it does between exponentials, powers with long numbers as exponents."""
-    if not can_be_solved(equation):
+    if not may_be_rewritten(equation):
         return []
     return attempt(sympy.solve, equation, symbol, seconds=seconds, default=[])
 
 
-def can_be_solved(equation) -> bool:
-    """Whether SymPy may be asked for the zeros: see `solutions`."""
-    powers = equation.atoms(sympy.Pow, sympy.exp)
-    if not equation.has(sympy.log) and not any(power.exp.free_symbols for power in powers):
+def simplified(expr) -> sympy.Expr:
+    """`sympy.simplify`; the expression as it is where that would write out such powers: it turns
+    n·log 2 into log(2ⁿ)."""
+    return sympy.simplify(expr) if may_be_rewritten(expr) else expr
+
+
+def may_be_rewritten(expr) -> bool:
+    """Whether SymPy may be asked for the zeros of an expression, or for its simplest form: it has
+    no long number that might become the exponent of another."""
+    powers = expr.atoms(sympy.Pow, sympy.exp)
+    if not expr.has(sympy.log) and not any(power.exp.free_symbols for power in powers):
         return True
-    return all(max(abs(number.p), number.q) <= _EXPONENT for number in equation.atoms(Rational))
+    return all(max(abs(number.p), number.q) <= _EXPONENT for number in expr.atoms(Rational))
 
 
 def _node_is_quick(node, values: dict) -> bool:

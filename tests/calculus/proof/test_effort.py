@@ -4,14 +4,15 @@ import time
 
 import pytest
 import sympy
-from sympy import Function, Max, Symbol, factorial, floor, oo, sqrt
+from sympy import Function, Max, Rational, Symbol, factorial, floor, log, oo, sqrt
 
-from gancode.calculus import prove
-from gancode.calculus.proof.effort import TooLongError, is_quick, put_in, solutions
+from gancode.calculus import advice, prove
+from gancode.calculus.proof.effort import TooLongError, is_quick, put_in, simplified, solutions
 
 n = Symbol("n", integer=True, nonnegative=True)
 k = Symbol("k", integer=True)
 x = Symbol("x", real=True)
+u = Symbol("u", positive=True)
 HUGE = 10**20
 
 
@@ -98,3 +99,11 @@ def test_every_answer_about_huge_numbers_comes_soon(left, right, relation, given
     began = time.thread_time()
     assert prove(left, right, relation, given).status in statuses
     assert time.thread_time() - began < 15
+
+
+def test_logarithms_with_long_numbers_are_not_put_together():
+    """SymPy turns n·log 2 into log(2ⁿ)."""
+    long = Rational(136308121570117, 428224593349304)
+    expr = long * log(2) - log(u) / 3
+    assert simplified(expr) == expr == advice.simplified(expr)
+    assert simplified(log(u) + log(2)) == log(2 * u)

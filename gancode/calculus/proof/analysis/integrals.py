@@ -13,7 +13,7 @@ from sympy import Integral, Max, Min, Piecewise, S
 from sympy.core.function import AppliedUndef
 
 from ...deadline import attempt
-from ..effort import can_be_solved, put_in, solutions
+from ..effort import may_be_rewritten, put_in, solutions
 from .antiderivatives import antiderivatives
 from .continuity import STEPS, analytic, defined_almost_everywhere, is_finite, requirements
 from .definite import known_integral
@@ -217,7 +217,7 @@ def _zeros(expr, piece: Piece) -> list:
         return [z for k in turns for z in _zeros(expr.args[0] - shift - k * sympy.pi, piece)]
     real = sympy.Dummy("t", real=True)
     expr = expr.xreplace({t: real})
-    if numbers and expr.free_symbols == {real} and can_be_solved(expr):
+    if numbers and expr.free_symbols == {real} and may_be_rewritten(expr):
         interval = sympy.Interval(piece.low, piece.high)
         found = attempt(sympy.solveset, expr, real, interval, seconds=_SECONDS)
         if isinstance(found, sympy.FiniteSet):
