@@ -13,6 +13,13 @@ UNIQUE = {
     "mu": (r"\\mu(?![A-Za-z])", "mean"),
     "s": (r"(?<![A-Za-z\\{])(?<!\\mathrm )s(?![A-Za-z])", "standard deviation"),
 }
+# Other senses that they have had, in a form that the right one never takes.
+ELSEWHERE = re.compile(
+    r"\\lambda(?:_i|\^(?:\{\*)?\\top)"  # a mixed strategy
+    r"|\\lambda\s*\\operatorname\{\\mathbb E"  # the weight of a term
+    r"|\|\\mu|\\mu=1\+|\\Lambda[/+-]\\mu"  # an eigenvalue, a curvature
+    r"|\\mathrm ds"  # a variable of integration, a time
+)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 UPRIGHT = re.compile(r"\\(?:text|mathrm|operatorname\*?|mathbf|begin|end)\{[^}]*\}")
 DECLARED = re.compile(r"""\b(?:symbols|Symbol)\(\s*["']([^"']*)["']""")
@@ -52,6 +59,37 @@ def silent(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_that_uses_a_unique_symbol_says_what_it_means(page):
     assert silent(text(page)) == set()
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.stem != "notation"], ids=lambda page: page.stem
+)
+def test_no_page_uses_one_in_another_sense(page):
+    assert ELSEWHERE.findall("\n".join(FORMULA.findall(text(page)))) == []
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\max_\lambda\min_q\lambda^\top Aq",
+        r"\sum_i\lambda_i(q_i-p_i)",
+        r"\lambda\operatorname{\mathbb E}\|y-G(x)\|_1",
+        r"\log|\mu|",
+        r"\mu=1+ih",
+        r"2/(\Lambda+\mu)",
+        r"\int_0^1f(s)\,\mathrm ds",
+    ],
+)
+def test_another_sense_is_found(formula):
+    assert ELSEWHERE.search(formula)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [r"\lambda_1\lambda_2", r"Jw=\lambda w", r"x=\mu+sz", r"\Lambda/\lambda_{\min}", r"m+sz"],
+)
+def test_the_right_sense_is_not(formula):
+    assert not ELSEWHERE.search(formula)
 
 
 @pytest.mark.parametrize(
