@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # for editors and type checkers, which do not run what is below
     from gancode import (
         calculus,
+        constraints,
         data,
         losses,
         metrics,
@@ -66,6 +67,7 @@ __all__ = [
     "Settings",
     "Verdict",
     "calculus",
+    "constraints",
     "data",
     "evaluate",
     "load",
