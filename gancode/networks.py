@@ -342,11 +342,15 @@ class UpsampleConv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> Any:
         """Up to rounding, the convolution of `F.interpolate(x, scale_factor=2)`."""
+        return F.conv_transpose2d(x, self.kernel(), self.bias, 2, padding=1)
+
+    def kernel(self) -> torch.Tensor:
+        """That of the transposed convolution, (inputs, outputs, 4, 4)."""
         box = self.weight.new_ones(1, 1, 2, 2)
         kernels = F.conv2d(self.weight.reshape(-1, 1, 3, 3), box, padding=1)
         kernels = kernels.reshape(*self.weight.shape[:2], 4, 4)
         # a transposed convolution scatters: channels change places, and the kernel is turned round
-        return F.conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), self.bias, 2, padding=1)
+        return kernels.flip(2, 3).transpose(0, 1)
 
 
 def residual_discriminator(shape: Any, channels: int = 64) -> nn.Sequential:
