@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # for editors and type checkers, which do not run what is below
     from gancode import (
         calculus,
+        constraints,
         data,
+        lipschitz,
         losses,
         metrics,
         networks,
@@ -66,8 +68,10 @@ __all__ = [
     "Settings",
     "Verdict",
     "calculus",
+    "constraints",
     "data",
     "evaluate",
+    "lipschitz",
     "load",
     "losses",
     "metrics",

@@ -342,11 +342,15 @@ class UpsampleConv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> Any:
         """Up to rounding, the convolution of `F.interpolate(x, scale_factor=2)`."""
+        return F.conv_transpose2d(x, self.kernel(), self.bias, 2, padding=1)
+
+    def kernel(self) -> torch.Tensor:
+        """That of the transposed convolution, (inputs, outputs, 4, 4)."""
         box = self.weight.new_ones(1, 1, 2, 2)
         kernels = F.conv2d(self.weight.reshape(-1, 1, 3, 3), box, padding=1)
         kernels = kernels.reshape(*self.weight.shape[:2], 4, 4)
         # a transposed convolution scatters: channels change places, and the kernel is turned round
-        return F.conv_transpose2d(x, kernels.flip(2, 3).transpose(0, 1), self.bias, 2, padding=1)
+        return kernels.flip(2, 3).transpose(0, 1)
 
 
 def residual_discriminator(shape: Any, channels: int = 64) -> nn.Sequential:
@@ -417,14 +421,14 @@ def spectral_norm(module: nn.Module) -> nn.Module:
     Raises ValueError, before anything has changed, for a module without such a layer, and for one
     where a layer has it already.
     """
-    layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, _LINEAR)]
+    layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LINEAR)]
     if not layers:
         raise Refused(
             f"{type(module).__name__} has no linear or convolutional layer for spectral_norm to "
             "act on; give it a module that has one"
         )
     for name, layer in layers:
-        if parametrize.is_parametrized(layer, "weight"):
+        if "weight" not in layer._parameters:  # but a tensor that is computed
             raise Refused(
                 f"the layer {name or type(layer).__name__!r} has a parametrised weight already; "
                 "apply spectral_norm once, to a module as it was made"
@@ -434,13 +438,21 @@ def spectral_norm(module: nn.Module) -> nn.Module:
     return module
 
 
+def is_spectral(layer: nn.Module) -> bool:
+    """Whether the weight of a layer is divided by its largest singular value already."""
+    return parametrize.is_parametrized(layer, "weight") and any(
+        isinstance(each, parametrizations._SpectralNorm)
+        for each in cast(nn.ModuleDict, layer.parametrizations)["weight"].children()
+    )
+
+
 pairs: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "mlp": (mlp_generator, mlp_discriminator),
     "dcgan": (dcgan_generator, dcgan_discriminator),
     "residual": (residual_generator, residual_discriminator),
 }
 
-_LINEAR = (
+LINEAR = (
     nn.Linear,
     nn.Conv1d,
     nn.Conv2d,
@@ -498,7 +510,7 @@ def _residual_widths(shape, channels):
 
 def _initialise_as_dcgan(module):
     """Weights as in Radford et al. 2016, section 4; scales and biases as in the authors' code."""
-    if isinstance(module, (*_LINEAR, nn.BatchNorm2d)):
+    if isinstance(module, (*LINEAR, nn.BatchNorm2d)):
         mean = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
         nn.init.normal_(module.weight, mean, 0.02)
         if module.bias is not None:

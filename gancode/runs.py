@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from gancode import metrics, networks, problems
+from gancode.constraints import parse, prepared
 from gancode.data.sources import source
 from gancode.errors import Refused
 from gancode.metrics import judge
@@ -219,9 +220,11 @@ def load(folder: str | Path, gan: GAN | None = None) -> Run:
     state = checkpoint.load(found[-1])
     gan = _build(record) if gan is None else gan
     averaged = copy.deepcopy(gan.generator).eval().requires_grad_(False)
+    constraints = parse(record["training"].get("constraints", ()))
     try:
-        gan.load_state_dict(state["parts"]["gan"])
-        averaged.load_state_dict(state["parts"]["averaged"])
+        with prepared(gan.discriminator, constraints, seed=0):
+            gan.load_state_dict(state["parts"]["gan"])
+            averaged.load_state_dict(state["parts"]["averaged"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{found[-1]} is of other networks: {error}") from error
     counters = state["counters"]

@@ -19,6 +19,8 @@ KNOWN = {
     "hinge": (2, None, None, None),  # any logit from −1 to 1 is as good
     "wasserstein": (0, None, None, None),
     "relativistic": (LOG2, LOG2, None, None),  # the difference of logits is 0
+    "relativistic-hinge": (1, 1, None, None),
+    "relativistic-least-squares": (1, 1, None, None),
     # estimates of divergences, which are 0; the generator's loss is −f*(f′(1)) = −f′(1)
     "kl": (0, -1, 0, 0),
     "reverse-kl": (0, 1, 0, 0),

@@ -11,7 +11,7 @@ FLOORS = [
     ["errors", "notebook"],
     ["schedules", "plots", "verdict", "calculus"],
     ["losses", "randomness", "networks", "penalties", "equilibrium"],
-    ["data"],
+    ["data", "constraints", "lipschitz"],
     ["training"],
     ["metrics", "reports"],
     ["samples", "problems"],

@@ -7,6 +7,7 @@ from .derivation import Derivation, DerivationError
 from .divergence import Divergence, alpha_divergence, divergences, skewed_js
 from .expression import ExpressionError, parse
 from .game import Game, NotStationaryError, UpdateMap
+from .lipschitz import circular_convolution_norm, lipschitz_constant, operator_norm
 from .objective import Objective, ObjectiveError
 from .proof import EmptyDomainError, Proof, UndecidableError, prove
 from .registry import UnknownNameError
@@ -35,9 +36,12 @@ __all__ = [
     "alpha_divergence",
     "b",
     "catalog",
+    "circular_convolution_norm",
     "divergences",
     "find_objective",
     "gamma",
+    "lipschitz_constant",
+    "operator_norm",
     "p",
     "parse",
     "prove",

@@ -11,6 +11,7 @@ from .registry import Registry
 from .symbols import a, b, softplus
 
 _CROSS_ENTROPY = softplus(-a) + softplus(b)
+_ON_PAIRS = "Jolicoeur-Martineau 2019, on pairs"
 
 _ENTRIES = {
     "minimax": (_CROSS_ENTROPY, -softplus(b), "Goodfellow et al. 2014, equation 1"),
@@ -27,7 +28,9 @@ _ENTRIES = {
     ),
     "exponential": (exp(-a) + exp(b), exp(-b), "Nowozin et al. 2016, squared Hellinger, in logits"),
     "hinge": (Max(0, 1 - a) + Max(0, 1 + b), -b, "Lim and Ye 2017; Miyato et al. 2018"),
-    "relativistic": (softplus(b - a), softplus(a - b), "Jolicoeur-Martineau 2019, on pairs"),
+    "relativistic": (softplus(b - a), softplus(a - b), _ON_PAIRS),
+    "relativistic-hinge": (Max(0, 1 - a + b), Max(0, 1 + a - b), _ON_PAIRS),
+    "relativistic-least-squares": ((a - b - 1) ** 2, (b - a - 1) ** 2, _ON_PAIRS),
     "wasserstein": (-a + b, -b, "Arjovsky, Chintala and Bottou 2017"),
 }
 
@@ -60,16 +63,17 @@ def _alpha(order):
     return alpha_divergence(order).objective(name, source)
 
 
+_WITH_MEANS = (
+    "Jolicoeur-Martineau 2019; there each sample is compared with the mean of the other batch, "
+    "here with one of its samples"
+)
 _RELATED = {  # names of what an objective alone is not: the nearest that is one, and what it lacks
     "wgan-gp": (
-        (-a + b, -b),
+        "wasserstein",
         "Gulrajani et al. 2017: wasserstein, and the penalty wgan-gp=10, which is given by itself",
     ),
-    "ralsgan": (
-        ((a - b - 1) ** 2, (b - a - 1) ** 2),
-        "Jolicoeur-Martineau 2019; there each sample is compared with the mean of the other batch, "
-        "here with one of its samples",
-    ),
+    "rahingegan": ("relativistic-hinge", _WITH_MEANS),
+    "ralsgan": ("relativistic-least-squares", _WITH_MEANS),
 }
 
 
@@ -112,6 +116,6 @@ def _order(text):
 
 
 def _related(name):
-    losses, remark = _RELATED[name]
+    nearest, remark = _RELATED[name]
     logging.getLogger("gancode").warning("%s: %s", name, remark)
-    return Objective(*losses, name=name, source=remark)
+    return Objective(*_ENTRIES[nearest][:2], name=name, source=remark)

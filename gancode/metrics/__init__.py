@@ -6,6 +6,11 @@ float64 on the CPU.
 
 from gancode.metrics.coverage import Modes, modes
 from gancode.metrics.digits import DigitClassifier, digit_features
+from gancode.metrics.discrepancy import (
+    cramer_distance,
+    energy_distance,
+    maximum_mean_discrepancy,
+)
 from gancode.metrics.estimate import Estimate
 from gancode.metrics.features import (
     FrechetDistance,
@@ -28,10 +33,13 @@ __all__ = [
     "Modes",
     "PrecisionRecall",
     "Transport",
+    "cramer_distance",
     "digit_features",
+    "energy_distance",
     "frechet_distance",
     "gaussian_wasserstein",
     "kernel_distance",
+    "maximum_mean_discrepancy",
     "modes",
     "precision_recall",
     "sliced_wasserstein",

@@ -56,6 +56,13 @@ def check_enough(name, points):
         )
 
 
+def require_two_a_group(name, points):
+    if len(points) < 2 * GROUPS:
+        raise Refused(
+            f"{len(points)} {name} are too few for a standard error; give at least {2 * GROUPS}"
+        )
+
+
 def in_one_space(name, points, other_name, others):
     x, y = as_points(name, points), as_points(other_name, others)
     if x.shape[1] != y.shape[1]:

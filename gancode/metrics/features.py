@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gancode.errors import Refused
+from gancode.metrics.discrepancy import Polynomial, discrepancy
 from gancode.metrics.estimate import (
     GROUPS,
     Estimate,
@@ -14,6 +15,7 @@ from gancode.metrics.estimate import (
     in_groups,
     in_one_space,
     jackknife_error,
+    require_two_a_group,
     share_of,
 )
 from gancode.metrics.transport import gaussian_wasserstein
@@ -75,25 +77,8 @@ def kernel_distance(real_features: Any, generated_features: Any) -> Estimate:
     of 25 groups of each sample, which is too large, by about √2, where the two distributions are
     the same. Costs time of (n + m)²·d. Raises ValueError for fewer than 50 samples.
     """
-    x, y = (
-        in_groups(features)
-        for features in _feature_pair(real_features, generated_features).values()
-    )
-    sizes_x, sizes_y = (np.array([len(group) for group in groups]) for groups in (x, y))
-    n, m = sizes_x.sum(), sizes_y.sum()
-    within_x, within_y, between = _kernel_sums(x, x), _kernel_sums(y, y), _kernel_sums(x, y)
-
-    def discrepancy(xx, yy, xy, n, m):
-        return xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
-
-    xx, yy, xy = within_x.sum(), within_y.sum(), between.sum()
-    without_x = xx - 2 * within_x.sum(1) + within_x.diagonal()
-    without_y = yy - 2 * within_y.sum(1) + within_y.diagonal()
-    left_out = [
-        discrepancy(without_x, yy, xy - between.sum(1), n - sizes_x, m),
-        discrepancy(xx, without_y, xy - between.sum(0), n, m - sizes_y),
-    ]
-    return Estimate(float(discrepancy(xx, yy, xy, n, m)), jackknife_error(left_out))
+    x, y = _feature_pair(real_features, generated_features).values()
+    return discrepancy(x, y, Polynomial(degree=3, offset=1.0, scale=x.shape[1]), biased=False)
 
 
 def precision_recall(real: Any, generated: Any, k: int = 3) -> PrecisionRecall:
@@ -150,17 +135,6 @@ class _Moments:
         return self.origin + mean, covariance
 
 
-def _kernel_sums(x, y):
-    """The sums of the kernel over the pairs of two groups, without those of a point and itself."""
-
-    def block(a, b):
-        root = a @ b.T / a.shape[1] + 1
-        cube = root * root * root  # NumPy's power is many times slower
-        return cube.sum() - (cube.trace() if a is b else 0)
-
-    return np.array([[block(a, b) for b in y] for a in x])
-
-
 def _inside_manifold(points, others, k):
     """Which points lie in the manifold of the others, as booleans."""
     # The nearest neighbour of a point in its own set is the point itself, the (k + 1)-th the k-th.
@@ -172,8 +146,5 @@ def _feature_pair(real, generated):
     names = "real features", "generated features"
     pair = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
     for name, x in pair.items():
-        if len(x) < 2 * GROUPS:
-            raise Refused(
-                f"{len(x)} {name} are too few for a standard error; give at least {2 * GROUPS}"
-            )
+        require_two_a_group(name, x)
     return pair

@@ -136,6 +136,12 @@ def _penalties(name, value):
     return tuple(penalties.parse(value))
 
 
+def _constraints(name, value):
+    from gancode import constraints
+
+    return tuple(constraints.parse(value))
+
+
 def _augment(name, value):
     from gancode.training import augment
 
@@ -196,6 +202,17 @@ class Settings:
         flag="--penalty",
         action="append",
         metavar="NAME=WEIGHT",
+    )
+    constraints: Any = _option(
+        (),
+        "what the discriminator's weights are kept to (see `gancode.constraints`): "
+        '"clip=0.01", no weight is larger, or "spectral", each layer is divided by its largest '
+        "singular value",
+        _constraints,
+        lambda value: [each.text for each in value],
+        flag="--constraint",
+        action="append",
+        metavar="NAME",
     )
     steps: int | None = _option(None, "how many steps of the generator", kind=LENGTH, **_count)
     seconds: float | None = _option(
@@ -372,11 +389,13 @@ def difference(before: Mapping, now: Mapping) -> str | None:
     are and how strictly they are read: by their content they are known."""
     names = [each.name for each in dataclasses.fields(Settings)]
     passed = [e.name for e in dataclasses.fields(Settings) if e.metadata["kind"] != DECIDES]
+    defaults = Settings().plain()  # of an option that a version before had not
 
     def flat(record):
         apart = ("training", "gancode", "data", "strict")
         rest = {key: value for key, value in record.items() if key not in apart}
-        return rest | {k: v for k, v in record.get("training", {}).items() if k not in passed}
+        training = defaults | record.get("training", {})
+        return rest | {key: value for key, value in training.items() if key not in passed}
 
     before, now = flat(before), flat(now)
     for name in sorted(before.keys() | now.keys(), key=lambda n: (n not in names, n)):

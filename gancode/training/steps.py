@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gancode import randomness
+from gancode.constraints import prepared
 from gancode.errors import Refused
 from gancode.penalties import gradient_penalty, repeated
 from gancode.training import trial
@@ -56,11 +57,11 @@ class Players:
     `gancode.checkpoint` writes it. `rng` is what latents, penalties and augmentations draw from, by
     default a generator of the option `seed`.
 
-    Before its first step the networks take one on trial, on copies. Raises `Refused` for options
-    and networks that do not fit, and FloatingPointError, naming step and quantity, for a loss that
-    is NaN or infinite: on the CPU before it has changed any weight. On other devices asking costs a
-    wait at every step; there it is asked for in `row` and in `state_dict`, so before anything is
-    shown or saved.
+    What a constraint makes of the discriminator it makes at once, in place. Before its first step
+    the networks take one on trial, on copies. Raises `Refused` for options and networks that do not
+    fit, and FloatingPointError, naming step and quantity, for a loss that is NaN or infinite: on
+    the CPU before it has changed any weight. On other devices asking costs a wait at every step;
+    there it is asked for in `row` and in `state_dict`, so before anything is shown or saved.
     """
 
     def __init__(
@@ -82,7 +83,19 @@ class Players:
             "generator": self.settings.generator_terms or {},
         }
         self.modules = {name: modules(self.terms[name]) for name in PLAYERS}
-        self._named = {name: self._trainable(name) for name in PLAYERS}
+        memo: dict = {}
+        with prepared(gan.discriminator, self.settings.constraints, self.settings.seed):
+            self._named = {name: self._trainable(name) for name in PLAYERS}
+            self.averaged = _at_rest(trial.copied(gan.generator, "generator", memo))
+            self.averaged_terms = _at_rest(
+                nn.ModuleDict(
+                    {
+                        name: trial.copied(module, f"term {name!r}", memo)
+                        for player in PLAYERS
+                        for name, module in self.modules[player].items()
+                    }
+                )
+            )
         self.weights = {name: [*self._named[name].values()] for name in PLAYERS}
         augment = self.settings.augment
         self.augmentation = augment and Augmentation(augment, self.processes)
@@ -93,17 +106,6 @@ class Players:
         self.rate = cast(Callable[[float], float], self.settings.lr)
         lr, betas = float(self.rate(0.0)), cast(tuple[float, float], self.settings.betas)
         self.optimisers = {name: adam(self.weights[name], lr, betas) for name in PLAYERS}
-        memo: dict = {}
-        self.averaged = _at_rest(trial.copied(gan.generator, "generator", memo))
-        self.averaged_terms = _at_rest(
-            nn.ModuleDict(
-                {
-                    name: trial.copied(module, f"term {name!r}", memo)
-                    for player in PLAYERS
-                    for name, module in self.modules[player].items()
-                }
-            )
-        )
         self.step, self.progress = 0, 0.0
         self.norms: dict = {}
         self.logits: Sequence[torch.Tensor] = ()
@@ -135,8 +137,9 @@ class Players:
         """The discriminator learns to tell real from generated samples: one step of Adam down its
         loss, the penalties and its terms.
 
-        It sees both in one forward, as many of one as of the other. With `keep` what is generated
-        stays, with its graph, for the generator's step.
+        It sees both in one forward, as many of one as of the other. Then its weights are put back
+        to where the constraints keep them. With `keep` what is generated stays, with its graph, for
+        the generator's step.
         """
         self.optimisers["discriminator"].zero_grad()
         keep = keep and self.settings.accumulate == 1 and not self.findings.shared
@@ -156,6 +159,8 @@ class Players:
         if self.augmentation:
             self.augmentation.follow(logits[0], self.step)
         self._descend("discriminator")
+        for constraint in self.settings.constraints:
+            constraint.project(self.gan.discriminator)
 
     def generator_step(self, batch: Batch) -> None:
         """The generator learns to be taken for real, with the latents and the condition of the

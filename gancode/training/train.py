@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec
 from tqdm import tqdm
 
 from gancode import randomness, schedules
+from gancode.constraints import prepared
 from gancode.data.sources import ANY, Batches, examine, smallest
 from gancode.errors import Refused
 from gancode.training import ranges
@@ -21,6 +22,7 @@ from gancode.training.progress import Pace, lines, on_a_terminal
 from gancode.training.run import GAN, Run
 from gancode.training.settings import Settings, environment, meanings
 from gancode.training.steps import Players
+from gancode.training.trial import refuse_lazy
 
 CONDITIONS = 64  # of the data that a run keeps to be sampled with
 
@@ -113,19 +115,21 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
             f"batch_size={s.batch_size} is for all {processes.world_size} processes together, "
             "which share it equally; choose a multiple of that"
         )
-    players = Players(gan, settings=s, processes=processes)
-    with randomness.kept(players.device):
-        source, conditions = _examine(gan, data, players)
-    record = {
-        "gancode": importlib.metadata.version("gancode"),
-        "training": s.plain(),
-        "source": None if s.out is None else source.describe(),
-        "processes": processes.world_size,
-        "GANCODE_SEED": environment(),
-    } | (about or {})
-    folder = Folder(s.out, record, s.resume, processes)
-    folder.refuse_unsaved(players.parts())
-    before = folder.find(players.parts())
+    refuse_lazy(gan)
+    with prepared(gan.discriminator, s.constraints, s.seed):
+        players = Players(gan, settings=s, processes=processes)
+        with randomness.kept(players.device):
+            source, conditions = _examine(gan, data, players)
+        record = {
+            "gancode": importlib.metadata.version("gancode"),
+            "training": s.plain(),
+            "source": None if s.out is None else source.describe(),
+            "processes": processes.world_size,
+            "GANCODE_SEED": environment(),
+        } | (about or {})
+        folder = Folder(s.out, record, s.resume, processes)
+        folder.refuse_unsaved(players.parts())
+        before = folder.find(players.parts())
 
     # All that can be refused has been: from here on the networks change.
     rng = randomness.seed(s.seed, rank=processes.rank)

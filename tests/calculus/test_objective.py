@@ -342,6 +342,7 @@ def test_wrong_objectives_are_refused(critic, generator, message):
         ("WGAN_GP", -a + b, "the penalty wgan-gp=10, which is given by itself"),
         ("rpgan", softplus(b - a), "on pairs"),
         ("ralsgan", (a - b - 1) ** 2, "the mean of the other batch"),
+        ("rahingegan", Max(0, 1 - a + b), "the mean of the other batch"),
     ],
 )
 def test_names_that_people_know(name, critic, remark):

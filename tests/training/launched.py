@@ -42,6 +42,8 @@ RUNS = {
     "noisy": NOISY,
     "killed": NOISY | {"out": "killed", "kill": 5},
     "resumed": NOISY | {"out": "killed", "resume": True},
+    "clip": {"constraints": ["clip=0.05"], "penalties": ["r1=1"], "steps": 6},
+    "spectral": {"constraints": ["spectral"], "penalties": ["r1=1"], "steps": 6},
     "nan": {"steps": 6, "break_at": 3, "out": "nan"},
     "again": {"steps": 6, "out": "nan"},
     "small": {"steps": 6, "batch_size": 1},

@@ -36,12 +36,14 @@ def equal(one, other):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("launched")
-    finished = launch(folder, "plain", "noisy", "full", "nan", "again", "small", "rest")
+    finished = launch(
+        folder, "plain", "clip", "spectral", "noisy", "full", "nan", "again", "small", "rest"
+    )
     assert finished.returncode == 0, finished.stderr
     return folder
 
 
-@pytest.mark.parametrize("name", ["plain", "noisy", "full"])
+@pytest.mark.parametrize("name", ["plain", "clip", "spectral", "noisy", "full"])
 def test_replicas_are_equal_bit_for_bit(folder, name):
     first, second = read(folder, name)
     for part in ("gan", "averaged", "terms"):
@@ -49,8 +51,9 @@ def test_replicas_are_equal_bit_for_bit(folder, name):
     assert first["history"] == second["history"]
 
 
-def test_two_processes_do_what_one_does_with_the_same_batch(folder, tmp_path):
-    alone, together = run_one(tmp_path, 0, **RUNS["plain"]), read(folder, "plain")[0]
+@pytest.mark.parametrize("name", ["plain", "clip", "spectral"])
+def test_two_processes_do_what_one_does_with_the_same_batch(folder, tmp_path, name):
+    alone, together = run_one(tmp_path, 0, **RUNS[name]), read(folder, name)[0]
     for part in ("gan", "averaged"):
         for key, weight in alone[part].items():
             # Sums of 12 terms in another order, over six steps of Adam at lr = 2e-4: a rounding

@@ -25,6 +25,7 @@ IMAGES = torch.randn(12, *SHAPE, generator=torch.Generator().manual_seed(5)).tan
 OTHER = {
     "objective": "hinge",
     "penalties": ["r1=1..0.1@4"],
+    "constraints": ["clip=0.1"],
     "batch_size": 4,
     "lr": "1e-3..1e-4",
     "betas": (0.0, 0.9),
@@ -134,6 +135,10 @@ def test_the_length_of_a_run_and_what_is_seen_of_it_may_differ():
     other = Settings(seconds=2.0, out="two", measure=print, workers=2)
     assert difference({"training": one.plain()}, {"training": other.plain()}) is None
     assert not {each.name for each in fields(WATCHES)} & one.plain().keys()
+    older = {name: value for name, value in one.plain().items() if name != "constraints"}
+    assert difference({"training": older}, {"training": one.plain()}) is None  # of the default
+    clipped = {"training": one.plain() | {"constraints": ["clip=1.0"]}}
+    assert "constraints=[], and this one" in difference({"training": older}, clipped)
     assert difference({"source": "x", "gancode": "1"}, {"source": "x", "gancode": "2"}) is None
     assert "source=x, and this one has source=y" in difference({"source": "x"}, {"source": "y"})
 

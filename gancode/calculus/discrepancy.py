@@ -1,0 +1,110 @@
+"""The maximum mean discrepancy and the energy distance of normal variables, in closed form.
+
+Of a kernel of differences only the law of a difference matters: x − y is normal, and the mean of
+the kernel is an integral over one normal variable. `gancode.metrics` estimates the same of samples.
+"""
+
+import sympy
+from sympy import Expr, S, binomial, erf, erfc, exp, pi, sqrt
+
+from ..errors import Refused, WrongType
+from . import advice
+from .densities import NoClosedFormError
+
+
+def maximum_mean_discrepancy(
+    first, second, kernel: str = "gaussian", *, bandwidth=1, degree: int = 3, offset=1
+) -> Expr:
+    """The squared maximum mean discrepancy of two normal variables of `sympy.stats`.
+
+    `kernel` is "gaussian", exp(−(x − y)²/(2ℓ²)), or "laplace", exp(−d/ℓ) of the distance d, with
+    the `bandwidth` ℓ; or "polynomial", (x·y + offset)^degree, which sees the moments up to its
+    degree: its discrepancy is Σₖ C(degree, k) offset^(degree − k) · (difference of k-th moments)².
+    Raises `NoClosedFormError` for other variables, and `Refused` for another kernel, and for one
+    that is not positive: a bandwidth that is not above zero, a negative offset, a degree that is no
+    positive integer.
+    """
+    one, other = _normal(first), _normal(second)
+    if kernel == "polynomial":
+        return _of_moments(one, other, degree, sympy.sympify(offset))
+    if kernel not in _MEANS:
+        raise Refused(f"unknown kernel {kernel!r}; they are {', '.join([*_MEANS, 'polynomial'])}")
+    scale = sympy.sympify(bandwidth)
+    if not scale.is_positive:
+        raise Refused(
+            f"the bandwidth {scale} is not known to be positive, and of another the kernel is not; "
+            "declare its symbols, as in Symbol('ell', positive=True)"
+        )
+    return _of_differences(lambda mean, variance: _MEANS[kernel](mean, variance, scale), one, other)
+
+
+def energy_distance(first, second) -> Expr:
+    """2 E‖x − y‖ − E‖x − x′‖ − E‖y − y′‖ of two normal variables of `sympy.stats`: twice Cramér's
+    distance, the integral of (F − G)². Raises `NoClosedFormError` for other variables."""
+    return _of_differences(lambda *law: -_mean_size(*law), _normal(first), _normal(second))
+
+
+def _normal(variable):
+    from sympy.stats.crv_types import NormalDistribution
+
+    if not hasattr(variable, "pspace"):
+        raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
+    law = getattr(variable.pspace, "distribution", None)
+    if not isinstance(law, NormalDistribution):
+        raise NoClosedFormError(
+            f"closed forms are known between normal variables, and {variable} is none; "
+            "gancode.metrics estimates the discrepancy of samples"
+        )
+    return law.mean, law.std**2
+
+
+def _of_differences(mean_of, one, other):
+    """With the mean of κ(z) over normal z: E κ(x − x′) + E κ(y − y′) − 2 E κ(x − y)."""
+    within = sum(mean_of(S.Zero, 2 * variance) for _, variance in (one, other))
+    return within - 2 * mean_of(one[0] - other[0], one[1] + other[1])
+
+
+def _gaussian(mean, variance, scale):
+    total = scale**2 + variance
+    return scale / sqrt(total) * exp(-(mean**2) / (2 * total))
+
+
+def _laplace(mean, variance, scale):
+    """Each side of zero is a normal integral with its exponent completed to a square."""
+    deviation = sqrt(variance)
+    sides = [
+        exp(sign * mean / scale) * erfc((deviation / scale + sign * mean / deviation) / sqrt(2))
+        for sign in (1, -1)
+    ]
+    return exp(variance / (2 * scale**2)) * sum(sides) / 2
+
+
+_MEANS = {"gaussian": _gaussian, "laplace": _laplace}
+
+
+def _mean_size(mean, variance):
+    """E|z|, of a folded normal variable."""
+    folded = sqrt(2 * variance / pi) * exp(-(mean**2) / (2 * variance))
+    return folded + mean * erf(mean / sqrt(2 * variance))
+
+
+def _of_moments(one, other, degree, offset):
+    if not (isinstance(degree, int) and degree > 0):
+        raise Refused(f"degree={degree!r} must be a positive integer")
+    if not offset.is_nonnegative:
+        raise Refused(
+            f"the offset {offset} is not known to be at least zero, and with a negative one the "
+            "kernel is not positive"
+        )
+
+    def moment(law, k):  # by Stein: E xᵏ = μ E xᵏ⁻¹ + (k − 1) σ² E xᵏ⁻²
+        mean, variance = law
+        if k < 2:
+            return mean**k
+        return mean * moment(law, k - 1) + (k - 1) * variance * moment(law, k - 2)
+
+    terms = [
+        binomial(degree, k) * offset ** (degree - k) * (moment(one, k) - moment(other, k)) ** 2
+        for k in range(1, degree + 1)
+    ]
+    return advice.simplified(sum(terms))

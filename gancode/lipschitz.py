@@ -1,0 +1,725 @@
+"""How steep a network can be: norms of its layers, a bound of the whole, and the steepest pair.
+
+A composition is Lipschitz with the product of the constants of its layers, a sum with their sum,
+so a network is at most as steep as `upper_bound` says. That every layer is steepest at once, along
+one direction, is rare: how much it overstates shows beside `lower_bound`, the steepest slope that a
+search has found between two points. All norms are Euclidean, of one sample: its entries are the
+coordinates, in whatever shape. `gancode.calculus.lipschitz` has the same as expressions.
+"""
+
+import copy
+import html
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.utils import parametrize
+
+from gancode import networks
+from gancode.errors import Refused, WrongType
+
+
+class Norm(NamedTuple):
+    """The Lipschitz constant of a layer, or, where it is not `exact`, a number above it."""
+
+    value: float
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network: its name in it, its class, the shape of one input, and its norm."""
+
+    name: str
+    kind: str
+    shape: tuple
+    norm: Norm
+
+
+@dataclass(frozen=True)
+class UpperBound:
+    """`value` bounds the Lipschitz constant of a network; it is the product over its `layers`."""
+
+    value: float
+    layers: tuple[Layer, ...]
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        rows = [(*cells[:3], f"{cells[3]} ⟨{cells[4]}⟩") for cells in self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+        ]
+        return "\n".join([*lines, f"Lipschitz constant ≤ ⟨{self.value:.4g}⟩"])
+
+    __repr__ = __str__
+
+    def _rows(self):
+        for layer in self.layers:
+            sign = "=" if layer.norm.exact else "≤"
+            yield layer.name, layer.kind, str(layer.shape), sign, f"{layer.norm.value:.4g}"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{each}</th>" for each in ("layer", "", "input", "", "norm"))
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+            + f"<td>{_measured(value)}</td></tr>"
+            for *cells, value in self._rows()
+        )  # fmt: skip
+        foot = f"Lipschitz constant ≤ {_measured(f'{self.value:.4g}')}"
+        return _table(head, body, foot)
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """`value` = ‖f(x) − f(y)‖ / ‖x − y‖, the steepest slope that a search has found, between the
+    samples `x` and `y`: the Lipschitz constant is no less."""
+
+    value: float
+    x: torch.Tensor
+    y: torch.Tensor
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        distance = torch.linalg.vector_norm(self.x - self.y).item()
+        return f"Lipschitz constant ≥ ⟨{self.value:.4g}⟩, between points ⟨{distance:.2g}⟩ apart"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The Lipschitz constant of a network lies between `lower` and `upper`."""
+
+    lower: LowerBound
+    upper: UpperBound
+
+    @property
+    def gap(self) -> float:
+        """How many times the lower bound the upper one is; infinite where nothing was steep."""
+        return self.upper.value / self.lower.value if self.lower.value else math.inf
+
+    def __str__(self) -> str:
+        return f"{self.upper}\n{self.lower}\nthe upper is ⟨{self.gap:.3g}⟩ times the lower bound"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        values = self.lower.value, self.upper.value, self.gap
+        low, high, gap = (_measured(f"{value:.4g}") for value in values)
+        line = f"<p>{low} ≤ Lipschitz constant ≤ {high}, {gap} times as much</p>"
+        return self.upper._repr_html_() + line
+
+
+def _measured(shown):
+    return f'<span class="measured">{html.escape(shown)}</span>'
+
+
+def _table(head, body, foot):
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f'<tfoot><tr><td colspan="5">{foot}</td></tr></tfoot></table>'
+    )
+
+
+# A whole network -------------------------------------------------------------------------------
+
+
+def upper_bound(network: nn.Module, shape: Any, rules: Mapping | None = None) -> UpperBound:
+    """A bound of the Lipschitz constant of a network, or the norm of a single layer, for samples of
+    a `shape` (without the batch), such as (3, 32, 32) or (2,).
+
+    Of a conditional network of this package it is a bound in the sample, for every label. Weights
+    are read in float64, and what rounding may take away is added, so that the number is a bound.
+
+    `rules` say what this module does not know: a dict from classes to a number, or to a function of
+    the layer (in eval mode, in float64) and of the shape of its input, that returns a number above
+    its Lipschitz constant. They come before the rules here.
+
+    Raises `Refused` for a layer without a rule, for one whose output depends on the whole batch or
+    on chance (batch normalisation and dropout in train mode), for weights that are not finite, and
+    for a shape that a layer does not take, such as a convolution's without a height and a width.
+    """
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not all(isinstance(size, int) and size > 0 for size in shape):
+        raise Refused(f"shape={shape} must be that of one sample: positive whole numbers")
+    for name, layer in network.named_modules():
+        _refuse_unsteady(name, layer)
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise Refused(f"{name!r} holds NaN or infinity, so the network has no bound")
+    found = _Reading(dict(rules or {})).rows(_resting(network), shape, "")
+    return UpperBound(math.prod(row.norm.value for row in found), tuple(found))
+
+
+def _refuse_unsteady(name, layer):
+    said = f"the layer {name!r} ({type(layer).__name__})" if name else type(layer).__name__
+    statistics = isinstance(layer, (_BatchNorm, _InstanceNorm)) and layer.track_running_stats
+    if layer.training and (statistics or isinstance(layer, (_BatchNorm, _DropoutNd))):
+        raise Refused(
+            f"{said} is in train mode, in which a sample's output depends on the rest of its batch "
+            "or on chance; call network.eval() for the map that is left after training"
+        )
+    if isinstance(layer, _BatchNorm) and not layer.track_running_stats:
+        raise Refused(f"{said} takes the statistics of each batch, also in eval mode: no bound")
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        raise Refused(f"{said} has hooks, which may change what it computes; remove them")
+
+
+def _resting(network):
+    """A copy in eval mode and in float64."""
+    return copy.deepcopy(network).eval().double().requires_grad_(False).cpu()
+
+
+class _Reading:
+    """A network, read layer by layer."""
+
+    def __init__(self, rules):
+        self.rules = rules
+
+    def rows(self, module, shape, name) -> list[Layer]:
+        kind = parametrize.type_before_parametrizations(module)
+        if kind is nn.Sequential and kind not in self.rules:
+            found = []
+            for key, layer in module.named_children():
+                found += self.rows(layer, shape, f"{name}.{key}".strip("."))
+                shape = _output(layer, shape, key)
+            return found
+        return [Layer(name, kind.__name__, shape, self._norm(module, kind, shape, name))]
+
+    def norm(self, module, shape) -> Norm:
+        """Of a part of a layer."""
+        rows = self.rows(module, shape, "")
+        several = sum(row.norm.value != 1 for row in rows) > 1
+        exact = all(row.norm.exact for row in rows) and not several
+        return Norm(math.prod(row.norm.value for row in rows), exact)
+
+    def _norm(self, module, kind, shape, name):
+        if kind in self.rules:
+            return Norm(_given(self.rules[kind], module, shape, kind), False)
+        if kind in _PARTS:
+            return _PARTS[kind](module, shape, self.norm)
+        if kind in _RULES:
+            return _RULES[kind](module, shape)
+        said = f"the layer {name!r}" if name else "the network"
+        raise Refused(
+            f"there is no rule for {said}, a {kind.__name__}; give one, rules={{{kind.__name__}: "
+            "bound}}, a number or a function of the layer and of the shape of its input"
+        )
+
+
+def _given(rule, module, shape, kind):
+    value = float(rule(module, shape) if callable(rule) else rule)
+    if not 0 <= value < math.inf:
+        raise Refused(f"the rule for {kind.__name__} gives {value}, which is no bound of a norm")
+    return value
+
+
+@torch.no_grad()
+def _output(layer, shape, name):
+    """The shape of one output."""
+    try:
+        return tuple(layer(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
+    except (RuntimeError, ValueError, IndexError, AttributeError) as error:
+        raise Refused(
+            f"the layer {name!r} ({type(layer).__name__}) does not take samples of shape {shape}: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+
+
+# Linear maps -----------------------------------------------------------------------------------
+
+
+def _largest_singular_value(matrices) -> float:
+    """Of matrices (..., m, n), the largest of all; above it by what rounding may have taken.
+
+    It is the root of the largest eigenvalue of the smaller Gram matrix. Forming that loses at most
+    m·n roundings of its own size, which are added.
+    """
+    if matrices.shape[-2] > matrices.shape[-1]:
+        matrices = matrices.mT
+    if not matrices.numel():
+        return 0.0
+    largest = torch.linalg.eigvalsh(matrices @ matrices.mH).max().clamp(min=0).sqrt().item()
+    return largest * (1 + matrices.shape[-2] * matrices.shape[-1] * torch.finfo(torch.double).eps)
+
+
+def _linear(layer, shape):
+    if not shape or shape[-1] != layer.in_features:
+        raise Refused(f"a linear layer of {layer.in_features} inputs does not take {shape}")
+    return Norm(_largest_singular_value(layer.weight))
+
+
+class _Axis(NamedTuple):
+    """A convolution along one axis: on a circle of `places`, with a stride that divides it, of
+    which the outputs are a part, or, with `times` > 1, some at most so many times."""
+
+    places: int
+    stride: int
+    dilation: int
+    exact: bool
+    times: int = 1
+
+
+def _convolution(layer, shape):
+    """Exact with circular padding: the Fourier transform makes one matrix of output by input
+    channels of each frequency (Sedghi, Gupta and Long 2019), and a stride joins the frequencies
+    that it cannot tell apart. With zeros around it, a convolution is a part of one on a circle that
+    is larger by the padding: put the image on the circle, the rest zero, and look at some of the
+    outputs. Neither step is longer than one, so its norm is at most that of the circle."""
+    sizes = _spatial(layer, shape)
+    axes, factor = [], 1.0
+    for axis, size in enumerate(sizes):
+        left, right = _padding(layer, axis)
+        along, copies = _along(layer, axis, size, left, right)
+        axes.append(along)
+        factor *= math.sqrt(copies * along.times)
+    norm = _on_a_torus(layer.weight, layer.groups, axes)
+    return Norm(factor * norm, factor == 1 and all(axis.exact for axis in axes))
+
+
+def _spatial(layer, shape):
+    count = len(layer.kernel_size)
+    if len(shape) != 1 + count:
+        raise Refused(
+            f"a {type(layer).__name__} needs samples of {1 + count} axes, channels and then "
+            f"{count} of space, not of shape {shape}: its norm depends on their size"
+        )
+    if shape[0] != layer.in_channels:
+        raise Refused(
+            f"a {type(layer).__name__} of {layer.in_channels} channels does not take {shape}"
+        )
+    return shape[1:]
+
+
+def _padding(layer, axis):
+    if layer.padding == "valid":
+        return 0, 0
+    if layer.padding == "same":
+        total = layer.dilation[axis] * (layer.kernel_size[axis] - 1)
+        return total // 2, total - total // 2
+    return (layer.padding[axis],) * 2
+
+
+def _along(layer, axis, size, left, right):
+    """One axis, and how many copies of an entry the padding makes at most."""
+    kernel, stride, dilation = (
+        getattr(layer, name)[axis] for name in ("kernel_size", "stride", "dilation")
+    )
+    extent, copies = dilation * (kernel - 1) + 1, 1
+    outputs = (size + left + right - extent) // stride + 1
+    circular = layer.padding_mode == "circular"
+    if outputs < 1 or (circular and extent > size):
+        raise Refused(
+            f"a kernel that spans {extent} places does not fit {size}"
+            f"{' on a circle' if circular else f' with a padding of {left} and {right}'}; give "
+            "larger samples, or a smaller kernel"
+        )
+    if circular:
+        step = stride if size % stride == 0 else 1
+        seen = outputs if step == stride else (outputs - 1) * stride + 1
+        around = size // step
+        exact = step == stride and seen == around
+        return _Axis(size, step, dilation, exact, -(-seen // around)), copies
+    if layer.padding_mode != "zeros":
+        copies = _copies(layer.padding_mode, size, left, right)
+        size, left, right = size + left + right, 0, 0
+    if kernel == 1:  # all frequencies are alike
+        return _Axis(stride, stride, 1, left == right == 0), copies
+    return _Axis(_places(size, left, right, extent, stride), stride, dilation, False), copies
+
+
+def _copies(mode, size, left, right):
+    places = torch.arange(size, dtype=torch.double)[None, None]
+    return _most_copies(F.pad(places, (left, right), mode=mode))
+
+
+def _most_copies(places):
+    return int(places.long().flatten().bincount().max())
+
+
+def _on_a_torus(weight, groups, axes):
+    """The norm of the convolution with a weight (outputs, inputs / groups, ...) on a torus.
+
+    Frequencies that a stride s cannot tell apart are s in each axis, its aliases; an output of one
+    is 1/√s times the sum over them.
+    """
+    out, inputs, *widths = weight.shape
+    spectrum = weight.reshape(groups, out // groups, inputs, *widths).to(torch.complex128)
+    for axis, width in reversed(list(zip(axes, widths, strict=True))):
+        turns = torch.outer(torch.arange(axis.places), torch.arange(width) * axis.dilation)
+        angle = -2 * math.pi * (turns % axis.places).double() / axis.places
+        transform = torch.polar(torch.ones_like(angle), angle)
+        transform = transform.reshape(axis.stride, axis.places // axis.stride, width)
+        # The last axis goes, and aliases and frequencies come after the channels.
+        spectrum = torch.tensordot(spectrum, transform, dims=([spectrum.ndim - 1], [2]))
+        spectrum = spectrum.movedim((-2, -1), (3, 4))
+    aliases, apart = (range(first, spectrum.ndim, 2) for first in (3, 4))
+    blocks = spectrum.permute(0, *apart, 1, 2, *aliases).flatten(2 + len(axes))
+    blocks = blocks[:, : blocks.shape[1] // 2 + 1]  # the others are their conjugates
+    scale = math.sqrt(math.prod(axis.stride for axis in axes))
+    return max(_largest_singular_value(block) for block in blocks.unbind(1)) / scale
+
+
+def _transposed_convolution(layer, shape):
+    """The adjoint of a convolution with zeros around, on the size of the output."""
+    _spatial(layer, shape)
+    _, *outputs = _output(layer, shape, type(layer).__name__)
+    axes = zip(layer.padding, layer.stride, layer.dilation, strict=True)
+    return _adjoint(layer.weight, layer.groups, outputs, axes)
+
+
+def _doubling_convolution(layer, shape):
+    """`UpsampleConv2d` is a transposed convolution of another kernel, with stride 2."""
+    outputs = [2 * size for size in _spatial(layer, shape)]
+    return _adjoint(layer.kernel(), 1, outputs, [(1, 2, 1)] * 2)
+
+
+def _adjoint(weight, groups, outputs, axes):
+    """`axes` are padding, stride and dilation of each."""
+    found = []
+    for size, width, along in zip(outputs, weight.shape[2:], axes, strict=True):
+        padding, stride, dilation = along
+        places = _places(size, padding, padding, dilation * (width - 1) + 1, stride)
+        found.append(_Axis(places, stride, dilation, False))
+    return Norm(_on_a_torus(weight, groups, found), False)
+
+
+def _places(size, left, right, extent, stride):
+    """Of a circle on which an image and its padding do not meet, a multiple of the stride."""
+    places = max(size + max(left, right), size + left + right - extent + 1)
+    return -(-places // stride) * stride
+
+
+def _separable(along, layer, shape):
+    """Of a map that is one matrix along each axis: `along(layer, axis, identity)` returns the
+    images of the rows of an identity (size, 1, size). Norms of Kronecker products are products."""
+    norm = 1.0
+    for axis, size in enumerate(shape[1:]):
+        identity = torch.eye(size, dtype=torch.double)[:, None]
+        norm *= _largest_singular_value(along(layer, axis, identity)[:, 0])
+    return Norm(norm)
+
+
+def _each(value, axis):
+    """Of an option that is one for all axes, or one for each."""
+    return value[axis] if isinstance(value, (tuple, list)) else value
+
+
+def _average(layer, axis, identity):
+    return F.avg_pool1d(
+        identity,
+        _each(layer.kernel_size, axis),
+        _each(layer.stride, axis),
+        _each(layer.padding, axis),
+        layer.ceil_mode,
+        layer.count_include_pad,
+    )
+
+
+def _average_pooling(layer, shape):
+    if getattr(layer, "divisor_override", None):
+        raise Refused("average pooling with a divisor_override has no rule here; leave it out")
+    return _separable(_average, layer, shape)
+
+
+def _adaptive(layer, axis, identity):
+    size = _each(layer.output_size, axis)
+    return F.adaptive_avg_pool1d(identity, identity.shape[-1] if size is None else size)
+
+
+_ALONG = {"bilinear": "linear", "trilinear": "linear"}
+
+
+def _resized(layer, axis, identity):
+    mode = _ALONG.get(layer.mode, layer.mode)
+    if mode not in ("nearest", "nearest-exact", "linear"):
+        raise Refused(f"upsampling of mode {layer.mode!r} has no rule here; give one")
+    return F.interpolate(
+        identity,
+        size=None if layer.size is None else _each(layer.size, axis),
+        scale_factor=None if layer.scale_factor is None else _each(layer.scale_factor, axis),
+        mode=mode,
+        align_corners=layer.align_corners if mode == "linear" else None,
+    )
+
+
+def _max_pooling(layer, shape):
+    """The largest of a window moves by no more than the window does. So √m bounds it, where m is in
+    how many windows an entry can be; with windows apart it is 1, and reached."""
+    outputs = _output(layer, shape, type(layer).__name__)[1:]
+    windows = 1
+    for axis, (size, count) in enumerate(zip(shape[1:], outputs, strict=True)):
+        width, stride, padding, dilation = (
+            _each(getattr(layer, name), axis)
+            for name in ("kernel_size", "stride", "padding", "dilation")
+        )
+        starts = torch.arange(count)[:, None] * stride - padding
+        seen = (starts + torch.arange(width) * dilation).flatten()
+        windows *= _most_copies(seen[(seen >= 0) & (seen < size)])
+    return Norm(math.sqrt(windows), windows == 1)
+
+
+def _copying(layer, shape):
+    """A layer that only copies entries: the root of how often one of them is copied at most."""
+    places = torch.arange(math.prod(shape), dtype=torch.double).reshape(1, *shape)
+    return Norm(math.sqrt(_most_copies(layer(places))))
+
+
+# Normalisation ---------------------------------------------------------------------------------
+
+
+def _batch_normalisation(layer, shape):
+    """In eval mode an affine map: the largest |γ| / √(variance + ε)."""
+    scale = (layer.running_var + layer.eps).rsqrt()
+    scale = scale if layer.weight is None else scale * layer.weight.abs()
+    return Norm(scale.max().item())
+
+
+def _normalisation(layer, size, repeats):
+    """x ↦ γ·(x − mean)/√(variance + ε) on groups of `size` entries, each weight of which is there
+    `repeats` times.
+
+    With P = 1 − 11ᵀ/n, y = Px and s = √(|y|²/n + ε) its Jacobian is Γ(P − yyᵀ/(n s²))/s. What
+    stands between Γ and s lies between 0 and P, so the norm is at most ‖ΓP‖/√ε ≤ max |γ|/√ε, and
+    ‖ΓP‖/√ε is reached where the group is constant, y = 0. ‖ΓP‖ = max |γ| where the largest weight
+    is there twice; then a direction of these two alone has mean zero.
+    """
+    if size < 2:
+        return Norm(0.0)  # a single entry is its own mean
+    weight = torch.ones(1) if layer.weight is None else layer.weight.abs().flatten()
+    several = repeats > 1 or bool((weight == weight[0]).all())
+    return Norm(weight.max().item() / math.sqrt(layer.eps), several)
+
+
+def _layer_normalisation(layer, shape):
+    if shape[-len(layer.normalized_shape) :] != tuple(layer.normalized_shape):
+        raise Refused(f"a layer normalisation of {layer.normalized_shape} does not take {shape}")
+    return _normalisation(layer, math.prod(layer.normalized_shape), 1)
+
+
+def _group_normalisation(layer, shape):
+    pixels = math.prod(shape[1:])
+    return _normalisation(layer, layer.num_channels // layer.num_groups * pixels, pixels)
+
+
+def _instance_normalisation(layer, shape):
+    if layer.track_running_stats:
+        return _batch_normalisation(layer, shape)
+    pixels = math.prod(shape[1:])
+    return _normalisation(layer, pixels, pixels)
+
+
+# Units -----------------------------------------------------------------------------------------
+
+
+def _gelu(layer):
+    """The slope of x·Φ(x) is steepest at √2, of that of tanh's approximation a little less so."""
+    if layer.approximate != "none":
+        raise Refused("GELU(approximate='tanh') has no rule here; give one")
+    return (1 + math.erf(1)) / 2 + 1 / (math.e * math.sqrt(math.pi))
+
+
+# The largest slope of each unit. tests/test_lipschitz.py proves them.
+SLOPES: dict[type[nn.Module], Callable[[Any], float]] = {
+    nn.ReLU: lambda unit: 1.0,
+    nn.ReLU6: lambda unit: 1.0,
+    nn.LeakyReLU: lambda unit: max(1.0, abs(unit.negative_slope)),
+    nn.PReLU: lambda unit: max(1.0, unit.weight.abs().max().item()),
+    nn.ELU: lambda unit: max(1.0, abs(unit.alpha)),
+    nn.CELU: lambda unit: 1.0,
+    nn.SELU: lambda unit: 1.0507009873554805 * 1.6732632423543772,  # scale · α, left of zero
+    nn.GELU: _gelu,
+    nn.SiLU: lambda unit: 1.09983933,  # rounded up, near x = 2.4
+    nn.Softplus: lambda unit: 1.0,
+    nn.Tanh: lambda unit: 1.0,
+    nn.Sigmoid: lambda unit: 0.25,
+    nn.LogSigmoid: lambda unit: 1.0,
+    nn.Softsign: lambda unit: 1.0,
+    nn.Hardtanh: lambda unit: 1.0,
+    nn.Hardsigmoid: lambda unit: torch.tensor(1 / 6).item(),  # in float32, as torch has it
+    nn.Softshrink: lambda unit: 1.0,
+    nn.Tanhshrink: lambda unit: 1.0,
+}
+
+
+def _unit(layer, shape):
+    return Norm(SLOPES[type(layer)](layer), not isinstance(layer, nn.SiLU))
+
+
+def _isometry(layer, shape):
+    return Norm(1.0)
+
+
+def _fourier_features(layer, shape):
+    """J ᵀJ = (1 + BᵀB)/e², for cos² + sin² = 1."""
+    norm = _largest_singular_value(layer.frequencies)
+    return Norm(math.sqrt(1 + norm**2) / layer.extent)
+
+
+# Layers with parts -----------------------------------------------------------------------------
+
+
+def _residual(block, shape, norm_of):
+    """A sum is Lipschitz with the sum of the constants."""
+    value = norm_of(block.shortcut, shape).value + 0.1 * norm_of(block.residual, shape).value
+    return Norm(value, False)
+
+
+def _concatenated(layer, shape, norm_of):
+    """For each label: what is appended to the sample does not change."""
+    shape = (shape[0] + layer.classes, *shape[1:]) if layer.planes else (
+        math.prod(shape) + layer.classes,
+    )  # fmt: skip
+    return norm_of(layer.network, shape)._replace(exact=False)
+
+
+def _projected(layer, shape, norm_of):
+    """The logit of a label y is ⟨w + v(y), φ(x)⟩ and a constant."""
+    reads = torch.linalg.vector_norm(layer.linear.weight + layer.classwise.weight, dim=1).max()
+    return Norm(reads.item() * norm_of(layer.features, shape).value, False)
+
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_INSTANCE = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+_ISOMETRIES = (
+    *(nn.Identity, nn.Flatten, nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle),
+    *(nn.ChannelShuffle, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d),
+    *(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d),
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
+)
+_COPYING = (
+    *(nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d),
+    *(nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d),
+    *(nn.CircularPad1d, nn.CircularPad2d, nn.CircularPad3d),
+)
+_RULES: dict[type[nn.Module], Callable[[Any, tuple], Norm]] = {
+    nn.Linear: _linear,
+    **dict.fromkeys(_CONVOLUTIONS, _convolution),
+    **dict.fromkeys(_TRANSPOSED, _transposed_convolution),
+    networks.UpsampleConv2d: _doubling_convolution,
+    **dict.fromkeys((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _average_pooling),
+    **dict.fromkeys(
+        (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
+        partial(_separable, _adaptive),
+    ),
+    **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), _max_pooling),
+    nn.Upsample: partial(_separable, _resized),
+    nn.UpsamplingNearest2d: partial(_separable, _resized),
+    nn.UpsamplingBilinear2d: partial(_separable, _resized),
+    **dict.fromkeys(_COPYING, _copying),
+    **dict.fromkeys(_BATCH, _batch_normalisation),
+    nn.LayerNorm: _layer_normalisation,
+    nn.GroupNorm: _group_normalisation,
+    **dict.fromkeys(_INSTANCE, _instance_normalisation),
+    **dict.fromkeys(SLOPES, _unit),
+    **dict.fromkeys(_ISOMETRIES, _isometry),
+    networks.FourierFeatures: _fourier_features,
+    networks._Times: lambda layer, shape: Norm(abs(layer.factor)),
+}
+_PARTS: dict[type[nn.Module], Callable[[Any, tuple, Callable], Norm]] = {
+    networks.ResidualBlock: _residual,
+    networks._Concatenated: _concatenated,
+    networks._Projected: _projected,
+}
+
+
+# The steepest pair -----------------------------------------------------------------------------
+
+
+def lower_bound(
+    network: nn.Module,
+    points: torch.Tensor,
+    *,
+    condition: Sequence[torch.Tensor] = (),
+    steps: int = 100,
+    seed: int = 0,
+) -> LowerBound:
+    """The steepest slope of a network in eval mode that is found between two points, in float64.
+
+    From each of the `points` (n, ...), such as data, random ones or both, a pair x ± h·d climbs:
+    x by the gradient of ‖f(x + hd) − f(x − hd)‖ / 2h, the direction d by power iteration, while h
+    falls from a tenth of the points' size to a ten-thousandth. Between two points a slope is a
+    bound whatever the network is, also where it has kinks and a derivative says nothing.
+    `condition` has what a conditional network is given beside, one entry a point; `seed` is what
+    the directions are drawn from. Raises `Refused` for points that are none.
+    """
+    if not torch.is_tensor(points) or points.ndim < 2 or not len(points):
+        raise WrongType("points must be a tensor of samples, (n, ...), with one at least")
+    if not points.isfinite().all():
+        raise Refused("the points hold NaN or infinity")
+    network, given = _resting(network), [part.cpu() for part in condition]
+
+    def f(x, k=slice(None)):
+        return network(x, *(part[k] for part in given)).reshape(len(x), -1)
+
+    x = points.detach().double().cpu().clone()
+    draws = torch.Generator().manual_seed(seed)
+    d = torch.randn(x.shape, generator=draws, dtype=torch.double)
+    size = _lengths(x).mean().item() or math.sqrt(x[0].numel())
+    best, pairs = torch.zeros(len(x), dtype=torch.double), torch.stack([x, x])
+    for share in torch.linspace(0, 1, steps + 1).tolist():
+        h = 0.1 * size * 10 ** (-3 * share)
+        x, d = x.requires_grad_(True), _unit_vectors(d).requires_grad_(True)
+        ends = torch.stack([x + h * d, x - h * d])
+        found = _lengths(f(ends[0]) - f(ends[1])) / _lengths(ends[0] - ends[1]).detach()
+        better = found.detach() > best
+        best[better], pairs[:, better] = found.detach()[better], ends.detach()[:, better]
+        if not found.requires_grad:
+            break  # it is constant
+        up, turn = torch.autograd.grad(found.sum(), (x, d), materialize_grads=True)
+        x = (x + h * _unit_vectors(up)).detach()
+        d = torch.where(_columns(_lengths(turn), d) > 0, turn, d).detach()  # JᵀJd, up to a factor
+    if not best.any():
+        return LowerBound(0.0, *pairs[:, 0])
+    k = int(best.argmax())
+    x, y = pairs[:, k : k + 1]
+    with torch.no_grad():  # once more, as the pair is handed out
+        rise = torch.linalg.vector_norm(f(x, [k]) - f(y, [k]))
+    return LowerBound((rise / torch.linalg.vector_norm(x - y)).item(), x[0], y[0])
+
+
+def _lengths(x):
+    return torch.linalg.vector_norm(x.flatten(1), dim=1)
+
+
+def _columns(values, x):
+    """One value a sample, to go with samples."""
+    return values.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def _unit_vectors(x):
+    """Each sample divided by its length; zero where that is zero."""
+    return x / _columns(_lengths(x), x).clamp(min=1e-300)
+
+
+def bounds(
+    network: nn.Module,
+    points: torch.Tensor,
+    *,
+    condition: Sequence[torch.Tensor] = (),
+    rules: Mapping | None = None,
+    steps: int = 100,
+    seed: int = 0,
+) -> Bounds:
+    """Both bounds of the Lipschitz constant of a network, and the gap between them.
+
+    The arguments are those of `upper_bound`, for samples of the shape of the `points`, and of
+    `lower_bound`.
+    """
+    lower = lower_bound(network, points, condition=condition, steps=steps, seed=seed)
+    return Bounds(lower, upper_bound(network, tuple(points.shape[1:]), rules))
