@@ -1,7 +1,7 @@
 """Gradient penalties: where in sample space to look × which gradient norm to ask for.
 
-The two choices are independent, as in LynnHo's `gradient_penalty.py`, so a new penalty is a new
-pair, and a new place or a new norm is one function.
+The two choices are independent, as in LynnHo's `gradient_penalty.py`, so a new penalty is a
+new combination, and a new place or a new norm is one function.
 """
 
 import functools
@@ -27,7 +27,8 @@ def _generated(real, generated, generator):
 
 
 def _between(real, generated, generator):
-    """One uniform point on the segment of each pair (Gulrajani et al. 2017, section 4)."""
+    """One uniform point on each segment from real to generated (Gulrajani et al. 2017, section
+    4)."""
     shape = (len(real),) + (1,) * (real.ndim - 1)
     return torch.lerp(
         real, generated, torch.rand(shape, generator=generator, device="cpu").to(real)
@@ -89,7 +90,7 @@ class Penalty:
     @property
     def name(self) -> str:
         """Its name in `gancode.calculus.norms.PENALTIES`."""
-        return next(k for k, pair in PENALTIES.items() if pair == (self.where, self.norm))
+        return next(k for k, choices in PENALTIES.items() if choices == (self.where, self.norm))
 
     @property
     def text(self) -> str:

@@ -47,8 +47,8 @@ def settings(
 
     `name` is one of `gancode.problems.problems`, or the path of a folder of images. `network` is
     the name of another pair of networks, with its own defaults; `images` are arguments of
-    `gancode.data.folder`; `training` are options of `gancode.train`. Raises `Refused` for what does
-    not fit, before any data are loaded.
+    `gancode.data.image_folder`; `training` are options of `gancode.train`. Raises `Refused` for
+    what does not fit, before any data are loaded.
     """
     known, problem = problems.find(name)
     recipe = problem.recipe
@@ -220,8 +220,8 @@ def load(folder: str | Path, gan: GAN | None = None) -> Run:
     gan = _build(record) if gan is None else gan
     averaged = copy.deepcopy(gan.generator).eval().requires_grad_(False)
     try:
-        gan.load_state_dict(state["parts"]["gan"])
-        averaged.load_state_dict(state["parts"]["averaged"])
+        gan.load_state_dict(state["states"]["gan"])
+        averaged.load_state_dict(state["states"]["averaged"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{found[-1]} is of other networks: {error}") from error
     counters = state["counters"]
@@ -305,7 +305,7 @@ def _kept(folder, record, n, judged):
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["of"] == of:
-            found = {k: metrics.Estimate(*pair) for k, pair in kept["scores"].items()}
+            found = {k: metrics.Estimate(*score) for k, score in kept["scores"].items()}
             return found, kept["against"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there yet, or not readable any more

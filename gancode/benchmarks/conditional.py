@@ -54,7 +54,7 @@ def make(kind):
     return gancode.GAN(generator, critic, latent_dim=64, classes=10)
 
 
-def pairs(kind, seed):
+def labelled(kind, seed):
     """The 5,000 digits with their labels; shuffled over the digits for the critic that does not
     look, so that the labels of a batch say nothing about its images either."""
     images, labels = data.mnist_5k()
@@ -71,7 +71,7 @@ def fit(kind, seed, steps=STEPS):
         if step % EVERY == 0:
             trace.append(accuracy(run.sample(SAMPLES)))
 
-    told = pairs(kind, seed)
+    told = labelled(kind, seed)
     gancode.seed(seed)
     options = {"lr": 1e-3, "seed": seed, "progress": False, "callback": watch}
     return gancode.train(make(kind), told, steps=steps, **options), trace

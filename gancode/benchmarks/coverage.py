@@ -16,7 +16,6 @@ to another.
 
 import itertools
 import math
-import os
 import sys
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from scipy import stats
 from torch.nn.functional import leaky_relu
 
 import gancode
-from gancode import benchmarks, data, metrics, networks
+from gancode import benchmarks, data, metrics, networks, randomness
 from gancode.calculus import catalog
 from gancode.problems import problems
 from gancode.schedules import schedule
@@ -286,7 +285,7 @@ def _weights(widths, streams):
 
 
 def _shifted(seed):
-    return 1_000_003 * int(os.environ.get("GANCODE_SEED", "0")) + 1000 * seed
+    return 1_000_003 * randomness.shift() + 1000 * seed
 
 
 def score(samples, runs):

@@ -1,5 +1,5 @@
 """Data as people bring them, brought to what `gancode.data` knows: densities of other libraries,
-pairs that are lists, labels that are no tensor."""
+samples and labels in a list, labels that are no tensor."""
 
 import numbers
 
@@ -48,8 +48,8 @@ class _OfScikitLearn(_Density):
 
 def adapt(data):
     """`data`, or what stands for them: a density for a `torch.distributions.Distribution` or a
-    `KernelDensity` of scikit-learn, and a pair of tensors for [x, y] and where the labels y are an
-    array, a column of a table or a list.
+    `KernelDensity` of scikit-learn, and a tuple of tensors for [x, y] and where the labels y are
+    an array, a column of a table or a list.
 
     Raises TypeError for a distribution that cannot be sampled.
     """
@@ -59,15 +59,15 @@ def adapt(data):
     elif kind.__name__ == "KernelDensity" and kind.__module__.startswith("sklearn."):
         density = _OfScikitLearn
     else:
-        return _pair(data)
+        return _with_labels(data)
     try:
         return density(data)
     except Exception as error:  # of many types: every distribution has its own
         raise WrongType(f"the data, a {kind.__name__}, cannot be sampled: {error}") from error
 
 
-def _pair(data):
-    """Two of which the second is labels as a pair of tensors, and all else as it is."""
+def _with_labels(data):
+    """Two of which the second is labels as a tuple of tensors, and all else as it is."""
     if not (isinstance(data, (tuple, list)) and len(data) == 2 and torch.is_tensor(data[0])):
         return data
     samples, others = data[0], labels(data[1])

@@ -111,7 +111,7 @@ def fashion_mnist(
     return _idx_set("FashionMNIST", train, root)
 
 
-def folder(
+def image_folder(
     path: str | Path, size: int = 64, *, channels: int = 3, strict: bool = False
 ) -> "ImageFolder":
     """The images in a folder and all folders below it, as a data set of tensors.
@@ -126,7 +126,7 @@ def folder(
 
     Every file is decoded once, here, and the attribute `fingerprint` is a text that tells these
     images from others, wherever they lie. The broken ones are named in a warning and left out; the
-    attribute `skipped` lists them, as pairs of path and reason. Images that nothing here reads,
+    attribute `skipped` lists them, as tuples of path and reason. Images that nothing here reads,
     such as .heic, links to nothing and locked folders are counted in that warning. The attribute
     `left_out` counts all that was left out, as a dict from the reason to how many. With `strict`
     what a warning would speak of is refused.
@@ -139,7 +139,7 @@ def folder(
 
 
 class ImageFolder(Dataset):
-    """What `folder` returns."""
+    """What `image_folder` returns."""
 
     def __init__(self, path: str | Path, size: int, channels: int, strict: bool):
         from torchvision import transforms
@@ -158,7 +158,7 @@ class ImageFolder(Dataset):
             looks = list(pool.map(functools.partial(_look, channels=channels), found))
         flaws, crcs = zip(*looks, strict=True)
         self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
-        self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
+        self.skipped = [(file, flaw) for file, flaw in zip(found, flaws, strict=True) if flaw]
         self._crcs = [crc for crc, flaw in zip(crcs, flaws, strict=True) if not flaw]
         # Whatever their names.
         self.fingerprint = f"{len(self.files)} images, crc {_crc(sorted(self._crcs))}"
@@ -208,8 +208,8 @@ def _idx_set(name, train, root):
     """Images and labels of a set in the format of MNIST."""
     root = Path(root or os.environ.get("GANCODE_DATA") or Path.home() / ".cache" / "gancode")
     raw = root.expanduser() / name / "raw"
-    part = "train" if train else "t10k"
-    files = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
+    split = "train" if train else "t10k"
+    files = [f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"]
     if any(_archive(raw / file) is None for file in files):
         _download(name, raw)
     pixels, classes = (_unpacked(_archive(raw / file), _MD5[name][file]) for file in files)

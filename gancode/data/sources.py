@@ -47,7 +47,7 @@ class Source:
         None all of it)."""
         raise NotImplementedError
 
-    def epochs(self, batch_size, generator, part, workers) -> Callable[[int], Iterator]:
+    def epochs(self, batch_size, generator, shard, workers) -> Callable[[int], Iterator]:
         """A function that begins an epoch and returns its batches, but the first so many."""
         raise NotImplementedError
 
@@ -82,11 +82,11 @@ class DensitySource(Source):
             "object whose method does"
         )
 
-    def epochs(self, batch_size, generator, part, workers):
-        _check_shares(batch_size, part)
+    def epochs(self, batch_size, generator, shard, workers):
+        _check_shares(batch_size, shard)
 
         def epoch(given):
-            return (_mine(self.density.sample(batch_size, generator), part) for _ in iter(int, 1))
+            return (_mine(self.density.sample(batch_size, generator), shard) for _ in iter(int, 1))
 
         return epoch
 
@@ -120,10 +120,10 @@ class _Set(Source):
     def _shape(self):
         return ""
 
-    def _dealt(self, batch_size, generator, part):
+    def _dealt(self, batch_size, generator, shard):
         """The indices of the batches of an epoch, as far as they are this process's."""
         order = torch.randperm(len(self), generator=generator, device="cpu")
-        batches = [_mine(index, part) for index in order.split(batch_size)]
+        batches = [_mine(index, shard) for index in order.split(batch_size)]
         return [index for index in batches if index is not None]
 
 
@@ -150,14 +150,14 @@ class TensorSource(_Set):
         return self._at(slice(n))
 
     def _at(self, index):
-        parts = [x[index] for x in (self.samples, *self.given)]
-        return tuple(parts) if self.condition is not None else parts[0]
+        found = [x[index] for x in (self.samples, *self.given)]
+        return tuple(found) if self.condition is not None else found[0]
 
-    def epochs(self, batch_size, generator, part, workers):
-        _check_shares(batch_size, part)
+    def epochs(self, batch_size, generator, shard, workers):
+        _check_shares(batch_size, shard)
 
         def epoch(given):
-            dealt = self._dealt(batch_size, generator, part)
+            dealt = self._dealt(batch_size, generator, shard)
             return (self._at(index) for index in dealt[given:])
 
         return epoch
@@ -187,14 +187,14 @@ class DatasetSource(_Set):
     def first(self, n):
         return _ByKey(self.data, self.condition)[0, 0, 0, range(min(n, len(self)))]
 
-    def epochs(self, batch_size, generator, part, workers):
-        _check_shares(batch_size, part)
+    def epochs(self, batch_size, generator, shard, workers):
+        _check_shares(batch_size, shard)
         keys = []  # of the epoch's batches
         loader = DataLoader(
             _ByKey(self.data, self.condition),
             batch_size=None,
             sampler=keys,
-            collate_fn=_unchanged,  # the default makes lists of pairs
+            collate_fn=_unchanged,  # the default makes lists of tuples
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_ignore_interrupts,
@@ -202,9 +202,9 @@ class DatasetSource(_Set):
         )
 
         def epoch(given):
-            dealt = self._dealt(batch_size, generator, part)
+            dealt = self._dealt(batch_size, generator, shard)
             seed = randomness.drawn_seed(generator)
-            found = [(seed, k, part[0], index.tolist()) for k, index in enumerate(dealt)]
+            found = [(seed, k, shard[0], index.tolist()) for k, index in enumerate(dealt)]
             keys[:] = found[given:]
             with torch.device("cpu"):  # it draws too, by the default device
                 return iter(loader)
@@ -222,12 +222,11 @@ class IterableSource(Source):
 
     def __init__(self, data, condition=None):
         if isinstance(data, (tuple, np.ndarray)) or not hasattr(data, "__iter__"):
-            parts = f" ({', '.join(map(_shown, data[:3]))})" if isinstance(data, tuple) else ""
+            inside = f" ({', '.join(map(_shown, data[:3]))})" if isinstance(data, tuple) else ""
             raise WrongType(
-                f"data of type {type(data).__name__} are not understood{parts}; give a density, a "
+                f"data of type {type(data).__name__} are not understood{inside}; give a density, a "
                 "tensor of samples (torch.from_numpy converts an array), a data set, or an "
-                "iterable of batches; for classes a pair of tensors, samples and labels, these "
-                "integers"
+                "iterable of batches; for classes a tuple, samples and labels, these integers"
             )
         self.data, self.condition = data, condition
         own = getattr(data, "generator", None)
@@ -258,7 +257,7 @@ class IterableSource(Source):
             return None
         return cut_sizes(len(cut.sampler), cut.batch_size, whole=cut.drop_last)
 
-    def epochs(self, batch_size, generator, part, workers):
+    def epochs(self, batch_size, generator, shard, workers):
         shapes = []  # of the samples, once a batch has been seen
 
         def checked(batch):
@@ -270,10 +269,10 @@ class IterableSource(Source):
                     f"{tuple(shapes[0])}; all must have one shape"
                 )
             shapes[:] = [shape]
-            return _mine(batch, part)
+            return _mine(batch, shard)
 
         def epoch(given):
-            batches = map(checked, self._read(generator, part))
+            batches = map(checked, self._read(generator, shard))
             batches = (batch for batch in batches if batch is not None)
             for k in range(given):  # at once: they may draw from the random states as they are
                 if next(batches, None) is None:
@@ -285,10 +284,10 @@ class IterableSource(Source):
 
         return epoch
 
-    def _read(self, generator, part):
+    def _read(self, generator, shard):
         """The batches, in one order for all processes: what a source draws from the global state
         to begin with, as a shuffling DataLoader does, is then drawn from the common one."""
-        if part[1] == 1:
+        if shard[1] == 1:
             return iter(self.data)
         seed = randomness.drawn_seed(generator)
         with torch.random.fork_rng([]):
@@ -306,30 +305,30 @@ def source(data, condition=None) -> Source:
 
     Accepted are a density, or what `gancode.data.adapters.adapt` makes one of; a floating-point
     tensor of samples; a data set; an iterable of batches. With a `condition` every sample needs
-    one: accepted are a pair of tensors (samples, labels), or (samples, condition) where the
-    condition is a tensor or a tuple of them; a data set of such pairs; an iterable of such batches.
+    one: accepted are a tuple (samples, labels), or (samples, condition) where the condition is a
+    tensor or a tuple of them; a data set of such tuples; an iterable of such batches.
 
     Raises `Refused` for what is none of these.
     """
     if isinstance(data, Source):
         return data
     data = adapters.adapt(data)
-    pair = _is_pair(data)
-    if pair and condition is None:
+    conditional = _has_conditions(data)
+    if conditional and condition is None:
         raise WrongType(
-            "a pair of samples and conditions is for a conditional GAN, GAN(..., classes=10) or "
+            "samples with conditions are for a conditional GAN, GAN(..., classes=10) or "
             "GAN(..., conditional=True); give any other the samples alone, without labels"
         )
-    density = not pair and _is_density(data)
+    density = not conditional and _is_density(data)
     if condition is not None and (density or torch.is_tensor(data)):
         kind = "density" if density else "tensor"
         needs = "a GAN with classes needs labels" if condition != ANY else (
             "a conditional GAN needs conditions")  # fmt: skip
         raise WrongType(
-            f"{needs}, and the data, a {kind}, have none; give a pair of tensors (samples, "
-            "labels), or batches that are such pairs"
+            f"{needs}, and the data, a {kind}, have none; give a tuple (samples, labels), "
+            "or batches that are such tuples"
         )
-    if pair:
+    if conditional:
         given = data[1] if isinstance(data[1], (tuple, list)) else (data[1],)
         return TensorSource(data[0], given, condition)
     if torch.is_tensor(data):
@@ -383,7 +382,7 @@ class Batches:
     Sets yield epochs, each one random permutation drawn from `generator`. An iterable is read again
     and again; `Refused` is raised where it cannot be, and where its samples change their shape.
 
-    With `part` = (k, n) the stream is that of one of n processes, all of which draw the same: of
+    With `shard` = (k, n) the stream is that of one of n processes, all of which draw the same: of
     every batch it gives the k-th of n equal slices, and gathers or loads no other. A batch that n
     does not divide loses its last samples, and one smaller than n is passed over. A data set is
     loaded by `workers` processes beside this one, or by this one where there are 0.
@@ -394,9 +393,9 @@ class Batches:
     other kinds nothing is read twice.
     """
 
-    def __init__(self, data, batch_size, generator, *, part=(0, 1), workers=0):
-        self.source, self.generator, self.part = source(data), generator, part
-        self._begin = self.source.epochs(batch_size, generator, part, workers)
+    def __init__(self, data, batch_size, generator, *, shard=(0, 1), workers=0):
+        self.source, self.generator, self.shard = source(data), generator, shard
+        self._begin = self.source.epochs(batch_size, generator, shard, workers)
         self._given, self._epoch = 0, iter(())
         self._began = self._random_states()
 
@@ -410,7 +409,7 @@ class Batches:
             self._epoch = self._begin(0)
             batch = next(self._epoch, None)
             if batch is None:
-                least = f", of batches of at least {self.part[1]}" if self.part[1] > 1 else ""
+                least = f", of batches of at least {self.shard[1]}" if self.shard[1] > 1 else ""
                 raise Refused(
                     "the data ended and cannot be read again; give an iterable that starts anew "
                     f"each time (a list, a DataLoader), or an iterator that never ends{least}"
@@ -476,7 +475,7 @@ def _ignore_interrupts(worker):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _is_pair(data) -> bool:
+def _has_conditions(data) -> bool:
     """Whether data are samples and, for each, a condition: a tensor or several."""
     if not (isinstance(data, tuple) and len(data) == 2 and torch.is_tensor(data[0])):
         return False
@@ -528,17 +527,17 @@ def _crc(tensors) -> str:
     return f"{crc:08x}"
 
 
-def _check_shares(batch_size, part):
-    if batch_size < part[1]:
+def _check_shares(batch_size, shard):
+    if batch_size < shard[1]:
         raise Refused(
-            f"a batch of {batch_size} cannot be shared among {part[1]} processes; choose a batch "
-            f"size of at least {part[1]}"
+            f"a batch of {batch_size} cannot be shared among {shard[1]} processes; choose a batch "
+            f"size of at least {shard[1]}"
         )
 
 
-def _mine(batch, part):
+def _mine(batch, shard):
     """The slice of a batch that is this process's; None where there is none for all."""
-    k, n = part
+    k, n = shard
     if n == 1:
         return batch
     each = len(_samples(batch)) // n
@@ -569,7 +568,7 @@ def _of_batch(batch, condition):
         return samples
     if samples is batch or len(batch) != 2:
         raise WrongType(
-            "of a conditional GAN a batch must be a pair of tensors (samples, condition); with "
+            "of a conditional GAN a batch must be a tuple (samples, condition); with "
             "classes (samples, labels)"
         )
     if condition != ANY:
@@ -631,8 +630,8 @@ def _load(data, index, condition):
         return torch.stack(samples)
     if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items):
         raise WrongType(
-            "of a conditional GAN an item of the data set must be a pair (sample, condition); with "
-            "classes a pair (sample, label)"
+            "of a conditional GAN an item of the data set must be a tuple (sample, condition); "
+            "with classes a tuple (sample, label)"
         )
     column = _stacked_labels if condition != ANY else _stacked
     return _of_batch((torch.stack(samples), column([c for _, c in items], samples[0])), condition)

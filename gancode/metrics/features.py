@@ -44,7 +44,7 @@ def frechet_distance(real_features: Any, generated_features: Any) -> FrechetDist
     ValueError for fewer than 50 samples, and for no more samples than coordinates, whose covariance
     is singular.
     """
-    features = _feature_pair(real_features, generated_features)
+    features = _named_features(real_features, generated_features)
     for name, x in features.items():
         if len(x) <= x.shape[1]:
             raise Refused(
@@ -77,7 +77,7 @@ def kernel_distance(real_features: Any, generated_features: Any) -> Estimate:
     """
     x, y = (
         in_groups(features)
-        for features in _feature_pair(real_features, generated_features).values()
+        for features in _named_features(real_features, generated_features).values()
     )
     sizes_x, sizes_y = (np.array([len(group) for group in groups]) for groups in (x, y))
     n, m = sizes_x.sum(), sizes_y.sum()
@@ -168,12 +168,12 @@ def _inside_manifold(points, others, k):
     return np.concatenate([(d <= radii).any(1) for d in distance_blocks(points, others)])
 
 
-def _feature_pair(real, generated):
+def _named_features(real, generated):
     names = "real features", "generated features"
-    pair = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
-    for name, x in pair.items():
+    features = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
+    for name, x in features.items():
         if len(x) < 2 * GROUPS:
             raise Refused(
                 f"{len(x)} {name} are too few for a standard error; give at least {2 * GROUPS}"
             )
-    return pair
+    return features

@@ -62,15 +62,15 @@ def write(path: Path, content: bytes) -> None:
 
     Raises OSError where the disk does not take them; what was there before is then still there.
     """
-    part = path.with_name(f"{path.name}.part")
+    beside = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(beside, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise OSError(
             error.errno,
             f"{path.name} was not written ({error.strerror}); what stood in {path.parent} before "

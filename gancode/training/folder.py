@@ -48,12 +48,12 @@ class Folder:
             _check_writable(self.path)
         processes.wait()
 
-    def find(self, parts) -> dict | None:
+    def find(self, stateful) -> dict | None:
         """The state from which the run continues, or None where it begins; history.jsonl is
         brought to what it was then.
 
         Raises `CheckpointError` for a checkpoint that is damaged or does not belong to this run
-        with these `parts`, and where processes do not find the same.
+        with these `stateful` objects, and where processes do not find the same.
         """
         found = checkpoint.saved(self.path) if self.path is not None and self.resume else []
         seen = self.processes.gather([path.name for path in found])
@@ -67,7 +67,7 @@ class Folder:
             raise CheckpointError(f"{self.path} has no checkpoint before {found[-1].name}")
         path = found[-2 if self.resume == "previous" else -1]
         state = checkpoint.load(path)
-        self._check(path, state, parts)
+        self._check(path, state, stateful)
         self.processes.wait()  # all have read before the first writes
         if self.processes.is_main:
             self._rewrite_history(state["counters"]["history"])
@@ -76,13 +76,13 @@ class Folder:
                 found[-1].unlink()  # what follows takes its place
         return state
 
-    def refuse_unsaved(self, parts):
-        """Try all that a checkpoint of `parts` takes, but for the disk.
+    def refuse_unsaved(self, stateful):
+        """Try all that a checkpoint of what is `stateful` takes, but for the disk.
 
-        Raises `Refused`, naming the part and the entry of its state, for what cannot be saved.
+        Raises `Refused`, naming the object and the entry of its state, for what cannot be saved.
         """
-        for name, part in parts.items() if self.path is not None else ():
-            for key, value in part.state_dict().items():
+        for name, each in stateful.items() if self.path is not None else ():
+            for key, value in each.state_dict().items():
                 try:
                     checkpoint.loads(checkpoint.dumps({key: value}))
                     if name == "averaged":
@@ -96,36 +96,38 @@ class Folder:
                         "tensors, beside numbers and texts, and that of the generator nothing else"
                     ) from error
 
-    def restore(self, state, parts, batches, rng, device) -> dict:
-        """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
-        where the run stopped, those of `device` too, and return its counters."""
-        for name, part in parts.items():
-            part.load_state_dict(state["parts"][name])
+    def restore(self, state, players, batches) -> dict:
+        """Bring `players`, `batches` and all random states to where the run stopped, and return its
+        counters."""
+        for name, each in players.stateful().items():
+            each.load_state_dict(state["states"][name])
         mine = state["processes"][self.processes.rank]
         batches.load_state_dict(mine["batches"])
-        randomness.set_states(mine["random"], rng, device)
+        randomness.set_states(mine["random"], players.rng, players.device)
         return state["counters"]
 
-    def save(self, step, parts, batches, rng, device, counters):
+    def save(self, players, batches, counters):
         """Write a checkpoint, and the averaged generator for others to read.
 
         Raises FloatingPointError where a weight or a state of an optimiser is no longer finite.
         """
-        mine = {"random": randomness.states(rng, device), "batches": batches.state_dict()}
+        step, stateful = counters["step"], players.stateful()
+        drawn = randomness.states(players.rng, players.device)
+        mine = {"random": drawn, "batches": batches.state_dict()}
         state = {
             "record": self.record,
-            "parts": {name: part.state_dict() for name, part in parts.items()},
+            "states": {name: each.state_dict() for name, each in stateful.items()},
             "processes": self.processes.gather(mine),
             "counters": counters,
         }
-        for name, part in parts.items():
+        for name, each in stateful.items():
             # Of a network the weights: a buffer may rightly be infinite, as a causal mask is.
-            learnt = part.named_parameters() if isinstance(part, nn.Module) else part.state_dict()
+            learnt = each.named_parameters() if isinstance(each, nn.Module) else each.state_dict()
             for key, tensor in _tensors(dict(learnt), name):
                 if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise FloatingPointError(f"step {step}: {key} holds NaN or infinity")
         if self.processes.is_main:
-            weights = safetensors_bytes(_weights(state["parts"]["averaged"]), {"step": str(step)})
+            weights = safetensors_bytes(_weights(state["states"]["averaged"]), {"step": str(step)})
             self._write_settings()
             checkpoint.write(self.path / WEIGHTS, weights)
             checkpoint.save(self.path, step, state)  # last: a finished run has all its files
@@ -153,8 +155,9 @@ class Folder:
         found = checkpoint.saved(self.path)
         return f"The last good checkpoint is {found[-1]}" if found else "There is no checkpoint yet"
 
-    def _check(self, path, state, parts):
-        if not isinstance(state, dict) or {"record", "parts", "processes", "counters"} - set(state):
+    def _check(self, path, state, stateful):
+        entries = {"record", "states", "processes", "counters"}
+        if not isinstance(state, dict) or entries - set(state):
             raise CheckpointError(
                 f"{path} holds no run of this gancode.train; what an older version has begun only "
                 "that version continues"
@@ -164,12 +167,12 @@ class Folder:
                 f"{path} belongs to a run with {found}; continue with the same, or begin in "
                 "another folder"
             )
-        if odd := sorted(parts.keys() ^ state["parts"].keys()):
+        if odd := sorted(stateful.keys() ^ state["states"].keys()):
             raise CheckpointError(f"{path} holds other networks: only one of the two has {odd[0]}")
         for name in ("gan", "averaged"):
             now, then = (
                 {key: tuple(tensor.shape) for key, tensor in weights.items()}
-                for weights in (parts[name].state_dict(), state["parts"][name])
+                for weights in (stateful[name].state_dict(), state["states"][name])
             )
             if now != then:
                 odd = sorted(set(now.items()) ^ set(then.items()))[0]
@@ -240,6 +243,6 @@ def _tensors(state, name=""):
     if isinstance(state, torch.Tensor):
         yield name, state
     elif isinstance(state, (dict, list)):
-        pairs = state.items() if isinstance(state, dict) else enumerate(state)
-        for key, value in pairs:
+        entries = state.items() if isinstance(state, dict) else enumerate(state)
+        for key, value in entries:
             yield from _tensors(value, f"{name}.{key}".strip("."))

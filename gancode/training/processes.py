@@ -77,7 +77,7 @@ class Processes:
         return self.rank == 0
 
     def shard(self, tensor):
-        """This process's share of a tensor that all have: its part of equal, contiguous ones."""
+        """This process's share of a tensor that all have: one of equal, contiguous slices."""
         return tensor.chunk(self.world_size)[self.rank] if self.world_size > 1 else tensor
 
     def broadcast(self, module):
@@ -116,8 +116,8 @@ class Processes:
         from accelerate.utils import reduce
 
         total = reduce(torch.cat([tensor.flatten() for tensor in tensors]), "mean")
-        for tensor, part in zip(tensors, total.split([t.numel() for t in tensors]), strict=True):
-            tensor.copy_(part.view_as(tensor))
+        for tensor, mean in zip(tensors, total.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
 
     def mean(self, *numbers):
         """The means of some numbers over all processes; NaN in one is NaN in all."""

@@ -1,4 +1,4 @@
-"""A pair of networks, and what training makes of it."""
+"""A generator with its discriminator, and what training makes of them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,8 +104,8 @@ class Run:
             torch.manual_seed(stream)
             latents = self.gan.latents(n)
             # In pieces: the memory of a convolutional generator grows with its batch.
-            parts = (latents, *(c.to(device) for c in condition))
-            pieces = zip(*(part.split(1000) for part in parts), strict=True)
+            given = (latents, *(c.to(device) for c in condition))
+            pieces = zip(*(x.split(1000) for x in given), strict=True)
             return torch.cat([self.averaged(*piece) for piece in pieces])
 
     def _condition(self, n, labels, conditions):

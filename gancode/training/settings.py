@@ -8,7 +8,6 @@ spelled in a command. A new option is one more field.
 import dataclasses
 import math
 import operator
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -70,7 +69,7 @@ def _seed(name, value):
 def _rate(name, value):
     found = schedules.schedule(name, value)
     if not any(found(progress) > 0 for progress in schedules.POINTS):
-        raise Refused(f"{name}={found(0.0)} must be positive, at least in a part of the run")
+        raise Refused(f"{name}={found(0.0)} must be positive, at least somewhere in the run")
     return found
 
 
@@ -180,8 +179,8 @@ class Settings:
 
     objective: Any = _option(
         "nonsaturating",
-        "a name in `gancode.calculus.catalog`, the critic's loss as an expression in a and b, a "
-        "pair of expressions, the critic's and the generator's, or an `Objective`",
+        "a name in `gancode.calculus.catalog`, the critic's loss as an expression in a and b, two "
+        "expressions, the critic's and the generator's, or an `Objective`",
         _objective,
         _plain_objective,
         metavar="NAME",
@@ -253,7 +252,7 @@ class Settings:
     generator_terms: Mapping[str, Any] = _option(
         None,
         "more losses of the generator: a dict from names to functions of what a step has seen, to "
-        "modules, or to pairs of one and its weight (see `gancode.training.terms`)",
+        "modules, or to tuples of one and its weight (see `gancode.training.terms`)",
         _terms,
         lambda value: {name: term.plain() for name, term in value.items()},
     )
@@ -324,7 +323,7 @@ class Settings:
         "continue the run in `out`, if one has begun there, from its newest checkpoint, or from "
         'the one before it ("previous"). The rest of the run is then, bit for bit, what it would '
         "have been without the stop, with the same arguments on the same machine; only the clock "
-        "differs. `steps` or `seconds` (of all parts together) may be larger than before; "
+        "differs. `steps` or `seconds` (from its first step) may be larger than before; "
         "schedules reach over the whole of it, and a `gancode.ScheduleWarning` says which numbers "
         "jump for that",
         _one_of(True, False, "previous"),
@@ -383,11 +382,6 @@ def difference(before: Mapping, now: Mapping) -> str | None:
         if before.get(name) != now.get(name):
             return f"{name}={before.get(name)}, and this one has {name}={now.get(name)}"
     return None
-
-
-def environment() -> str:
-    """What shifts the seeds of this process, GANCODE_SEED."""
-    return os.environ.get("GANCODE_SEED", "0")
 
 
 def meanings(between: str = "\n") -> str:

@@ -50,11 +50,11 @@ class Players:
             players.generator_step(batch)
         players.row()                                # what train would add to its history
 
-    The options are those of `gancode.train` that decide a run, but for its length; several pairs
+    The options are those of `gancode.train` that decide a run, but for its length; several GANs
     may take turns in one loop. `averaged` is the generator of the moving averages, in eval mode;
     `state_dict()` and `load_state_dict()` take all that a loop needs to go on, and
-    `gancode.checkpoint` writes it. `rng` is what latents, penalties and augmentations draw from, by
-    default a generator of the option `seed`.
+    `gancode.training.checkpoint` writes it. `rng` is what latents, penalties and augmentations draw
+    from, by default a generator of the option `seed`.
 
     Before its first step the networks take one on trial, on copies. Raises `Refused` for options
     and networks that do not fit, and FloatingPointError, naming step and quantity, for a loss that
@@ -151,7 +151,7 @@ class Players:
             for term, weight in self._active("discriminator"):
                 loss = loss + self._term(term, weight, share, seen)
             (share * loss).backward()
-        self.logits = [part.detach() for part in logits]
+        self.logits = [each.detach() for each in logits]
         batch.generated = generated if keep else None
         if self.augmentation:
             self.augmentation.follow(logits[0], self.step)
@@ -192,7 +192,7 @@ class Players:
     def batch(self, real: Any, *condition, latents: torch.Tensor | None = None) -> Batch:
         """Real samples (n, ...) and the tensors of their condition, with n latents, by default
         fresh ones, cut into pieces (`accumulate`)."""
-        real, *given = (part.to(self.device) for part in (real, *condition))
+        real, *given = (x.to(self.device) for x in (real, *condition))
         if latents is None:
             drawn = self.gan.latents(len(real) * self.processes.world_size, self.rng)
             latents = self.processes.shard(drawn)
@@ -245,8 +245,8 @@ class Players:
     def row(self) -> dict:
         """What has been seen since the last row, as numbers; it begins anew."""
         self.settle()
-        found = {name: _mean(pairs) for name, pairs in self.losses.items()}
-        logits = self.processes.mean(*(part.mean().item() for part in self.logits))
+        found = {name: _mean(shares) for name, shares in self.losses.items()}
+        logits = self.processes.mean(*(each.mean().item() for each in self.logits))
         found |= dict(zip(("logits_real", "logits_generated"), logits, strict=True))
         for name in PLAYERS:
             norm = self.norms.get(name)
@@ -256,7 +256,7 @@ class Players:
         self.losses = {name: [] for name in self.losses}
         return found
 
-    def parts(self) -> dict:
+    def stateful(self) -> dict:
         """All that has a state, by name."""
         found = {
             "gan": self.gan,
@@ -274,9 +274,9 @@ class Players:
     def state_dict(self) -> dict:
         """All that a loop needs to go on from here."""
         self.settle()
-        parts = {name: part.state_dict() for name, part in self.parts().items()}
+        states = {name: each.state_dict() for name, each in self.stateful().items()}
         return {
-            "parts": parts,
+            "states": states,
             "step": self.step,
             "losses": self.losses,
             "rng": self.rng.get_state(),
@@ -286,8 +286,8 @@ class Players:
         """Go to where `state_dict` was taken."""
         if not self._begun:
             self.begin()
-        for name, part in self.parts().items():
-            part.load_state_dict(state["parts"][name])
+        for name, each in self.stateful().items():
+            each.load_state_dict(state["states"][name])
         self.step, self.losses = state["step"], state["losses"]
         self.rng.set_state(state["rng"])
 
@@ -409,7 +409,7 @@ class Players:
             _move_average(averaged, module, decay)
 
     def _averaged_modules(self):
-        both = [pair for name in PLAYERS for pair in self.modules[name].items()]
+        both = [each for name in PLAYERS for each in self.modules[name].items()]
         return [(self.averaged_terms[name], module) for name, module in both]
 
     def _trainable(self, player):
@@ -468,11 +468,12 @@ def _pieces(count, *tensors):
         yield len(pieces[0]) / len(tensors[0]), *pieces
 
 
-def _mean(pairs):
+def _mean(weighted):
     """The mean of values that count for a share of a batch each; 0 where there are none."""
-    if not pairs:
+    if not weighted:
         return 0.0
-    return math.fsum(share * value for share, value in pairs) / math.fsum(s for s, _ in pairs)
+    total = math.fsum(share * value for share, value in weighted)
+    return total / math.fsum(share for share, _ in weighted)
 
 
 def _at_rest(module):

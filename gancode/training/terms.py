@@ -41,8 +41,8 @@ class Seen:
     `real` and `generated` are samples (n, ...), in the discriminator's step without the graph that
     leads to the generator; `latents` is (n, latent_dim), and `condition` holds the tensors of the
     condition, none where there is none. `logits_real` and `logits_generated` have one entry for
-    each sample; the generator's step looks at real ones only where the objective compares pairs,
-    and else `logits_real` is None. Then the two networks.
+    each sample; the generator's step looks at real ones only where the objective is paired, and
+    else `logits_real` is None. Then the two networks.
     """
 
     real: torch.Tensor
@@ -78,15 +78,15 @@ class Term:
 
 
 def parse(name: str, given: Any) -> dict[str, Term]:
-    """Terms by their names, from a dict of functions, modules, or pairs of one and its weight.
+    """Terms by their names, from a dict of functions, modules, or tuples of one and its weight.
 
     `name` is what the error calls them. Raises `Refused` for what is none, and for a name that is
     another column of the history.
     """
     if not isinstance(given, Mapping):
         raise WrongType(
-            f"{name} must be a dict from names to functions, modules, or pairs of one and its "
-            f"weight, not {type(given).__name__}"
+            f"{name} must be a dict from names to functions, modules, or tuples of one and "
+            f"its weight, not {type(given).__name__}"
         )
     found = {}
     for term, value in given.items():
@@ -98,8 +98,8 @@ def parse(name: str, given: Any) -> dict[str, Term]:
             )
         if not callable(loss):
             raise WrongType(
-                f"{name}: {term!r} must be a function of what a step has seen, a module, or a pair "
-                f"of one and its weight, not {type(loss).__name__}"
+                f"{name}: {term!r} must be a function of what a step has seen, a module, or a "
+                f"tuple of one and its weight, not {type(loss).__name__}"
             )
         found[term] = loss if isinstance(loss, Term) else Term(term, loss, weight)
     return found

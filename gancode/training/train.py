@@ -19,7 +19,7 @@ from gancode.training.folder import Folder, refuse_taken
 from gancode.training.processes import Processes
 from gancode.training.progress import Pace, lines, on_a_terminal
 from gancode.training.run import GAN, Run
-from gancode.training.settings import Settings, environment, meanings
+from gancode.training.settings import Settings, meanings
 from gancode.training.steps import Players
 
 CONDITIONS = 64  # of the data that a run keeps to be sampled with
@@ -67,9 +67,9 @@ def train(gan: GAN, data: Any, settings: Settings) -> Run:
     `gancode.Players.discriminator_step` and `generator_step`, for loops of one's own too.
 
     The data are a density, a tensor of samples (n, ...), a Dataset of them, or an iterable of
-    batches; for a conditional GAN a pair, samples and labels or conditions, or batches that are
-    such pairs (see `gancode.data.sources`). All options are given by name; exactly one of `steps`
-    and `seconds` says how long:
+    batches; for a conditional GAN a tuple, samples and labels or conditions, or batches that
+    are such tuples (see `gancode.data.sources`). All options are given by name; exactly one of
+    `steps` and `seconds` says how long:
 
     (the options)
 
@@ -121,21 +121,21 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
         "training": s.plain(),
         "source": None if s.out is None else source.describe(),
         "processes": processes.world_size,
-        "GANCODE_SEED": environment(),
+        "GANCODE_SEED": str(randomness.shift()),
     } | (about or {})
     folder = Folder(s.out, record, s.resume, processes)
-    folder.refuse_unsaved(players.parts())
-    before = folder.find(players.parts())
+    folder.refuse_unsaved(players.stateful())
+    before = folder.find(players.stateful())
 
     # All that can be refused has been: from here on the networks change.
     rng = randomness.seed(s.seed, rank=processes.rank)
     players.begin(processes.device, rng)
-    part = (processes.rank, processes.world_size)
-    batches = Batches(source, s.batch_size, rng, part=part, workers=s.workers)
+    shard = (processes.rank, processes.world_size)
+    batches = Batches(source, s.batch_size, rng, shard=shard, workers=s.workers)
     run = Run(gan, players.averaged, [], players.averaged_terms, conditions, record, source)
     counters: dict = {"step": 0, "images": 0, "elapsed": 0.0, "interval": 0.0}
     if before is not None:
-        counters = folder.restore(before, players.parts(), batches, rng, players.device)
+        counters = folder.restore(before, players, batches)
         players.step, players.losses = counters["step"], counters["losses"]
         run.history[:] = counters["history"]
         if processes.is_main:
@@ -149,7 +149,7 @@ def _loop(run, players, batches, folder, counters):
     s, processes = players.settings, players.processes
     step, images, elapsed = counters["step"], counters["images"], counters["elapsed"]
     now = time.perf_counter()
-    began, interval_began = now - elapsed, now - counters["interval"]  # the parts of a run together
+    began, interval_began = now - elapsed, now - counters["interval"]  # as if never stopped
     done = _progress(s, step, elapsed) >= 1
     callbacks = list(s.callback or ()) if processes.is_main else []
     if processes.is_main and s.progress is None and not on_a_terminal():
@@ -166,7 +166,7 @@ def _loop(run, players, batches, folder, counters):
             with _noted(f"in step {step} of gancode.train"):
                 # The discriminator learns to tell real from generated ...
                 for turn in range(1, s.discriminator_steps + 1):
-                    batch = players.batch(*_parts(next(batches)))
+                    batch = players.batch(*_as_tuple(next(batches)))
                     players.discriminator_step(batch, keep=turn == s.discriminator_steps)
                     images += batch.size * processes.world_size
                 # ... and the generator, with the same latents, learns to be taken for real.
@@ -205,7 +205,7 @@ def _loop(run, players, batches, folder, counters):
                     "history": run.history,
                     "conditions": list(run.conditions),
                 }
-                folder.save(step, players.parts(), batches, players.rng, players.device, counters)
+                folder.save(players, batches, counters)
             if stop and not done:
                 raise KeyboardInterrupt(
                     f"stopped after step {step}; resume=True (--resume) continues"
@@ -223,7 +223,7 @@ def _examine(gan, data, players):
     s, processes, device = players.settings, players.processes, players.device
     share = {"processes": processes.world_size, "pieces": s.accumulate}
     source, examples = examine(data, s.batch_size, gan.condition, **share)
-    samples, *condition = (part.to(device) for part in _parts(examples))
+    samples, *condition = (x.to(device) for x in _as_tuple(examples))
     sizes = source.sizes(s.batch_size)
     least = smallest(sizes or [s.batch_size], **share)
     players.examine(samples, condition, least, _sizes(sizes, **share))
@@ -234,7 +234,7 @@ def _examine(gan, data, players):
             gan.latents(16),
             [c[[k % len(c) for k in range(16)]] for c in condition],
         )
-    _, *conditions = _parts(source.first(CONDITIONS)) if gan.condition == ANY else (None,)
+    _, *conditions = _as_tuple(source.first(CONDITIONS)) if gan.condition == ANY else (None,)
     return source, tuple(conditions)
 
 
@@ -268,7 +268,7 @@ def _noted(where):
         raise
 
 
-def _parts(batch):
+def _as_tuple(batch):
     """Samples alone, or samples and the tensors of their condition, as a tuple."""
     return batch if isinstance(batch, tuple) else (batch,)
 

@@ -19,8 +19,8 @@ from gancode.training.terms import Seen, value_of
 
 @dataclass(frozen=True)
 class Step:
-    """What networks are tried on: the two losses of `Objective.torch()`, whether they compare
-    pairs, the penalties, the precision to compute in, "fp32" or "bf16", an augmentation, or None,
+    """What networks are tried on: the two losses of `Objective.torch()`, whether they are
+    paired, the penalties, the precision to compute in, "fp32" or "bf16", an augmentation, or None,
     and the terms of each player, as dicts by their names."""
 
     critic_loss: Callable

@@ -371,9 +371,9 @@ def test_samples_have_the_conditions_asked_for_or_those_of_the_data_in_turn():
         ((IMAGES, torch.randn(9, 5)), r"one condition a sample: \(12,\) and not \(9, 5\)"),
         ((IMAGES, torch.full((12, 5), math.nan)), "conditions contain NaN or infinity"),
         ([(IMAGES, "text")], "must be a tensor or a tuple of tensors, not str"),
-        ([IMAGES], r"a pair of tensors \(samples, condition\)"),
+        ([IMAGES], r"a tuple \(samples, condition\)"),
         ([(IMAGES, ())], "must be a tensor or a tuple of tensors, not nothing"),
-        (TensorDataset(IMAGES), r"must be a pair \(sample, condition\)"),
+        (TensorDataset(IMAGES), r"must be a tuple \(sample, condition\)"),
         ((IMAGES, torch.randn(12, 4)), "generator does not take .* with a condition of shape"),
     ],
 )
