@@ -18,15 +18,21 @@ from .errors import Refused
 from .schedules import schedule, text
 
 
-def _real(real, generated, generator):
+def _real(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     return real
 
 
-def _generated(real, generated, generator):
+def _generated(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     return generated
 
 
-def _between(real, generated, generator):
+def _between(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     """One uniform point on each segment from real to generated (Gulrajani et al. 2017, section
     4)."""
     shape = (len(real),) + (1,) * (real.ndim - 1)
@@ -35,7 +41,9 @@ def _between(real, generated, generator):
     )
 
 
-def _around(real, generated, generator):
+def _around(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     """The data with normal noise of half their standard deviation (Kodali et al. 2017, whose noise
     has any size)."""
     noise = torch.randn(real.shape, generator=generator, device="cpu").to(real)
@@ -43,7 +51,7 @@ def _around(real, generated, generator):
 
 
 @functools.cache
-def _norm(name):
+def _norm(name: str) -> Callable[..., torch.Tensor]:
     """One of the norms as a function of tensors of slopes."""
     return compile(NORMS[name], [n])
 
@@ -72,7 +80,7 @@ class Penalty:
     every: int = 1
     _schedule: Callable[[float], float] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORMS)]:
             if value not in allowed:
                 raise Refused(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
@@ -81,7 +89,7 @@ class Penalty:
         if not (isinstance(self.every, int) and self.every > 0):
             raise Refused(f"every={self.every!r} must be a positive integer")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Penalty(where={self.where!r}, norm={self.norm!r}, weight={text(self._schedule)}, "
             f"every={self.every})"
@@ -105,7 +113,7 @@ class Penalty:
         return self.every * self._schedule(progress)
 
 
-def _named(name):
+def _named(name: str) -> Callable[..., Penalty]:
     """A penalty as a function of its weight and of `every`: r1(10, every=16)."""
     return partial(Penalty, *PENALTIES[name])
 
@@ -132,15 +140,14 @@ def parse(penalties: Any) -> list[Penalty]:
     return [p if isinstance(p, Penalty) else _parse_one(p) for p in penalties]
 
 
-def _parse_one(text):
+def _parse_one(text: str) -> Penalty:
     name, _, rest = str(text).partition("=")
-    weight, at, every = rest.partition("@")
+    weight, lazy, every = rest.partition("@")
     name = name.strip()
     if name not in PENALTIES:
         raise Refused(f"unknown penalty {text!r}; the names are {', '.join(PENALTIES)}")
     try:
-        every = int(every) if at else 1
-        return Penalty(*PENALTIES[name], schedule("the weight", weight), every)
+        return Penalty(*PENALTIES[name], schedule("the weight", weight), int(every) if lazy else 1)
     except ValueError as error:
         raise Refused(
             f"penalty {text!r} needs a weight, finite and not negative, as in '{name}=1'; two for "

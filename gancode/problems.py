@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import TensorDataset
@@ -111,7 +112,7 @@ _PHOTOGRAPHS = Recipe(
 )
 
 
-def _image_folder(path, **images):
+def _image_folder(path: Path, **images: Any) -> tuple[Any, None]:
     """The images of a folder, decoded once and kept in memory where they take at most IN_MEMORY
     there; they have its attribute `fingerprint`."""
     if not Path(path).is_dir():
@@ -130,7 +131,7 @@ def _image_folder(path, **images):
         for k, image in enumerate(pool.map(found.__getitem__, range(len(found)))):
             decoded[k] = image
     in_memory = TensorDataset(decoded)  # a data set still: it draws what that from the disk draws
-    in_memory.fingerprint = found.fingerprint
+    in_memory.fingerprint = found.fingerprint  # type: ignore[attr-defined]
     return in_memory, None
 
 

@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def start(
     resume: bool | str = False,
     device: Any = None,
     measure: bool = False,
-    **options,
+    **options: Any,
 ) -> Run:
     """Train as the settings say, into the folder `out`; return the `Run`.
 
@@ -161,7 +162,7 @@ def start(
         asked = dataclasses.replace(asked, measure=lambda run: _numbers(judged, run))
     data = (loaded, labels) if settings["conditional"] else loaded
 
-    def draw(run):
+    def draw(run: Run) -> list[Path]:
         draws = torch.Generator().manual_seed(0)
         real = loaded.sample(problem.real, draws) if problem.real else None
         return reports.finish(run, out, equilibrium(asked.objective), real)
@@ -275,7 +276,7 @@ def evaluate(
     }
 
 
-def _judge(run, record, n, given):
+def _judge(run: Run, record: dict, n: int | None, given: Any) -> tuple[Judge, int]:
     """The judge of a run, and of how many samples."""
     if given is None and "problem" in record:
         problem = problems.problems[record["problem"]]
@@ -292,11 +293,13 @@ def _judge(run, record, n, given):
     return judge.fitting(source(given, run.gan.condition), n), n
 
 
-def _numbers(judged: Judge, run) -> dict:
+def _numbers(judged: Judge, run: Run) -> dict:
     return {name: float(score) for name, score in judged.scores(run.sample(2500)).items()}
 
 
-def _kept(folder, record, n, judged):
+def _kept(
+    folder: Path, record: dict, n: int, judged: Judge
+) -> tuple[dict[str, metrics.Estimate], str]:
     """What real data score, and in words against what; kept in the folder of the run, where it can
     be written, for it takes as long as measuring the run."""
     names = ("problem", "images", "shape", "conditional", "fingerprint", "gancode")
@@ -317,11 +320,11 @@ def _kept(folder, record, n, judged):
     return found, against
 
 
-def _place(name):
+def _place(name: str) -> str:
     return name if name in problems.names() else os.path.abspath(name)
 
 
-def _moved(record, where):
+def _moved(record: dict, where: str | Path) -> str:
     """The path at which the images of a run are now, of a run on images in a folder."""
     if record.get("problem") != problems.FOLDER:
         raise RunError(
@@ -331,7 +334,7 @@ def _moved(record, where):
     return os.path.abspath(where)
 
 
-def _load(record):
+def _load(record: dict) -> tuple[Any, Any]:
     """The data of settings and their labels, and of a run those that it has been trained on; else
     `RunError`."""
     name, problem = record["data"], problems.problems[record["problem"]]
@@ -352,11 +355,11 @@ def _load(record):
 _WHERE = "if they have moved, --data says where they are"
 
 
-def _shape(settings, problem):
+def _shape(settings: dict, problem: problems.Problem) -> Sequence[int]:
     return problem.shape(**settings["images"]) if callable(problem.shape) else problem.shape
 
 
-def _build(record):
+def _build(record: dict) -> GAN:
     problem = problems.problems[record["problem"]]
     classes = problem.classes if record["conditional"] else None
     generator, discriminator = networks.pair(

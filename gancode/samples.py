@@ -45,19 +45,19 @@ def save(path: str | Path, x: Any, labels: Any = None) -> None:
     _SAVE[kind](Path(path), x, labels)
 
 
-def _npz(path, x, labels):
+def _npz(path: Path, x: np.ndarray, labels: Any) -> None:
     content = io.BytesIO()
     np.savez(content, x=x, **({} if labels is None else {"y": labels}))
     checkpoint.write(path, content.getvalue())
 
 
-def _npy(path, x, labels):
+def _npy(path: Path, x: np.ndarray, labels: Any) -> None:
     content = io.BytesIO()
     np.save(content, x)
     checkpoint.write(path, content.getvalue())
 
 
-def _csv(path, x, labels):
+def _csv(path: Path, x: np.ndarray, labels: Any) -> None:
     names = [f"x{k}" for k in range(1, x.shape[1] + 1)]
     rows = [names, *([f"{value:.9g}" for value in row] for row in x)]
     if labels is not None:
@@ -65,13 +65,13 @@ def _csv(path, x, labels):
     checkpoint.write(path, "".join(",".join(row) + "\n" for row in rows).encode())
 
 
-def _png(path, x, labels):
+def _png(path: Path, x: np.ndarray, labels: Any) -> None:
     from gancode import reports  # here: it brings matplotlib
 
     reports.sheet(x, path)
 
 
-def _pngs(path, x, labels):
+def _pngs(path: Path, x: np.ndarray, labels: Any) -> None:
     from PIL import Image
 
     path.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,8 @@ SymPy solves. What it finds is tried at a few points, and then proved to be a ro
 """
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import sympy
 from sympy import Add, Dummy, LambertW, Mul, S, exp, log
@@ -18,7 +20,13 @@ from .stable import on_hyperbola, stable
 _DEGREE = 6  # of an equation in an exponential that is tried to be solved
 
 
-def formula(sloped, x, s, valid, guesses=()):
+def formula(
+    sloped: Any,
+    x: sympy.Symbol,
+    s: sympy.Symbol,
+    valid: sympy.Set,
+    guesses: Sequence[sympy.Expr] = (),
+) -> sympy.Expr | None:
     """The root in `x` of the increasing slope of a piece, inside it, for `s` in the set `valid`; or
     None. `sloped` has the `piece`, its `slope`, and the `first` and `second` of which that is made.
     `guesses` are tried first.

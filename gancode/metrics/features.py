@@ -53,7 +53,7 @@ def frechet_distance(real_features: Any, generated_features: Any) -> FrechetDist
             )
     moments = [_Moments.of(x) for x in features.values()]
 
-    def distance(x, y):
+    def distance(x: _Moments, y: _Moments) -> float:
         return gaussian_wasserstein(*x.gaussian(), *y.gaussian()) ** 2
 
     totals = [sum(groups[1:], groups[0]) for groups in moments]
@@ -83,7 +83,7 @@ def kernel_distance(real_features: Any, generated_features: Any) -> Estimate:
     n, m = sizes_x.sum(), sizes_y.sum()
     within_x, within_y, between = _kernel_sums(x, x), _kernel_sums(y, y), _kernel_sums(x, y)
 
-    def discrepancy(xx, yy, xy, n, m):
+    def discrepancy(xx: Any, yy: Any, xy: Any, n: Any, m: Any) -> Any:
         return xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
 
     xx, yy, xy = within_x.sum(), within_y.sum(), between.sum()
@@ -129,7 +129,7 @@ class _Moments:
     sums: np.ndarray
 
     @classmethod
-    def of(cls, points):
+    def of(cls, points: np.ndarray) -> "list[_Moments]":
         """Those of each group of the points."""
         # About the median a set that has collapsed to one point has moments of exactly zero, and
         # no other loses digits.
@@ -137,23 +137,23 @@ class _Moments:
         rows = (np.column_stack([np.ones(len(x)), x]) for x in in_groups(points - origin))
         return [cls(origin, row.T @ row) for row in rows]
 
-    def __add__(self, other):
+    def __add__(self, other: "_Moments") -> "_Moments":
         return _Moments(self.origin, self.sums + other.sums)
 
-    def __sub__(self, other):
+    def __sub__(self, other: "_Moments") -> "_Moments":
         return _Moments(self.origin, self.sums - other.sums)
 
-    def gaussian(self):
+    def gaussian(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and unbiased covariance."""
         n, mean = self.sums[0, 0], self.sums[0, 1:] / self.sums[0, 0]
         covariance = (self.sums[1:, 1:] - n * np.outer(mean, mean)) / (n - 1)
         return self.origin + mean, covariance
 
 
-def _kernel_sums(x, y):
+def _kernel_sums(x: list[np.ndarray], y: list[np.ndarray]) -> np.ndarray:
     """The sums of the kernel over the pairs of two groups, without those of a point and itself."""
 
-    def block(a, b):
+    def block(a: np.ndarray, b: np.ndarray) -> float:
         root = a @ b.T / a.shape[1] + 1
         cube = root * root * root  # NumPy's power is many times slower
         return cube.sum() - (cube.trace() if a is b else 0)
@@ -161,14 +161,14 @@ def _kernel_sums(x, y):
     return np.array([[block(a, b) for b in y] for a in x])
 
 
-def _inside_manifold(points, others, k):
+def _inside_manifold(points: np.ndarray, others: np.ndarray, k: int) -> np.ndarray:
     """Which points lie in the manifold of the others, as booleans."""
     # The nearest neighbour of a point in its own set is the point itself, the (k + 1)-th the k-th.
     radii = np.concatenate([np.partition(d, k)[:, k] for d in distance_blocks(others, others)])
     return np.concatenate([(d <= radii).any(1) for d in distance_blocks(points, others)])
 
 
-def _named_features(real, generated):
+def _named_features(real: Any, generated: Any) -> dict[str, np.ndarray]:
     names = "real features", "generated features"
     features = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
     for name, x in features.items():

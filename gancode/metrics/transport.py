@@ -143,13 +143,13 @@ def gaussian_wasserstein(
     return float(np.sqrt(max(squared, 0.0)))
 
 
-def _root_error(cost, order, variance):
+def _root_error(cost: float, order: float, variance: float) -> float:
     """The standard error of cost^(1/order) from the variance of the cost."""
     # By the delta method; where nothing is to be moved the potentials are constant.
     return float(cost ** (1 / order - 1) / order * np.sqrt(variance)) if cost > 0 else 0.0
 
 
-def _line_potentials(x, y, order):
+def _line_potentials(x: np.ndarray, y: np.ndarray, order: float) -> np.ndarray:
     """The dual potential, shape (n, k), of the points in each column of x, shape (n, k), moved onto
     those of y, shape (m, k), with mean 0 in each."""
     ranks, y = x.argsort(axis=0), np.sort(y, axis=0)
@@ -163,12 +163,12 @@ def _line_potentials(x, y, order):
     return potential - potential.mean(axis=0)
 
 
-def _root(covariance):
+def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(values.clip(0)) @ vectors.T
 
 
-def _weights(name, weights, points):
+def _weights(name: str, weights: Any, points: np.ndarray) -> np.ndarray:
     if weights is None:
         return np.full(len(points), 1 / len(points))
     weights, rounding = as_numbers(weights)

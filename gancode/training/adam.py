@@ -29,7 +29,7 @@ def adam(
     return torch.optim.Adam(weights, lr, betas, fused=all(map(_can_be_fused, weights)))
 
 
-def _can_be_fused(weight):
+def _can_be_fused(weight: torch.Tensor) -> bool:
     # What is made like a tensor has its strides only where these leave no gap.
     whole = torch.empty_like(weight, device="meta").stride() == weight.stride()
     return whole and weight.is_floating_point()

@@ -21,7 +21,7 @@ EVERY = 4  # steps of the discriminator between two changes of it (the same)
 ADAPTIVE = "adaptive"
 
 
-def _uniform(x, draws, *shape):
+def _uniform(x: torch.Tensor, draws: torch.Generator | None, *shape: int) -> torch.Tensor:
     """Numbers from 0 to 1, one for each sample and what `shape` adds, for images (n, c, h, w)."""
     numbers = torch.rand((len(x), *shape), generator=draws, device="cpu")
     return numbers.to(x).reshape(len(x), *shape, *[1] * (x.ndim - 1 - len(shape)))
@@ -90,7 +90,7 @@ class Augment:
     target: float = TARGET
     images: int = IMAGES
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, each in self.transformations.items():
             if not callable(each):
                 raise WrongType(

@@ -12,15 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gancode import schedules
 from gancode.errors import Refused, WrongType
 
+if TYPE_CHECKING:
+    from gancode.calculus import Objective
+    from gancode.penalties import Penalty
+    from gancode.training.augment import Augment
+    from gancode.training.terms import Term
+
 DECIDES, LENGTH, WATCHES = "decides", "length", "watches"  # the numbers, how many, or none of them
 
 
-def _option(default, meaning, check=None, plain=None, kind=DECIDES, flag=None, **spelling):
+def _option(
+    default: Any,
+    meaning: str,
+    check: Callable | None = None,
+    plain: Callable | None = None,
+    kind: str = DECIDES,
+    flag: str | None = None,
+    **spelling: Any,
+) -> Any:
     """One option. `check` takes the name and what was given and returns what is kept; `plain` makes
     numbers and texts of that, which tell it from another. `spelling` is how a command reads it, the
     arguments of `add_argument` beside the help; an option without any is none of a command."""
@@ -39,13 +53,13 @@ def positive_integer(name: str, value: Any) -> int:
     return number
 
 
-def _whole(name, value):
+def _whole(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Refused(f"{name}={value!r} must be a whole number, 0 for none")
     return value
 
 
-def _positive(name, value):
+def _positive(name: str, value: Any) -> float:
     # Plain numbers: of those of NumPy, in the state of an optimiser, no checkpoint could be read.
     try:
         number = float(value)
@@ -59,21 +73,21 @@ def _positive(name, value):
 # What loads torch or SymPy is imported where a value is checked: a command explains itself without.
 
 
-def _seed(name, value):
+def _seed(name: str, value: Any) -> int:
     from gancode import randomness
 
     randomness.streams(value)  # refuses what is no seed
     return operator.index(value)
 
 
-def _rate(name, value):
+def _rate(name: str, value: Any) -> Callable[[float], float]:
     found = schedules.schedule(name, value)
     if not any(found(progress) > 0 for progress in schedules.POINTS):
         raise Refused(f"{name}={found(0.0)} must be positive, at least somewhere in the run")
     return found
 
 
-def _betas(name, value):
+def _betas(name: str, value: Any) -> tuple[float, float]:
     try:
         found = tuple(map(float, value))
     except (TypeError, ValueError):
@@ -85,14 +99,14 @@ def _betas(name, value):
     return found
 
 
-def _decay(name, value):
+def _decay(name: str, value: Any) -> float:
     if not 0 <= value < 1:
         raise Refused(f"{name}={value} must be at least 0 and below 1")
     return float(value)
 
 
-def _one_of(*choices):
-    def check(name, value):
+def _one_of(*choices: Any) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
         if value not in choices:
             words = [f'"{c}"' if isinstance(c, str) else str(c) for c in choices]
             raise Refused(f"{name}={value!r} must be {', '.join(words[:-1])} or {words[-1]}")
@@ -101,7 +115,7 @@ def _one_of(*choices):
     return check
 
 
-def _objective(name, value):
+def _objective(name: str, value: Any) -> "Objective":
     from gancode.calculus import Objective, find_objective
 
     if isinstance(value, str):
@@ -116,7 +130,7 @@ def _objective(name, value):
     return value
 
 
-def _plain_objective(objective):
+def _plain_objective(objective: "Objective") -> str | list[str]:
     """Its name in the catalogue, or its two losses as texts that can be read again."""
     from gancode.calculus import catalog
 
@@ -129,31 +143,31 @@ def _plain_objective(objective):
     return texts
 
 
-def _penalties(name, value):
+def _penalties(name: str, value: Any) -> "tuple[Penalty, ...]":
     from gancode import penalties
 
     return tuple(penalties.parse(value))
 
 
-def _augment(name, value):
+def _augment(name: str, value: Any) -> "Augment":
     from gancode.training import augment
 
     return augment.parse(value)
 
 
-def _terms(name, value):
+def _terms(name: str, value: Any) -> "dict[str, Term]":
     from gancode.training import terms
 
     return terms.parse(name, value)
 
 
-def _function(name, value):
+def _function(name: str, value: Any) -> Callable | None:
     if value is not None and not callable(value):
         raise WrongType(f"{name} must be a function of the run, not {type(value).__name__}")
     return value
 
 
-def _functions(name, value):
+def _functions(name: str, value: Any) -> tuple[Callable | None, ...]:
     found = [value] if callable(value) else list(value or ())
     return tuple(_function(name, each) for each in found)
 
@@ -166,7 +180,7 @@ def number_or_schedule(text: Any) -> Any:
         return text
 
 
-_count = {"check": positive_integer, "type": int}
+_count: dict[str, Any] = {"check": positive_integer, "type": int}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,7 +347,7 @@ class Settings:
         1000, "steps between checkpoints", kind=WATCHES, metavar="STEPS", **_count
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)  # the class is frozen
         for each in dataclasses.fields(self):
             value, check = getattr(self, each.name), each.metadata["check"]
@@ -372,7 +386,7 @@ def difference(before: Mapping, now: Mapping) -> str | None:
     names = [each.name for each in dataclasses.fields(Settings)]
     passed = [e.name for e in dataclasses.fields(Settings) if e.metadata["kind"] != DECIDES]
 
-    def flat(record):
+    def flat(record: Mapping) -> dict:
         apart = ("training", "gancode", "data", "strict")
         rest = {key: value for key, value in record.items() if key not in apart}
         return rest | {k: v for k, v in record.get("training", {}).items() if k not in passed}

@@ -64,7 +64,7 @@ class Term:
     weight: float | str | Callable[[float], float] = 1.0
     _schedule: Callable[[float], float] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         weight = schedule(f"the weight of the term {self.name!r}", self.weight)
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
 
@@ -105,7 +105,7 @@ def parse(name: str, given: Any) -> dict[str, Term]:
     return found
 
 
-def _is_name(term) -> bool:
+def _is_name(term: Any) -> bool:
     """Whether it can be a column of the history, and the name of a module."""
     if not isinstance(term, str) or term in COLUMNS:
         return False

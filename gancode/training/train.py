@@ -4,15 +4,16 @@ import functools
 import importlib.metadata
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
+import torch
 from tqdm import tqdm
 
 from gancode import randomness, schedules
-from gancode.data.sources import ANY, Batches, examine, smallest
+from gancode.data.sources import ANY, Batches, Source, examine, smallest
 from gancode.errors import Refused
 from gancode.training import ranges
 from gancode.training.folder import Folder, refuse_taken
@@ -144,7 +145,7 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
     return run
 
 
-def _loop(run, players, batches, folder, counters):
+def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters: dict) -> None:
     """All steps that are left, each with what is seen and kept of it."""
     s, processes = players.settings, players.processes
     step, images, elapsed = counters["step"], counters["images"], counters["elapsed"]
@@ -212,12 +213,12 @@ def _loop(run, players, batches, folder, counters):
                 )
 
 
-def _progress(s, step, elapsed) -> float:
+def _progress(s: Settings, step: int, elapsed: float) -> float:
     """How far a run is, from 0 to 1."""
-    return min(step / s.steps if s.steps else elapsed / s.seconds, 1.0)
+    return min(step / s.steps if s.steps else elapsed / cast(float, s.seconds), 1.0)
 
 
-def _examine(gan, data, players):
+def _examine(gan: GAN, data: Any, players: Players) -> tuple[Source, tuple[torch.Tensor, ...]]:
     """The source of the data, and some of its conditions, when data and networks have been tried
     together."""
     s, processes, device = players.settings, players.processes, players.device
@@ -238,7 +239,7 @@ def _examine(gan, data, players):
     return source, tuple(conditions)
 
 
-def _sizes(sizes, processes, pieces):
+def _sizes(sizes: Sequence[int] | None, processes: int, pieces: int) -> str | None:
     """In which sizes batches reach the networks, in words; None where nobody knows."""
     if sizes is None:
         return None
@@ -247,7 +248,7 @@ def _sizes(sizes, processes, pieces):
     return f"the data come in batches of {' and '.join(map(str, sizes))}{shared}{cut}"
 
 
-def _warn_of_jumps(s, counters):
+def _warn_of_jumps(s: Settings, counters: dict) -> None:
     """Of what follows a schedule, where the run has been given another length."""
     followed = {"lr": s.lr} | {each.name: partial(each.weight_at, 1) for each in s.penalties}
     for terms in (s.generator_terms, s.discriminator_terms):
@@ -257,7 +258,7 @@ def _warn_of_jumps(s, counters):
 
 
 @contextmanager
-def _noted(where):
+def _noted(where: str) -> Iterator[None]:
     """An error inside keeps its type and traceback, with a note of where it was."""
     try:
         yield
@@ -268,12 +269,12 @@ def _noted(where):
         raise
 
 
-def _as_tuple(batch):
+def _as_tuple(batch: Any) -> tuple:
     """Samples alone, or samples and the tensors of their condition, as a tuple."""
     return batch if isinstance(batch, tuple) else (batch,)
 
 
-def _postfix(row):
+def _postfix(row: dict) -> str:
     """What the progress bar shows of a row of the history: not the gradients, not the step."""
     shown = {k: v for k, v in row.items() if "gradient" not in k and k != "step"}
     rate = shown.pop("images_per_second")
