@@ -14,7 +14,7 @@ import torch
 
 from .calculus.losses import compile
 from .calculus.norms import NORMS, PENALTIES, n
-from .errors import Refused
+from .errors import Refused, positive_integer
 from .schedules import schedule, text
 
 
@@ -86,8 +86,7 @@ class Penalty:
                 raise Refused(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
         weight = schedule("the weight of a penalty", self.weight)
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
-        if not (isinstance(self.every, int) and self.every > 0):
-            raise Refused(f"every={self.every!r} must be a positive integer")
+        object.__setattr__(self, "every", positive_integer("every", self.every))
 
     def __repr__(self) -> str:
         return (

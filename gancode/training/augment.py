@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from gancode.errors import Refused, WrongType
+from gancode.errors import Refused, WrongType, noted
 
 TARGET = 0.6  # of the mean sign of the logits on real samples (Karras et al. 2020, section 3.1)
 IMAGES = 500_000  # in which an adaptive probability can go from 0 to 1 (the same)
@@ -159,9 +159,10 @@ class Augmentation:
                 f"translation and cutout are for images (n, channels, height, width), not for "
                 f"samples of shape {tuple(x.shape[1:])}"
             )
-        for transformation in self.augment.transformations.values():
+        for name, transformation in self.augment.transformations.items():
             chosen = _uniform(x, draws) < self.probability
-            x = torch.where(chosen, transformation(x, draws), x)
+            with noted(f"in the augmentation {name!r} of gancode.train"):
+                x = torch.where(chosen, transformation(x, draws), x)
         return x
 
     @torch.no_grad()

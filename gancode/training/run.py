@@ -9,8 +9,7 @@ from torch import nn
 
 from gancode import randomness
 from gancode.data.sources import ANY, Source
-from gancode.errors import Refused
-from gancode.training.settings import positive_integer
+from gancode.errors import Refused, positive_integer
 
 
 class GAN(nn.Module):

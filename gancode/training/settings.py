@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gancode import schedules
-from gancode.errors import Refused, WrongType
+from gancode.errors import Refused, WrongType, positive_integer
 
 if TYPE_CHECKING:
     from gancode.calculus import Objective
@@ -40,17 +40,6 @@ def _option(
     arguments of `add_argument` beside the help; an option without any is none of a command."""
     about = {"meaning": meaning, "check": check, "plain": plain, "kind": kind}
     return field(default=default, metadata=about | {"flag": flag, "spelling": spelling})
-
-
-def positive_integer(name: str, value: Any) -> int:
-    """An int from anything that is one; `Refused`, naming it, for all else."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise Refused(f"{name}={value!r} must be a positive integer")
-    return number
 
 
 def _whole(name: str, value: Any) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gancode.errors import Refused, WrongType
+from gancode.errors import Refused, WrongType, noted
 from gancode.schedules import plain, schedule
 
 COLUMNS = (
@@ -119,11 +119,8 @@ def _is_name(term: Any) -> bool:
 def value_of(term: Any, seen: Any) -> torch.Tensor:
     """What a term returns, checked. An error of its own keeps its type, with a note of whose it
     is; `Refused` for what is no scalar tensor."""
-    try:
+    with noted(f"in the term {term.name!r} of gancode.train"):
         value = term.loss(seen)
-    except Exception as error:
-        error.add_note(f"in the term {term.name!r} of gancode.train")
-        raise
     if not torch.is_tensor(value) or value.ndim:
         shape = f" of shape {tuple(value.shape)}" if torch.is_tensor(value) else ""
         raise WrongType(

@@ -4,8 +4,7 @@ import functools
 import importlib.metadata
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -14,7 +13,7 @@ from tqdm import tqdm
 
 from gancode import randomness, schedules
 from gancode.data.sources import ANY, Batches, Source, examine, smallest
-from gancode.errors import Refused
+from gancode.errors import Refused, noted
 from gancode.training import ranges
 from gancode.training.folder import Folder, refuse_taken
 from gancode.training.processes import Processes
@@ -164,7 +163,7 @@ def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters
         while not done:
             players.advance(_progress(s, step, elapsed))
             step = players.step
-            with _noted(f"in step {step} of gancode.train"):
+            with noted(f"in step {step} of gancode.train"):
                 # The discriminator learns to tell real from generated ...
                 for turn in range(1, s.discriminator_steps + 1):
                     batch = players.batch(*_as_tuple(next(batches)))
@@ -182,7 +181,10 @@ def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters
                 row = {"step": step, **players.row()}
                 row["images_per_second"] = images / (now - interval_began)
                 if s.measure is not None and processes.is_main:
-                    with randomness.kept(players.device), _noted(f"in `measure`, at step {step}"):
+                    with (
+                        randomness.kept(players.device),
+                        noted(f"in `measure` of gancode.train, at step {step}"),
+                    ):
                         row |= {name: float(value) for name, value in s.measure(run).items()}
                 row = processes.gather(row)[0]  # the clock and the measures are the first one's
                 run.history.append(row)
@@ -191,7 +193,7 @@ def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters
                 images, interval_began = 0, now
             bar.update()
             for call in callbacks:
-                with _noted(f"in the callback of gancode.train, at step {step}"):
+                with noted(f"in the callback of gancode.train, at step {step}"):
                     call(step, run)
             (stop,) = processes.mean(interrupted())
             if s.out is not None and (step % s.save_every == 0 or done or stop):
@@ -255,18 +257,6 @@ def _warn_of_jumps(s: Settings, counters: dict) -> None:
         followed |= {name: term.weight_at for name, term in (terms or {}).items()}
     now = _progress(s, counters["step"], counters["elapsed"])
     schedules.warn_of_a_jump(followed, counters["progress"], now)
-
-
-@contextmanager
-def _noted(where: str) -> Iterator[None]:
-    """An error inside keeps its type and traceback, with a note of where it was."""
-    try:
-        yield
-    except (Refused, FloatingPointError):  # which say so themselves
-        raise
-    except Exception as error:
-        error.add_note(where)
-        raise
 
 
 def _as_tuple(batch: Any) -> tuple:

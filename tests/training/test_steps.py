@@ -575,14 +575,55 @@ def test_an_error_of_ones_own_keeps_its_type_and_says_whose_it_is():
     def callback(step, run):
         raise LookupError("mine")
 
+    def measure(run):
+        return {"x": [][0]}
+
     for options, error, note in [
         ({"generator_terms": {"odd": term}}, KeyError, "in the term 'odd' of gancode.train"),
         ({"callback": callback}, LookupError, "in the callback of gancode.train, at step 1"),
-        ({"measure": lambda run: {"x": [][0]}}, IndexError, "in `measure`, at step 2"),
+        (
+            {"measure": lambda run: {"x": [][0]}},
+            IndexError,
+            "in `measure` of gancode.train, at step 2",
+        ),
     ]:
         with pytest.raises(error) as raised:
             gancode.train(make_gan(), IMAGES, steps=2, batch_size=4, **options)
         assert raised.value.__notes__ == [note]
+
+
+@pytest.mark.parametrize(
+    ("place", "note"),
+    [
+        ("term", "in the term 'odd' of gancode.train"),
+        ("augmentation", "in the augmentation 'turned' of gancode.train"),
+        ("network", "in step 1 of gancode.train"),
+    ],
+)
+def test_an_error_in_a_step_has_one_note(place, note):
+    gan, calls = make_gan(), []
+
+    def fail(where, in_the_run):  # and not on trial, where copies are called
+        if where == place and in_the_run:
+            raise UnicodeError("mine")
+
+    def odd(seen):
+        fail("term", seen.discriminator is gan.discriminator)
+        return seen.generated.mean()
+
+    def turned(x, draws):
+        calls.append(x)
+        fail("augmentation", len(calls) > 4)
+        return x
+
+    def look(module, _):
+        fail("network", module is gan.discriminator)
+
+    gan.discriminator.register_forward_pre_hook(look)
+    options = {"steps": 9, "generator_terms": {"odd": odd}, "augment": turned}
+    with pytest.raises(UnicodeError, match="mine") as raised:
+        gancode.train(gan, IMAGES, batch_size=4, **options)
+    assert raised.value.__notes__ == [note]
 
 
 # Augmentations.
