@@ -181,10 +181,8 @@ def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters
                 row = {"step": step, **players.row()}
                 row["images_per_second"] = images / (now - interval_began)
                 if s.measure is not None and processes.is_main:
-                    with (
-                        randomness.kept(players.device),
-                        noted(f"in `measure` of gancode.train, at step {step}"),
-                    ):
+                    where = f"in `measure` of gancode.train, at step {step}"
+                    with randomness.kept(players.device), noted(where):
                         row |= {name: float(value) for name, value in s.measure(run).items()}
                 row = processes.gather(row)[0]  # the clock and the measures are the first one's
                 run.history.append(row)

@@ -6,6 +6,7 @@ import itertools
 import math
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -733,7 +734,7 @@ def test_what_is_for_images_is_refused_for_points():
 @pytest.mark.parametrize("name", PENALTIES)
 def test_every_penalty_is_a_function_beside_its_string(name):
     make = getattr(penalties, name.replace("-", "_"))
-    (one,), other = penalties.parse(f"{name}=10@16"), make(10, every=16)
+    (one,), other = penalties.parse(f"{name}=10@16"), make(10, every=np.int64(16))
     assert (one.where, one.norm, one.text) == (other.where, other.norm, f"{name}=10@16")
     assert len(PENALTIES) == len(penalties.WHERE) * len(NORMS) == 12
 
