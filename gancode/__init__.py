@@ -6,7 +6,7 @@ SymPy nor matplotlib.
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run what is below
     from gancode import (
@@ -92,7 +92,7 @@ __all__ = [
 
 if not TYPE_CHECKING:  # to which every name would be one of these
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> Any:
         if name in _MODULE_OF:
             value = getattr(importlib.import_module(f"gancode.{_MODULE_OF[name]}"), name)
         elif name == "__version__":
@@ -105,5 +105,5 @@ if not TYPE_CHECKING:  # to which every name would be one of these
         return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))

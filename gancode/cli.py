@@ -9,8 +9,9 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import shtab
 
@@ -51,11 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _speaking():
+def _speaking() -> Iterator[None]:
     """Warnings and what is logged as one line each on stderr, in the words of a command; names of
     files that are no text are written with escapes."""
 
-    def line(message, category, *place):
+    def line(message: Any, category: Any, *place: Any) -> str:
         if issubclass(category, UserWarning):
             return f"gancode: warning: {message}\n"
         return usual(message, category, *place)
@@ -69,7 +70,7 @@ def _speaking():
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    warnings.formatwarning = line
+    warnings.formatwarning = cast(Any, line)
     try:
         yield
     finally:
@@ -96,7 +97,7 @@ def parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
     return top
 
 
-def _add_train(commands, spelled):
+def _add_train(commands: Any, spelled: bool) -> None:
     command = _command(
         commands,
         "train",
@@ -162,13 +163,13 @@ def _add_train(commands, spelled):
     add("--tensorboard", action="store_true", help="write the history for TensorBoard as well")
 
 
-def _spelled(default):
+def _spelled(default: Any) -> str:
     """A default, where there is one, as a command has it, in brackets."""
     words = map(str, default) if isinstance(default, tuple) else [str(default)]
     return "" if default is None or default is False else f" ({' '.join(words)})"
 
 
-def _train(options):
+def _train(options: argparse.Namespace) -> None:
     from gancode import reports, runs
     from gancode.training.processes import Processes
 
@@ -180,8 +181,8 @@ def _train(options):
         raise Refused("--previous goes with --resume")
     if name is None and not options.resume:
         raise Refused("give --data, or --resume for a run that has begun")
-    given = {each.name: getattr(options, each.name, None) for each in _spelled_fields()}
-    given = {key: value for key, value in given.items() if value is not None}
+    named = {each.name: getattr(options, each.name, None) for each in _spelled_fields()}
+    given = {key: value for key, value in named.items() if value is not None}
     if "penalties" in given:
         given["penalties"] = [text for text in given["penalties"] if text != "none"]
     if options.generator_loss is not None:
@@ -230,12 +231,12 @@ def _train(options):
         print(f"{out}: {done}. Next: gancode evaluate {out}. Pictures: {pictures}")
 
 
-def _spelled_fields():
+def _spelled_fields() -> list[dataclasses.Field]:
     """The options of `gancode.train` that a command can spell."""
     return [each for each in dataclasses.fields(Settings) if each.metadata["spelling"]]
 
 
-def _add_sample(commands, spelled):
+def _add_sample(commands: Any, spelled: bool) -> None:
     command = _command(
         commands,
         "sample",
@@ -251,7 +252,8 @@ def _add_sample(commands, spelled):
   gancode sample runs/digits -n 1000 --out digits/""",
     )
     add = command.add_argument
-    add("folder", type=Path, metavar="RUN").complete = shtab.DIRECTORY
+    of_run: Any = add("folder", type=Path, metavar="RUN")
+    of_run.complete = shtab.DIRECTORY
     add("-n", type=int, help="how many (10000; in one picture 64)")
     add("--out", default="samples.npz", help="where to, .npz, .npy, .csv, .png or FOLDER/ "
         "(samples.npz)")  # fmt: skip
@@ -260,7 +262,7 @@ def _add_sample(commands, spelled):
     add("--sheet", type=Path, help="also a picture of the first 64")
 
 
-def _sample(options):
+def _sample(options: argparse.Namespace) -> None:
     import numpy as np
 
     from gancode import reports, runs, samples
@@ -280,7 +282,7 @@ def _sample(options):
     print(f"{options.out}: x {x.shape}, from {x.min():.3g} to {x.max():.3g}")
 
 
-def _add_evaluate(commands, spelled):
+def _add_evaluate(commands: Any, spelled: bool) -> None:
     command = _command(
         commands,
         "evaluate",
@@ -294,20 +296,21 @@ def _add_evaluate(commands, spelled):
   gancode evaluate runs/digits --json | jq '.metrics["Fréchet distance"].value'""",
     )
     add = command.add_argument
-    add("folder", type=Path, metavar="RUN").complete = shtab.DIRECTORY
+    of_run: Any = add("folder", type=Path, metavar="RUN")
+    of_run.complete = shtab.DIRECTORY
     add("-n", type=int, help="how many samples (2500 of a mixture, else 10000)")
     add("--seed", type=int, default=0, help="what they are drawn from (0)")
     add("--data", metavar="FOLDER", help="where the images of the run are now, if they have moved")
     add("--json", action="store_true", help="as JSON")
 
 
-def _evaluate(options):
+def _evaluate(options: argparse.Namespace) -> None:
     from gancode import runs
 
-    def numbers(estimate):
+    def numbers(estimate: Any) -> dict:
         return {"value": estimate.value, "error": estimate.error}
 
-    def text(estimate):
+    def text(estimate: Any) -> str:
         return str(estimate) if estimate.error else f"{estimate.value:g}"
 
     found = runs.evaluate(options.folder, options.n, options.seed, options.data)
@@ -326,7 +329,7 @@ def _evaluate(options):
     print(f"real: {', '.join(against)}")
 
 
-def _add_analyze(commands, spelled):
+def _add_analyze(commands: Any, spelled: bool) -> None:
     command = _command(
         commands,
         "analyze",
@@ -352,13 +355,13 @@ def _add_analyze(commands, spelled):
     )
 
 
-def _analyze(options):
+def _analyze(options: argparse.Namespace) -> None:
     from gancode.calculus import find_objective
 
     print(find_objective(options.objective, options.generator).report())
 
 
-def _add_bench(commands, spelled):
+def _add_bench(commands: Any, spelled: bool) -> None:
     command = _command(
         commands,
         "bench",
@@ -382,14 +385,14 @@ def _add_bench(commands, spelled):
     add("--json", type=Path, metavar="FILE", help="write the numbers there as well")
 
 
-def _bench(options):
+def _bench(options: argparse.Namespace) -> None:
     from gancode.benchmarks import bench
 
     sections = options.sections + ["stacked-mnist"] * options.stacked_mnist
     bench.bench(sections or bench.SECTIONS, out=options.json)
 
 
-def _device(name):
+def _device(name: str) -> str:
     import torch
 
     if name == "auto":
@@ -401,7 +404,9 @@ def _device(name):
     return name
 
 
-def _command(commands, name, run, short, description, epilog):
+def _command(
+    commands: Any, name: str, run: Callable, short: str, description: str, epilog: str
+) -> argparse.ArgumentParser:
     command = commands.add_parser(
         name,
         help=short,

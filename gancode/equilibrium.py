@@ -1,5 +1,6 @@
 """What the losses of an objective read at the optimum of the game, where p = q."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def equilibrium(objective: Any) -> dict:
     """
     critic_loss, generator_loss = objective.torch()
 
-    def at(loss, arguments):
+    def at(loss: Callable, arguments: int) -> Callable[[float], float]:
         return lambda t: loss(*[torch.tensor([t], dtype=torch.float64)] * arguments).item()
 
     critic, generator = at(critic_loss, 2), at(generator_loss, 2 if objective.paired else 1)

@@ -1,8 +1,12 @@
-"""What is refused, and what is warned of."""
+"""What is refused, what is warned of, and what is said of errors that are not ours."""
 
+import operator
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _HERE = str(Path(__file__).parent)
 
@@ -21,6 +25,34 @@ class WrongType(Refused, TypeError):
 
 class DataRangeWarning(UserWarning):
     """Data lie in another range than a generator, or a classifier, is made for."""
+
+
+_OURS = "gancode.train"  # stands in every note
+
+
+@contextmanager
+def noted(where: str) -> Iterator[None]:
+    """An error inside keeps its type and traceback, with one note of which call of `gancode.train`
+    it was: the innermost."""
+    try:
+        yield
+    except (Refused, FloatingPointError):  # which say so themselves
+        raise
+    except Exception as error:
+        if not any(_OURS in str(note) for note in getattr(error, "__notes__", ())):
+            error.add_note(where)
+        raise
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """An int from anything that is one; `Refused`, naming it, for all else."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise Refused(f"{name}={value!r} must be a positive integer")
+    return number
 
 
 def warn(message: str, category: type[Warning]) -> None:

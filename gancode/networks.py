@@ -30,7 +30,7 @@ def pair(
     classes: int | None = None,
     conditioning: str = "projection",
     spectral: bool = False,
-    **options,
+    **options: Any,
 ) -> tuple[nn.Module, nn.Module]:
     """A generator and a discriminator that belong together; the keys of `pairs` are the names.
 
@@ -189,11 +189,11 @@ class FourierFeatures(nn.Module):
 
 
 class _Times(nn.Module):
-    def __init__(self, factor):
+    def __init__(self, factor: float) -> None:
         super().__init__()
         self.factor = factor
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.factor * x
 
 
@@ -379,11 +379,11 @@ class _Concatenated(nn.Module):
     the layer that reads a one-hot label is one.
     """
 
-    def __init__(self, network, classes, planes=False):
+    def __init__(self, network: nn.Module, classes: int, planes: bool = False) -> None:
         super().__init__()
         self.network, self.classes, self.planes = network, classes, planes
 
-    def forward(self, x, y):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         label = _one_hot(y, self.classes, x)
         if self.planes:
             label = label[:, :, None, None].expand(-1, -1, *x.shape[2:])
@@ -395,15 +395,16 @@ class _Concatenated(nn.Module):
 class _Projected(nn.Module):
     """The projection discriminator made of one that ends in a linear layer and Flatten."""
 
-    def __init__(self, discriminator, classes):
+    def __init__(self, discriminator: nn.Sequential, classes: int) -> None:
         super().__init__()
-        *features, self.linear, _ = discriminator
+        *features, linear, _ = discriminator
+        self.linear = cast(nn.Linear, linear)
         self.features, self.classes = nn.Sequential(*features), classes
         # Row y is v(y). As a linear layer rather than an embedding, it is one for spectral_norm.
         self.classwise = nn.Linear(self.linear.in_features, classes, bias=False)
         nn.init.normal_(self.classwise.weight, 0, self.linear.weight.square().mean().sqrt().item())
 
-    def forward(self, x, y):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         features = self.features(x)
         matching = self.classwise(features) * _one_hot(y, self.classes, x)
         return self.linear(features).flatten(0) + matching.sum(1)
@@ -463,11 +464,11 @@ LINEAR = (
 )
 
 
-def _options(make):
+def _options(make: Callable) -> set[str]:
     return inspect.signature(make).parameters.keys() - {"latent_dim", "shape"}
 
 
-def _one_hot(y, classes, x):
+def _one_hot(y: torch.Tensor, classes: int, x: torch.Tensor) -> torch.Tensor:
     """The labels y of the samples x as (n, classes), in the type of x."""
     if y.shape != x.shape[:1] or y.dtype != torch.int64:
         raise Refused(
@@ -477,11 +478,11 @@ def _one_hot(y, classes, x):
     return F.one_hot(y, classes).to(x.dtype)
 
 
-def _transpose(inputs, outputs, bias):
+def _transpose(inputs: int, outputs: int, bias: bool) -> list[nn.Module]:
     return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
 
 
-def _nearest(inputs, outputs, bias):
+def _nearest(inputs: int, outputs: int, bias: bool) -> list[nn.Module]:
     return [UpsampleConv2d(inputs, outputs, bias=bias)]
 
 
@@ -489,7 +490,7 @@ _DOUBLE = {"transpose": _transpose, "nearest": _nearest}
 _COARSEST = {28: 7, 32: 4, 64: 4}  # the size a stack of halvings ends at
 
 
-def _pyramid(shape):
+def _pyramid(shape: Sequence[int]) -> tuple[int, int, int]:
     """The channels of an image, its coarsest size, and how many doublings lead from that to it."""
     shape = _as_tuple(shape)
     if len(shape) != 3 or shape[0] < 1 or shape[1] != shape[2] or shape[1] not in _COARSEST:
@@ -502,13 +503,13 @@ def _pyramid(shape):
     return channels, _COARSEST[size], (size // _COARSEST[size]).bit_length() - 1
 
 
-def _residual_widths(shape, channels):
+def _residual_widths(shape: Sequence[int], channels: int) -> tuple[int, int, list[int]]:
     """The channels of an image, its coarsest size, and the width at each size from its own down."""
     image_channels, coarsest, stages = _pyramid(shape)
     return image_channels, coarsest, [channels * min(2**k, 4) for k in range(stages + 1)]
 
 
-def _initialise_as_dcgan(module):
+def _initialise_as_dcgan(module: nn.Module) -> None:
     """Weights as in Radford et al. 2016, section 4; scales and biases as in the authors' code."""
     if isinstance(module, (*LINEAR, nn.BatchNorm2d)):
         mean = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
@@ -517,5 +518,5 @@ def _initialise_as_dcgan(module):
             nn.init.zeros_(module.bias)
 
 
-def _as_tuple(shape):
+def _as_tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)

@@ -2,6 +2,7 @@
 
 import html
 import re
+from typing import Any
 
 MIME = "application/vnd.gancode+json"
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+")
@@ -16,7 +17,10 @@ class Shown:
     that may differ from one machine to the next.
     """
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _data(self) -> dict:
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
         return {MIME: self._data()}
 
 
@@ -36,7 +40,7 @@ def powers(text: str) -> str:
     return re.sub(r"\b(\d[\d.]*)[eE]([+-]?)0*(\d+)\b", _power, text)
 
 
-def _power(number):
+def _power(number: re.Match) -> str:
     mantissa, sign, exponent = number.groups()
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     power = f"10{(sign + exponent).translate(RAISED)}"

@@ -1,7 +1,7 @@
 """Gradient penalties: where in sample space to look × which gradient norm to ask for.
 
-The two choices are independent, as in LynnHo's `gradient_penalty.py`, so a new penalty is a new
-pair, and a new place or a new norm is one function.
+The two choices are independent, as in LynnHo's `gradient_penalty.py`, so a new penalty is a
+new combination, and a new place or a new norm is one function.
 """
 
 import functools
@@ -14,27 +14,36 @@ import torch
 
 from .calculus.losses import compile
 from .calculus.norms import NORMS, PENALTIES, n
-from .errors import Refused
+from .errors import Refused, positive_integer
 from .schedules import schedule, text
 
 
-def _real(real, generated, generator):
+def _real(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     return real
 
 
-def _generated(real, generated, generator):
+def _generated(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     return generated
 
 
-def _between(real, generated, generator):
-    """One uniform point on the segment of each pair (Gulrajani et al. 2017, section 4)."""
+def _between(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
+    """One uniform point on each segment from real to generated (Gulrajani et al. 2017, section
+    4)."""
     shape = (len(real),) + (1,) * (real.ndim - 1)
     return torch.lerp(
         real, generated, torch.rand(shape, generator=generator, device="cpu").to(real)
     )
 
 
-def _around(real, generated, generator):
+def _around(
+    real: torch.Tensor, generated: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
     """The data with normal noise of half their standard deviation (Kodali et al. 2017, whose noise
     has any size)."""
     noise = torch.randn(real.shape, generator=generator, device="cpu").to(real)
@@ -42,7 +51,7 @@ def _around(real, generated, generator):
 
 
 @functools.cache
-def _norm(name):
+def _norm(name: str) -> Callable[..., torch.Tensor]:
     """One of the norms as a function of tensors of slopes."""
     return compile(NORMS[name], [n])
 
@@ -71,16 +80,15 @@ class Penalty:
     every: int = 1
     _schedule: Callable[[float], float] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value, allowed in [("where", self.where, WHERE), ("norm", self.norm, NORMS)]:
             if value not in allowed:
                 raise Refused(f"unknown {name} {value!r}; the choices are {', '.join(allowed)}")
         weight = schedule("the weight of a penalty", self.weight)
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
-        if not (isinstance(self.every, int) and self.every > 0):
-            raise Refused(f"every={self.every!r} must be a positive integer")
+        object.__setattr__(self, "every", positive_integer("every", self.every))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Penalty(where={self.where!r}, norm={self.norm!r}, weight={text(self._schedule)}, "
             f"every={self.every})"
@@ -89,7 +97,7 @@ class Penalty:
     @property
     def name(self) -> str:
         """Its name in `gancode.calculus.norms.PENALTIES`."""
-        return next(k for k, pair in PENALTIES.items() if pair == (self.where, self.norm))
+        return next(k for k, choices in PENALTIES.items() if choices == (self.where, self.norm))
 
     @property
     def text(self) -> str:
@@ -104,7 +112,7 @@ class Penalty:
         return self.every * self._schedule(progress)
 
 
-def _named(name):
+def _named(name: str) -> Callable[..., Penalty]:
     """A penalty as a function of its weight and of `every`: r1(10, every=16)."""
     return partial(Penalty, *PENALTIES[name])
 
@@ -131,15 +139,14 @@ def parse(penalties: Any) -> list[Penalty]:
     return [p if isinstance(p, Penalty) else _parse_one(p) for p in penalties]
 
 
-def _parse_one(text):
+def _parse_one(text: str) -> Penalty:
     name, _, rest = str(text).partition("=")
-    weight, at, every = rest.partition("@")
+    weight, lazy, every = rest.partition("@")
     name = name.strip()
     if name not in PENALTIES:
         raise Refused(f"unknown penalty {text!r}; the names are {', '.join(PENALTIES)}")
     try:
-        every = int(every) if at else 1
-        return Penalty(*PENALTIES[name], schedule("the weight", weight), every)
+        return Penalty(*PENALTIES[name], schedule("the weight", weight), int(every) if lazy else 1)
     except ValueError as error:
         raise Refused(
             f"penalty {text!r} needs a weight, finite and not negative, as in '{name}=1'; two for "

@@ -60,7 +60,7 @@ STYLE: Any = {
 }
 
 
-def figure(rows: Any = 1, columns: Any = 1, height: float = 3.2, **options) -> Any:
+def figure(rows: Any = 1, columns: Any = 1, height: float = 3.2, **options: Any) -> Any:
     """Open a figure as wide as the book's column: (figure, axes), as from `plt.subplots`.
 
     `height` is in inches. The book's style is set for matplotlib as a whole, so that what a chapter
@@ -183,7 +183,7 @@ def animation(fig: Any, draw: Callable, frames: Any, *, seconds: float = 5.0) ->
     return Image(file.getvalue(), format="png")
 
 
-def _array(x):
+def _array(x: Any) -> np.ndarray:
     """A NumPy array from a tensor on any device, or from anything that NumPy takes."""
     # By way of float64: NumPy knows no bfloat16.
     return x.detach().cpu().double().numpy() if hasattr(x, "detach") else np.asarray(x)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import TensorDataset
@@ -111,7 +112,7 @@ _PHOTOGRAPHS = Recipe(
 )
 
 
-def _folder(path, **images):
+def _image_folder(path: Path, **images: Any) -> tuple[Any, None]:
     """The images of a folder, decoded once and kept in memory where they take at most IN_MEMORY
     there; they have its attribute `fingerprint`."""
     if not Path(path).is_dir():
@@ -119,7 +120,7 @@ def _folder(path, **images):
             f"{str(path)!r} is no data: give {', '.join(names())}, or a folder of images that "
             "exists"
         )
-    found = data.folder(path, **images)
+    found = data.image_folder(path, **images)
     if found.left_out:
         _log.info("%s", found.summary())
     shape = (len(found), found.channels, found.size, found.size)
@@ -129,8 +130,8 @@ def _folder(path, **images):
     with ThreadPoolExecutor() as pool:  # decoding lets other threads run
         for k, image in enumerate(pool.map(found.__getitem__, range(len(found)))):
             decoded[k] = image
-    in_memory = TensorDataset(decoded)  # a data set still: it draws what the folder draws
-    in_memory.fingerprint = found.fingerprint
+    in_memory = TensorDataset(decoded)  # a data set still: it draws what that from the disk draws
+    in_memory.fingerprint = found.fingerprint  # type: ignore[attr-defined]
     return in_memory, None
 
 
@@ -154,7 +155,7 @@ problems: dict[str, Problem] = {
     "fashion-mnist": _digits("60,000 pictures of clothing", data.fashion_mnist),
     FOLDER: Problem(
         "the images in a folder and in all below it",
-        _folder,
+        _image_folder,
         shape=lambda size=64, channels=3, strict=False: (channels, size, size),
         recipe=_PHOTOGRAPHS,
         images=("size", "channels", "strict"),

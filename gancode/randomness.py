@@ -15,8 +15,8 @@ def seed(k: int, *, rank: int = 0) -> torch.Generator:
     """Seed Python, NumPy and torch, and return a torch.Generator for data and latents.
 
     All four streams, and that of `Run.sample`, are independent of one another. The integer in the
-    environment variable GANCODE_SEED (default 0) shifts every seed: the streams are those of the
-    pair (k, GANCODE_SEED), mixed by NumPy's SeedSequence, so no two pairs meet. Of several
+    environment variable GANCODE_SEED (default 0) shifts every seed: the streams are those of
+    (k, GANCODE_SEED), mixed by NumPy's SeedSequence, so that no two seeds meet. Of several
     processes each has its own global streams by its `rank`; the returned generator is the same in
     all. Raises ValueError for a seed that is not a non-negative integer.
     """
@@ -31,17 +31,22 @@ def seed(k: int, *, rank: int = 0) -> torch.Generator:
 def streams(k: int, rank: int = 0) -> list[int]:
     """Five 32-bit seeds, a function of k, GANCODE_SEED and the rank: for Python, NumPy, torch, the
     generator of `seed`, and `Run.sample`."""
-    shift = os.environ.get("GANCODE_SEED", "0")
-    if not shift.isdecimal() or int(shift) >= 2**32:
-        raise Refused(f"GANCODE_SEED={shift!r} must be an integer from 0 to 2³² − 1")
     try:
         k = operator.index(k)
     except TypeError:
         k = -1
     if not 0 <= k < 2**32:
         raise Refused(f"a seed must be an integer from 0 to 2³² − 1, not {k!r}")
-    entropy = (k, int(shift), rank) if rank else (k, int(shift))
+    entropy = (k, shift(), rank) if rank else (k, shift())
     return np.random.SeedSequence(entropy).generate_state(5).tolist()
+
+
+def shift() -> int:
+    """What shifts every seed of this process, GANCODE_SEED. Raises `Refused` for what is none."""
+    said = os.environ.get("GANCODE_SEED", "0")
+    if not said.isdecimal() or int(said) >= 2**32:
+        raise Refused(f"GANCODE_SEED={said!r} must be an integer from 0 to 2³² − 1")
+    return int(said)
 
 
 def drawn_seed(generator: torch.Generator | None) -> int:

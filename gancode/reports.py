@@ -6,7 +6,7 @@ files alone, so no screen is needed.
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def sheets(folder: str | Path, *, every: int = 1000, n: int = 64) -> Callable:
     """
     folder = Path(folder)
 
-    def callback(step, run):
+    def callback(step: int, run: Run) -> None:
         if step % every == 0:
             folder.mkdir(parents=True, exist_ok=True)
             sheet(run.sample(n), folder / f"step-{step:09d}.png")
@@ -82,7 +82,9 @@ def finish(run: Run, out: str | Path, theory: Mapping[str, Any], real: Any = Non
 
 
 @contextlib.contextmanager
-def _page(path, rows=1, columns=1, height=4.5):
+def _page(
+    path: str | Path, rows: int = 1, columns: int = 1, height: float = 4.5
+) -> Iterator[tuple[Figure, Any]]:
     """A figure and its axes, which are written to a path and shown nowhere."""
     with matplotlib.rc_context(plots.STYLE):
         figure = Figure(figsize=(7, height))
@@ -103,7 +105,7 @@ def tensorboard(folder: str | Path) -> Callable:
         ) from error
     writer, written = None, 0
 
-    def callback(step, run):
+    def callback(step: int, run: Run) -> None:
         nonlocal writer, written
         if writer is None:
             # Of a run that is taken up again, rows after its checkpoint are there already: hide

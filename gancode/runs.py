@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ def settings(
 
     `name` is one of `gancode.problems.problems`, or the path of a folder of images. `network` is
     the name of another pair of networks, with its own defaults; `images` are arguments of
-    `gancode.data.folder`; `training` are options of `gancode.train`. Raises `Refused` for what does
-    not fit, before any data are loaded.
+    `gancode.data.image_folder`; `training` are options of `gancode.train`. Raises `Refused` for
+    what does not fit, before any data are loaded.
     """
     known, problem = problems.find(name)
     recipe = problem.recipe
@@ -120,7 +121,7 @@ def start(
     resume: bool | str = False,
     device: Any = None,
     measure: bool = False,
-    **options,
+    **options: Any,
 ) -> Run:
     """Train as the settings say, into the folder `out`; return the `Run`.
 
@@ -162,7 +163,7 @@ def start(
         asked = dataclasses.replace(asked, measure=lambda run: _numbers(judged, run))
     data = (loaded, labels) if settings["conditional"] else loaded
 
-    def draw(run):
+    def draw(run: Run) -> list[Path]:
         draws = torch.Generator().manual_seed(0)
         real = loaded.sample(problem.real, draws) if problem.real else None
         return reports.finish(run, out, equilibrium(asked.objective), real)
@@ -223,8 +224,8 @@ def load(folder: str | Path, gan: GAN | None = None) -> Run:
     constraints = parse(record["training"].get("constraints", ()))
     try:
         with prepared(gan.discriminator, constraints, seed=0):
-            gan.load_state_dict(state["parts"]["gan"])
-            averaged.load_state_dict(state["parts"]["averaged"])
+            gan.load_state_dict(state["states"]["gan"])
+            averaged.load_state_dict(state["states"]["averaged"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{found[-1]} is of other networks: {error}") from error
     counters = state["counters"]
@@ -278,7 +279,7 @@ def evaluate(
     }
 
 
-def _judge(run, record, n, given):
+def _judge(run: Run, record: dict, n: int | None, given: Any) -> tuple[Judge, int]:
     """The judge of a run, and of how many samples."""
     if given is None and "problem" in record:
         problem = problems.problems[record["problem"]]
@@ -295,11 +296,13 @@ def _judge(run, record, n, given):
     return judge.fitting(source(given, run.gan.condition), n), n
 
 
-def _numbers(judged: Judge, run) -> dict:
+def _numbers(judged: Judge, run: Run) -> dict:
     return {name: float(score) for name, score in judged.scores(run.sample(2500)).items()}
 
 
-def _kept(folder, record, n, judged):
+def _kept(
+    folder: Path, record: dict, n: int, judged: Judge
+) -> tuple[dict[str, metrics.Estimate], str]:
     """What real data score, and in words against what; kept in the folder of the run, where it can
     be written, for it takes as long as measuring the run."""
     names = ("problem", "images", "shape", "conditional", "fingerprint", "gancode")
@@ -308,7 +311,7 @@ def _kept(folder, record, n, judged):
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["of"] == of:
-            found = {k: metrics.Estimate(*pair) for k, pair in kept["scores"].items()}
+            found = {k: metrics.Estimate(*score) for k, score in kept["scores"].items()}
             return found, kept["against"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there yet, or not readable any more
@@ -320,11 +323,11 @@ def _kept(folder, record, n, judged):
     return found, against
 
 
-def _place(name):
+def _place(name: str) -> str:
     return name if name in problems.names() else os.path.abspath(name)
 
 
-def _moved(record, where):
+def _moved(record: dict, where: str | Path) -> str:
     """The path at which the images of a run are now, of a run on images in a folder."""
     if record.get("problem") != problems.FOLDER:
         raise RunError(
@@ -334,7 +337,7 @@ def _moved(record, where):
     return os.path.abspath(where)
 
 
-def _load(record):
+def _load(record: dict) -> tuple[Any, Any]:
     """The data of settings and their labels, and of a run those that it has been trained on; else
     `RunError`."""
     name, problem = record["data"], problems.problems[record["problem"]]
@@ -355,11 +358,11 @@ def _load(record):
 _WHERE = "if they have moved, --data says where they are"
 
 
-def _shape(settings, problem):
+def _shape(settings: dict, problem: problems.Problem) -> Sequence[int]:
     return problem.shape(**settings["images"]) if callable(problem.shape) else problem.shape
 
 
-def _build(record):
+def _build(record: dict) -> GAN:
     problem = problems.problems[record["problem"]]
     classes = problem.classes if record["conditional"] else None
     generator, discriminator = networks.pair(

@@ -11,8 +11,8 @@ import numpy as np
 from gancode.errors import Refused
 from gancode.training import checkpoint
 
-FOLDER = "/"
-ENDINGS = (".npz", ".npy", ".csv", ".png", FOLDER)
+DIRECTORY = "/"
+ENDINGS = (".npz", ".npy", ".csv", ".png", DIRECTORY)
 _KINDS = (
     ".npz for an archive of x (and of the labels y), .npy for the array x, .csv for a table of "
     "points, .png for one picture, or a folder (a path that ends in /) for one picture an image"
@@ -21,8 +21,8 @@ _KINDS = (
 
 def ending(path: str | Path) -> str:
     """One of ENDINGS; raises ValueError for a path with another."""
-    if str(path).endswith((FOLDER, os.sep)) or Path(path).is_dir():
-        return FOLDER
+    if str(path).endswith((DIRECTORY, os.sep)) or Path(path).is_dir():
+        return DIRECTORY
     found = Path(path).suffix.lower()
     if found not in ENDINGS:
         raise Refused(f"samples cannot be written to {path}: give {_KINDS}")
@@ -37,7 +37,7 @@ def save(path: str | Path, x: Any, labels: Any = None) -> None:
     go with such samples, and for a folder that is not empty; OSError where the disk refuses.
     """
     kind, points = ending(path), x.ndim == 2
-    if points != (kind == ".csv") and kind in (".csv", FOLDER):
+    if points != (kind == ".csv") and kind in (".csv", DIRECTORY):
         raise Refused(
             f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
             f"shape {x.shape[1:]}: give {_KINDS}"
@@ -45,19 +45,19 @@ def save(path: str | Path, x: Any, labels: Any = None) -> None:
     _SAVE[kind](Path(path), x, labels)
 
 
-def _npz(path, x, labels):
+def _npz(path: Path, x: np.ndarray, labels: Any) -> None:
     content = io.BytesIO()
     np.savez(content, x=x, **({} if labels is None else {"y": labels}))
     checkpoint.write(path, content.getvalue())
 
 
-def _npy(path, x, labels):
+def _npy(path: Path, x: np.ndarray, labels: Any) -> None:
     content = io.BytesIO()
     np.save(content, x)
     checkpoint.write(path, content.getvalue())
 
 
-def _csv(path, x, labels):
+def _csv(path: Path, x: np.ndarray, labels: Any) -> None:
     names = [f"x{k}" for k in range(1, x.shape[1] + 1)]
     rows = [names, *([f"{value:.9g}" for value in row] for row in x)]
     if labels is not None:
@@ -65,13 +65,13 @@ def _csv(path, x, labels):
     checkpoint.write(path, "".join(",".join(row) + "\n" for row in rows).encode())
 
 
-def _png(path, x, labels):
+def _png(path: Path, x: np.ndarray, labels: Any) -> None:
     from gancode import reports  # here: it brings matplotlib
 
     reports.sheet(x, path)
 
 
-def _folder(path, x, labels):
+def _pngs(path: Path, x: np.ndarray, labels: Any) -> None:
     from PIL import Image
 
     path.mkdir(parents=True, exist_ok=True)
@@ -84,4 +84,4 @@ def _folder(path, x, labels):
         Image.fromarray(image[..., 0] if grey else image).save(path / f"{k:06d}{of_class}.png")
 
 
-_SAVE = {".npz": _npz, ".npy": _npy, ".csv": _csv, ".png": _png, FOLDER: _folder}
+_SAVE = {".npz": _npz, ".npy": _npy, ".csv": _csv, ".png": _png, DIRECTORY: _pngs}

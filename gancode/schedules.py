@@ -22,7 +22,7 @@ class Geometric:
     start: float
     end: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (0 < self.start < math.inf and 0 < self.end < math.inf):
             raise Refused(
                 f"a geometric schedule joins two positive numbers, not {self.start} and {self.end}"
@@ -59,7 +59,7 @@ def text(value: Any) -> str:
     return found if isinstance(found, str) else _shortest(found)
 
 
-def _shortest(number):
+def _shortest(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 

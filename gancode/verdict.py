@@ -93,7 +93,15 @@ class Verdict(Shown):
         cells = _words(predicted), _measured(str(measured)), _words("exact")
         return self._add("equal", quantity, *cells, because, str(predicted) == str(measured))
 
-    def _compare(self, relation, quantity, predicted, measured, tolerance, because):
+    def _compare(
+        self,
+        relation: str,
+        quantity: str,
+        predicted: Any,
+        measured: Any,
+        tolerance: Any,
+        because: str,
+    ) -> "Verdict":
         holds = _HOLDS[relation]
         bound, room = _value("prediction", predicted), _value("tolerance", tolerance)
         value = float(measured)
@@ -106,7 +114,9 @@ class Verdict(Shown):
         last = _place(matters) - 1 if 0 < matters < math.inf else None
         known = last if relation == "near" and not isinstance(tolerance, Measured) else None
 
-        def row(more):  # with so many digits more of what was measured
+        def row(
+            more: int,
+        ) -> "tuple[_Cell, _Cell, _Cell]":  # with so many digits more of what was measured
             return (
                 _number(predicted, bound, _digits(bound, known, 5), _digits(bound, last, 3) + more),
                 _measured(_written(value, _digits(value, last, 3) + more)),
@@ -119,7 +129,16 @@ class Verdict(Shown):
         cells = predicted_cell, measured_cell, tolerance_cell
         return self._add(relation, quantity, *cells, because, passed)
 
-    def _add(self, relation, quantity, predicted, measured, tolerance, because, passed):
+    def _add(
+        self,
+        relation: str,
+        quantity: str,
+        predicted: "_Cell",
+        measured: "_Cell",
+        tolerance: "_Cell",
+        because: str,
+        passed: bool,
+    ) -> "Verdict":
         reason = _REASON.fullmatch(str(because))
         if not quantity:
             raise ValueError("a row needs a quantity, not ''")
@@ -134,14 +153,14 @@ class Verdict(Shown):
         self._rows.append(_Row(relation, quantity, *cells, kind, because, passed))
         return self
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self._rows) and all(row.passed for row in self._rows)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [self.title or "Verdict", *(row.text for row in self._rows), self._summary]
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         head = ("quantity", "predicted", "measured", "tolerance", "holds")
         caption = f"<caption>{prose(self.title)}</caption>" if self.title else ""
         body = "".join(row.html for row in self._rows)
@@ -155,10 +174,10 @@ class Verdict(Shown):
         )
 
     @property
-    def _summary(self):
+    def _summary(self) -> str:
         return f"{sum(row.passed for row in self._rows)} of {len(self._rows)} hold"
 
-    def _data(self):
+    def _data(self) -> dict:
         rows = [row.data for row in self._rows]
         return {"kind": "verdict", "name": self.title or "", "rows": rows}
 
@@ -170,12 +189,12 @@ class _Cell:
     known: str | float | None  # None where it was measured
 
     @property
-    def seen(self):
+    def seen(self) -> Any:
         """The number that a reader judges by."""
         return _read(self.text.strip("⟨⟩")) if self.known is None else self.known
 
     @property
-    def td(self):
+    def td(self) -> str:
         """The beginning of its cell in HTML."""
         return f'<td data-value="{self.known:.12g}">' if isinstance(self.known, float) else "<td>"
 
@@ -192,7 +211,7 @@ class _Row:
     passed: bool
 
     @property
-    def text(self):
+    def text(self) -> str:
         return (
             f"{_MARK[self.passed]} {self.quantity}: "
             f"predicted {_SIGN[self.relation]}{self.predicted.text}, "
@@ -201,7 +220,7 @@ class _Row:
         )
 
     @property
-    def html(self):
+    def html(self) -> str:
         return (
             f'<tr data-relation="{self.relation}"><td>{prose(self.quantity)}</td>'
             f"{self.predicted.td}{_SIGN[self.relation]}{self.predicted.html}</td>"
@@ -211,7 +230,7 @@ class _Row:
         )
 
     @property
-    def data(self):
+    def data(self) -> dict:
         """All but what was measured: a prediction or a tolerance from the run is None."""
         return {
             "quantity": self.quantity,
@@ -245,28 +264,29 @@ def check_html(document: str) -> Any:
     return problems
 
 
-def _row_problem(row):
-    relation = re.match(r'<tr data-relation="([a-z-]*)">', row)
+def _row_problem(row: str) -> str | None:
+    relation = re.findall(r'^<tr data-relation="([a-z-]*)">', row)
     cells = re.findall(r'<td(?: data-value="([^"]*)")?>(.*?)</td>', row, re.DOTALL)
     words = [_plain(cell) for _, cell in cells]
     try:
         quantity, predicted, measured, tolerance, mark = words
-        if relation[1] == "equal":
+        if relation == ["equal"]:
             passed = predicted == measured
         else:
             # What is known carries its value; what was measured is read as it is shown.
+            seen = r'<span class="measured">(.*?)</span>'
             numbers = [
-                float(value or _read(re.search(r'<span class="measured">(.*?)</span>', cell)[1]))
-                for value, cell in cells[1:4]
+                float(value or _read(re.findall(seen, cell)[0])) for value, cell in cells[1:4]
             ]
-            passed = _HOLDS[relation[1]](numbers[1], numbers[0], numbers[2])
-    except (ValueError, KeyError, TypeError) as error:
+            passed = _HOLDS[relation[0]](numbers[1], numbers[0], numbers[2])
+    except (ValueError, LookupError) as error:
         return f"a row cannot be read ({error}): {' | '.join(words)}"
     if mark != _MARK[passed]:
         return f"the mark {mark} of {quantity!r} does not follow from its numbers"
+    return None
 
 
-def _value(name, number):
+def _value(name: str, number: Any) -> float:
     """The value of a number as it is judged: to twelve digits where it is known."""
     try:
         value = float(number)
@@ -277,7 +297,7 @@ def _value(name, number):
     return value if isinstance(number, Measured) else float(f"{value:.12g}")
 
 
-def _number(number, value, digits, digits_measured):
+def _number(number: Any, value: float, digits: int, digits_measured: int) -> _Cell:
     """The cell of a number with so many digits where it is known, so many where it was measured."""
     if isinstance(number, Measured):
         return _measured(_written(value, digits_measured))
@@ -291,27 +311,27 @@ def _number(number, value, digits, digits_measured):
     return _Cell(f"{number} {shown}", f"{formula(latex(number))} {shown}", value)
 
 
-def _measured(shown):
+def _measured(shown: str) -> _Cell:
     return _Cell(f"⟨{shown}⟩", f'<span class="measured">{html.escape(shown)}</span>', None)
 
 
-def _words(words):
+def _words(words: Any) -> _Cell:
     return _Cell(str(words), html.escape(str(words)), str(words))
 
 
-def _place(value):
+def _place(value: float) -> int:
     """The decimal place of the first digit of a number: −2 for 0.05."""
     return int(f"{value:e}".partition("e")[2])
 
 
-def _digits(value, last, few):
+def _digits(value: float, last: int | None, few: int) -> int:
     """How many significant digits reach the decimal place `last`, two at least."""
     if last is None or value == 0 or not math.isfinite(value):
         return few
     return max(2, _place(value) - last + 1)
 
 
-def _written(value, digits):
+def _written(value: float, digits: int) -> str:
     """A number with so many significant digits: 0.0250, 1230.4, 2.5·10⁻⁷; integers whole."""
     if value == 0 or not math.isfinite(value):
         return f"{abs(value) if value == 0 else value:g}"
@@ -324,14 +344,14 @@ def _written(value, digits):
     return f"{mantissa}·10{str(int(power)).translate(RAISED)}"
 
 
-def _trimmed(shown):
+def _trimmed(shown: str) -> str:
     """Without what says no more: 0.5 for 0.500, 10⁻⁶ for 1.0·10⁻⁶."""
     mantissa, times, power = shown.partition("·")
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return power if times and mantissa == "1" else mantissa + times + power
 
 
-def _read(shown):
+def _read(shown: str) -> float:
     """The number that is written so."""
     plain = shown.rstrip("".join(map(chr, _LOWERED)))
     if plain == shown:
@@ -340,9 +360,9 @@ def _read(shown):
     return float(f"{mantissa}e{shown[len(plain) :].translate(_LOWERED)}")
 
 
-def _plain(cell):
+def _plain(cell: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", cell.replace("<br>", "\n")))
 
 
-def _checksum(body):
+def _checksum(body: str) -> str:
     return f"{zlib.crc32(body.encode()):08x}"

@@ -1,6 +1,7 @@
 """The rooms of the package and the arrows between them, read from the source."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,61 @@ def test_a_wrong_arrow_is_seen(tmp_path, name, line, fault):
 
 def _path(name) -> Path:
     return ROOT / "gancode" / f"{name}.py"
+
+
+# Words that mean different things elsewhere, and the one sense that each has here, by its places.
+SENSES = {
+    "pair": {"networks.pair"},  # a generator with its discriminator
+    "part": {"calculus.game.Game.parts"},  # the symmetric and the antisymmetric part of a matrix
+    "folder": {
+        # that of a run, ...
+        "training.folder.Folder",
+        "training.checkpoint.save(folder)",
+        "training.checkpoint.saved(folder)",
+        "runs.read(folder)",
+        "runs.load(folder)",
+        "reports.sheets(folder)",
+        "reports.tensorboard(folder)",
+        # ... and as torchvision has it, of images
+        "data.images.ImageFolder",
+        "data.images.image_folder",
+    },
+}
+
+
+def public_names(root):
+    """All public functions, classes and their parameters, by their place in the package."""
+
+    def within(node, place):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef) and child.name[0] != "_":
+                name = f"{place}.{child.name}"
+                yield name
+                if isinstance(child, ast.ClassDef):
+                    yield from within(child, name)
+                else:
+                    given = child.args
+                    for each in [*given.posonlyargs, *given.args, *given.kwonlyargs]:
+                        yield f"{name}({each.arg})"
+
+    for module, path in modules(root).items():
+        if not any(word.startswith("_") for word in module.split(".")):
+            yield from within(
+                ast.parse(path.read_text(encoding="utf-8")), module[len("gancode.") :]
+            )
+
+
+def words(place):
+    """Those of the last name of a place, in the singular."""
+    name = re.split(r"[.(]", place.rstrip(")"))[-1]
+    return {word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+
+
+@pytest.mark.parametrize("word", SENSES)
+def test_a_word_of_the_public_interface_has_one_sense(word):
+    proofs = "calculus.proof"  # where a part is a term of mathematics
+    names = (name for name in public_names(ROOT / "gancode") if not name.startswith(proofs))
+    assert {name for name in names if word in words(name)} == SENSES[word]
 
 
 def test_each_file_says_in_its_first_line_what_it_is_about():

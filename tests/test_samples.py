@@ -50,7 +50,7 @@ def test_a_folder_has_an_image_each_that_can_be_trained_on(tmp_path, x, channels
     if there:
         path.mkdir()
     samples.save(f"{path}" if there else f"{path}/", x)
-    found = data.folder(path, 8, channels=channels)
+    found = data.image_folder(path, 8, channels=channels)
     assert [file.name for file in found.files] == ["000000.png", "000001.png", "000002.png"]
     for image, expected in zip(found, x, strict=True):
         assert np.abs(image.numpy() - expected).max() <= 1 / 255

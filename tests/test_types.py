@@ -1,5 +1,6 @@
-"""What a type checker says of a small program of a user's, and of the public interface."""
+"""What a type checker says of a small program of a user's, and of the package."""
 
+import ast
 import subprocess
 import sys
 
@@ -64,10 +65,45 @@ def test_a_wrong_line_is_seen(folder, line, said):
     assert found.returncode == 1 and said in found.stdout, found.stdout
 
 
-def test_the_public_interface_is_sound(folder):
+def test_the_package_is_sound(folder):
     command = [sys.executable, "-m", "mypy", "--cache-dir", folder / "cache"]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("function", ["def f(x): return x", "def f(x: int): return x"])
+def test_a_function_without_types_is_seen(folder, function):
+    path = folder / f"untyped_{len(list(folder.glob('untyped_*')))}.py"
+    path.write_text(f"{function}\n")
+    command = [sys.executable, "-m", "mypy", "--cache-dir", folder / "cache", path]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert found.returncode == 1 and "missing a" in found.stdout, found.stdout
+
+
+def public_functions():
+    """Those at the top of a module and in its classes, each with its place; of what proves, which
+    has one door, those that can be had through it."""
+    for path in sorted((ROOT / "gancode").rglob("*.py")):
+        nodes = ast.parse(path.read_text(encoding="utf-8")).body
+        classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+        nodes += [each for node in classes if node.name[0] != "_" for each in node.body]
+        for node in nodes:
+            inner = "proof" in path.parts and getattr(node, "name", "") != "prove"
+            if isinstance(node, ast.FunctionDef) and not inner:
+                if node.name.startswith("__") or not node.name.startswith("_"):
+                    yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node
+
+
+def test_every_public_function_is_annotated():
+    bare = []
+    for place, node in public_functions():
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        given += filter(None, [node.args.vararg, node.args.kwarg])
+        known = [each.annotation or each.arg in ("self", "cls") for each in given]
+        returns = node.returns or node.name == "__init__"
+        if not (returns and all(known)):
+            bare.append(place)
+    assert not bare
 
 
 def test_the_types_are_shipped():

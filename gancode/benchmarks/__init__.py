@@ -6,12 +6,14 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).with_name("results")  # the folder of the committed files
 
 
-def settle():
+def settle() -> None:
     """Make this process one whose numbers can be had again: one thread, and the seeds of the file,
     whatever the shell says."""
     import torch
@@ -20,7 +22,9 @@ def settle():
     os.environ["GANCODE_SEED"] = "0"
 
 
-def options(words, description, path, **steps):
+def options(
+    words: Sequence[str] | None, description: str | None, path: Path, **steps: int
+) -> argparse.Namespace:
     """What a command is told: where to write, and how many steps, under the names of `steps`, whose
     values are the defaults."""
     parser = argparse.ArgumentParser(description=description)
@@ -30,17 +34,17 @@ def options(words, description, path, **steps):
     return parser.parse_args(words)
 
 
-def read(path):
+def read(path: Path) -> dict:
     """A file of results."""
     return json.loads(path.read_text("utf-8"))
 
 
-def write(path, results):
+def write(path: Path, results: dict) -> None:
     """A file of results, as it is committed."""
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def provenance(command, **settings):
+def provenance(command: str, **settings: Any) -> dict:
     """What numbers depend on besides the code, to be kept beside them."""
     import torch
 

@@ -16,8 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,7 +35,13 @@ SECTIONS = ("overhead", "throughput", "quality", "coverage")
 _STEPS = {"mlp": 200, "dcgan": 6}  # of a turn that is timed
 
 
-def bench(sections=SECTIONS, *, out=None, options=None, show=print):
+def bench(
+    sections: Sequence[str] = SECTIONS,
+    *,
+    out: Path | None = None,
+    options: Mapping[str, dict] | None = None,
+    show: Callable[[str], Any] = print,
+) -> dict[str, dict]:
     """Run sections and return {name: section}; the names are those in `SECTIONS`, "compile",
     "shared" and "stacked-mnist".
 
@@ -54,7 +62,7 @@ def bench(sections=SECTIONS, *, out=None, options=None, show=print):
     return result["sections"]
 
 
-def table(section):
+def table(section: dict) -> str:
     """A section as text: title, protocol, and the rows under the names of their columns."""
     names = list(dict.fromkeys(name for row in section["rows"] for name in row))
     lines = [names, *([_text(row.get(name, "")) for name in names] for row in section["rows"])]
@@ -63,7 +71,13 @@ def table(section):
     return "\n".join([section["title"], section["protocol"], "", *text, ""])
 
 
-def overhead(*, images=None, steps=None, turns=5, warm_up=2):
+def overhead(
+    *,
+    images: torch.Tensor | None = None,
+    steps: dict[str, int] | None = None,
+    turns: int = 5,
+    warm_up: int = 2,
+) -> dict:
     """What `gancode.train` adds to the barest loop of the same mathematics, on tensors in memory.
 
     `steps` maps "mlp" and "dcgan" to the steps of a turn after the first `warm_up`.
@@ -72,10 +86,10 @@ def overhead(*, images=None, steps=None, turns=5, warm_up=2):
     for (name, pair, x), r1 in itertools.product(_workloads(images), (0.0, 1.0)):
         n = steps[name] + warm_up
 
-        def train(n=n, pair=pair, x=x, r1=r1):
+        def train(n: int = n, pair: Callable = pair, x: torch.Tensor = x, r1: float = r1) -> float:
             return _train_seconds(pair(), x, n, warm_up, penalties=[f"r1={r1}"] if r1 else [])
 
-        def barest(n=n, pair=pair, x=x, r1=r1):
+        def barest(n: int = n, pair: Callable = pair, x: torch.Tensor = x, r1: float = r1) -> float:
             return reference.barest(pair(), x, n, r1=r1, warm_up=warm_up)[1]
 
         times, bare = _in_turns([train, barest], turns)
@@ -95,7 +109,13 @@ def overhead(*, images=None, steps=None, turns=5, warm_up=2):
     }
 
 
-def compiled(*, images=None, steps=None, turns=5, warm_up=2):
+def compiled(
+    *,
+    images: torch.Tensor | None = None,
+    steps: dict[str, int] | None = None,
+    turns: int = 5,
+    warm_up: int = 2,
+) -> dict:
     """What `compile=True` saves once the networks are compiled, and how long that takes.
 
     `steps` as in `overhead`; the first `warm_up` of a turn compile. Takes a C++ compiler.
@@ -104,7 +124,9 @@ def compiled(*, images=None, steps=None, turns=5, warm_up=2):
     for name, pair, x in _workloads(images):
         n = steps[name] + warm_up
 
-        def train(compile, n=n, pair=pair, x=x):
+        def train(
+            compile: bool, n: int = n, pair: Callable = pair, x: torch.Tensor = x
+        ) -> tuple[float, float]:
             start = time.perf_counter()
             seconds = _train_seconds(pair(), x, n, warm_up, compile=compile)
             return seconds, time.perf_counter() - start - seconds
@@ -121,14 +143,20 @@ def compiled(*, images=None, steps=None, turns=5, warm_up=2):
     }
 
 
-def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16")):
+def throughput(
+    *,
+    images: torch.Tensor | None = None,
+    seconds: float = 10.0,
+    turns: int = 5,
+    precisions: Sequence[str] = ("fp32", "bf16"),
+) -> dict:
     """Real images a second: `gancode.train` against the reference loops with their loader, on
     their layers at their batch size; and as a share of a plain matrix product.
 
     `seconds` is the length of one turn of one loop.
     """
     images = _images(images)
-    workloads = {
+    workloads: dict[str, tuple[Callable, torch.Tensor, Callable]] = {
         "gan.py": (_mlp_pair, images, reference.gan),
         "dcgan.py": (partial(_conv_pair, fused=True), _resized(images, 32), reference.dcgan),
     }
@@ -137,11 +165,11 @@ def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16"
     for name, (pair, x, program) in workloads.items():
         flops = flops_per_image(pair(), x.shape[1:])
 
-        def original(program=program):
+        def original(program: Callable = program) -> float:
             run = program(images, seconds=seconds)
             return run.images / run.seconds
 
-        def train(precision, pair=pair, x=x):
+        def train(precision: str, pair: Callable = pair, x: torch.Tensor = x) -> float:
             return _train_rate(pair(), x, seconds, precision)
 
         loops = [original, *(lambda p=p, train=train: train(p) for p in precisions)]
@@ -172,7 +200,14 @@ def throughput(*, images=None, seconds=10.0, turns=5, precisions=("fp32", "bf16"
     }
 
 
-def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0, n=10_000):
+def quality(
+    *,
+    images: torch.Tensor | None = None,
+    real: torch.Tensor | None = None,
+    times: Sequence[float] = (60.0, 600.0),
+    program_seconds: float = 60.0,
+    n: int = 10_000,
+) -> dict:
     """The Fréchet distance that each reference loop reaches in `program_seconds`, and that the
     recipe for MNIST reaches in each of `times`, seconds from a cold start.
 
@@ -183,15 +218,15 @@ def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0
     images = _images(images)
     real = metrics.digit_features(data.mnist(train=False)[0] if real is None else real)[0]
 
-    def distance(samples):
+    def distance(samples: torch.Tensor) -> metrics.FrechetDistance:
         return metrics.frechet_distance(real, metrics.digit_features(samples)[0])
 
     rows = []
     for name, program in reference.programs.items():
         gancode.seed(0)
-        run = program(images, seconds=program_seconds)
-        found = min((distance(run.sample(n, mode)) for mode in (True, False)), key=float)
-        rows.append(_quality_row(name, run.seconds, found))
+        outcome = program(images, seconds=program_seconds)
+        found = min((distance(outcome.sample(n, mode)) for mode in (True, False)), key=float)
+        rows.append(_quality_row(name, outcome.seconds, found))
     best = min(row["Fréchet"] for row in rows)
     for seconds in times:
         run, took = _train_recipe("mnist", images, images.shape[1:], seconds)
@@ -208,7 +243,13 @@ def quality(*, images=None, real=None, times=(60.0, 600.0), program_seconds=60.0
     }
 
 
-def coverage(*, densities=("ring", "grid"), seconds=60.0, seeds=5, n=2500):
+def coverage(
+    *,
+    densities: Sequence[str] = ("ring", "grid"),
+    seconds: float = 60.0,
+    seeds: int = 5,
+    n: int = 2500,
+) -> dict:
     """Modes, share of high quality and reverse KL of the recipes for the toy densities, by VEEGAN's
     protocol, for each seed, and over the seeds: the smallest number of modes and the means."""
     rows = []
@@ -230,7 +271,7 @@ def coverage(*, densities=("ring", "grid"), seconds=60.0, seeds=5, n=2500):
     }
 
 
-def shared(*, name="ring", seconds=10.0, turns=3):
+def shared(*, name: str = "ring", seconds: float = 10.0, turns: int = 3) -> dict:
     """Steps of `gancode train --data NAME` in some seconds beside one other busy process, against
     those without it.
 
@@ -238,14 +279,14 @@ def shared(*, name="ring", seconds=10.0, turns=3):
     """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
 
-    def trained():
+    def trained() -> int:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "gancode.cli", "train", "--data", name]
             command += ["--seconds", f"{seconds:g}", "--out", folder, "--sheet-every", "0"]
             subprocess.run(command, env=clean, check=True, capture_output=True)
             return runs.load(folder).history[-1]["step"]
 
-    def beside():
+    def beside() -> int:
         with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
             try:
                 return trained()
@@ -271,7 +312,14 @@ PUBLISHED = {  # modes of 1000, reverse KL
 }
 
 
-def stacked_mnist(*, images=None, real=None, minutes=30.0, n=26_000, recipe="mnist"):
+def stacked_mnist(
+    *,
+    images: torch.Tensor | None = None,
+    real: torch.Tensor | None = None,
+    minutes: float = 30.0,
+    n: int = 26_000,
+    recipe: str = "mnist",
+) -> dict:
     """The modes found of the thousand of stacked MNIST, and the reverse KL to the uniform
     distribution, beside published figures.
 
@@ -281,11 +329,11 @@ def stacked_mnist(*, images=None, real=None, minutes=30.0, n=26_000, recipe="mni
     (the test set by default) whose stacks are the row of a perfect sampler.
     """
     stacks = Stacks(_images(images))
-    real = Stacks(data.mnist(train=False)[0] if real is None else real)
+    perfect = Stacks(data.mnist(train=False)[0] if real is None else real)
     run, seconds = _train_recipe(recipe, stacks, (3, 28, 28), 60 * minutes)
     rows = [
         {"method": f"gancode.train, {seconds / 60:.3g} min", **stacked_modes(run.sample(n))},
-        {"method": "real test digits", **stacked_modes(real.sample(n, gancode.seed(0)))},
+        {"method": "real test digits", **stacked_modes(perfect.sample(n, gancode.seed(0)))},
     ]
     rows += [
         {"method": name, "modes": modes, "reverse KL": kl}
@@ -303,18 +351,18 @@ class Stacks:
     """Stacked MNIST as a density to draw from: `images` is (n, 1, 28, 28), a sample three of them,
     (3, 28, 28)."""
 
-    def __init__(self, images):
+    def __init__(self, images: torch.Tensor) -> None:
         self.images = images[:, 0]
 
-    def sample(self, n, generator=None):
+    def sample(self, n: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """n stacks, shape (n, 3, 28, 28)."""
         return self.images[torch.randint(len(self.images), (n, 3), generator=generator)]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Stacks(of {len(self.images)} images)"
 
 
-def stacked_modes(samples):
+def stacked_modes(samples: torch.Tensor) -> dict:
     """How many of the numbers 0 to 999 images (n, 3, 28, 28) show, and the divergence of their
     histogram from the uniform one, KL(h ‖ 1/1000) in nats: a dict."""
     _, classes = metrics.digit_features(samples.reshape(-1, 1, 28, 28))
@@ -324,7 +372,7 @@ def stacked_modes(samples):
     return {"modes": len(share), "reverse KL": float((share * (1000 * share).log()).sum())}
 
 
-def flops_per_image(gan, shape, n=8):
+def flops_per_image(gan: gancode.GAN, shape: Sequence[int], n: int = 8) -> float:
     """The operations of one step of `gancode.train` without penalties on n samples of a shape,
     divided by n: those of products and convolutions as torch counts them, two for a multiplication
     with its addition."""
@@ -337,7 +385,7 @@ def flops_per_image(gan, shape, n=8):
     return counter.get_total_flops() / n
 
 
-def matmul_gflops(precision="fp32", size=2048, seconds=1.0):
+def matmul_gflops(precision: str = "fp32", size: int = 2048, seconds: float = 1.0) -> float:
     """The speed of a square matrix product here, the best of as many as fit into the time."""
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
     a, b = torch.randn(2, size, size).to(dtype)
@@ -348,37 +396,37 @@ def matmul_gflops(precision="fp32", size=2048, seconds=1.0):
     return 2 * size**3 / best / 1e9
 
 
-def _workloads(images):
+def _workloads(images: torch.Tensor | None) -> Iterator[tuple[str, Callable, torch.Tensor]]:
     """Name, pair and images of the two that the engine is measured on."""
     images = _images(images)
     yield "mlp", _mlp_pair, images
     yield "dcgan", _conv_pair, _resized(images[:5000], 32)
 
 
-def _mlp_pair():
+def _mlp_pair() -> gancode.GAN:
     torch.manual_seed(0)
     generator, discriminator = reference.mlp_generator(), reference.mlp_discriminator()
     return gancode.GAN(generator, discriminator, reference.LATENT_DIM)
 
 
-def _conv_pair(fused=False):
+def _conv_pair(fused: bool = False) -> gancode.GAN:
     torch.manual_seed(0)
     generator, discriminator = reference.conv_generator(fused), reference.conv_discriminator()
     return gancode.GAN(generator, discriminator, reference.LATENT_DIM)
 
 
-def _images(images):
+def _images(images: torch.Tensor | None) -> torch.Tensor:
     return data.mnist()[0] if images is None else images
 
 
-def _resized(images, size):
+def _resized(images: torch.Tensor, size: int) -> torch.Tensor:
     """By the same rule as in `reference.Outcome.sample`."""
     resize = partial(nn.functional.interpolate, size=size, mode="bilinear", antialias=True)
     # its weights do not quite sum to one
     return torch.cat([resize(part) for part in images.split(10_000)]).clamp(-1, 1)
 
 
-def _in_turns(functions, turns):
+def _in_turns(functions: Sequence[Callable], turns: int) -> list[tuple]:
     """The results of each function, called one after the other so many times, every other time
     backwards: so a machine that gets slower or faster favours none."""
     directions = itertools.islice(itertools.cycle((1, -1)), turns)
@@ -386,16 +434,18 @@ def _in_turns(functions, turns):
     return list(zip(*rounds, strict=True))
 
 
-def _ratio(name, times, others):
+def _ratio(name: str, times: Sequence[float], others: Sequence[float]) -> dict[str, float]:
     ratios = [a / b for a, b in zip(times, others, strict=True)]
     return {name: statistics.median(ratios), "least": min(ratios), "most": max(ratios)}
 
 
-def _train_seconds(gan, images, steps, warm_up, **options):
+def _train_seconds(
+    gan: gancode.GAN, images: torch.Tensor, steps: int, warm_up: int, **options: Any
+) -> float:
     """The seconds of the steps after the warm-up, as a callback sees them."""
     times = {0: time.perf_counter()}
 
-    def callback(step, run):
+    def callback(step: int, run: gancode.Run) -> None:
         if step in (warm_up, steps):
             times[step] = time.perf_counter()
 
@@ -404,10 +454,10 @@ def _train_seconds(gan, images, steps, warm_up, **options):
     return times[steps] - times[warm_up]
 
 
-def _train_rate(gan, images, seconds, precision):
+def _train_rate(gan: gancode.GAN, images: torch.Tensor, seconds: float, precision: str) -> float:
     """Real images a second, as `seconds` of training have them, set-up not included."""
     steps = []
-    options = {} if precision == "fp32" else {"precision": precision}
+    options: dict[str, Any] = {} if precision == "fp32" else {"precision": precision}
     gancode.train(
         gan,
         images,
@@ -422,7 +472,9 @@ def _train_rate(gan, images, seconds, precision):
     return seen / (steps[-1] - steps[0]) if len(steps) > 1 else reference.BATCH / seconds
 
 
-def _train_recipe(name, source, shape, seconds, seed=0):
+def _train_recipe(
+    name: str, source: Any, shape: Any, seconds: float, seed: int = 0
+) -> tuple[gancode.Run, float]:
     """A run of the recipe for a kind of data, whose samples have a shape, and the seconds it
     took."""
     recipe = problems[name].recipe
@@ -440,25 +492,25 @@ def _train_recipe(name, source, shape, seconds, seed=0):
     return run, time.perf_counter() - start
 
 
-def _quality_row(name, seconds, found):
+def _quality_row(name: str, seconds: Any, found: metrics.FrechetDistance) -> dict:
     distance = {"Fréchet": found.value, "error": found.error, "bias": found.bias}
     return {"samples of": name, "seconds": seconds, **distance}
 
 
-def _coverage_numbers(found):
+def _coverage_numbers(found: Any) -> tuple[int, float, float]:
     return found.covered, float(found.high_quality), float(found.reverse_kl)
 
 
-def _coverage_row(density, seed, modes, quality, kl):
+def _coverage_row(density: str, seed: Any, modes: int, quality: float, kl: float) -> dict:
     row = {"density": density, "seed": seed, "modes": modes}
     return row | {"high quality %": 100 * quality, "reverse KL": kl}
 
 
-def _text(value):
+def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-_ALL = {
+_ALL: dict[str, Callable[..., dict]] = {
     "overhead": overhead,
     "throughput": throughput,
     "quality": quality,

@@ -7,6 +7,8 @@ minutes of one core, one thread and no GPU. A run can be repeated alone: `fit("p
 """
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +28,7 @@ RESULTS = benchmarks.RESULTS / "conditional.json"
 class Blind(nn.Sequential):
     """A critic that is given the label and does not look."""
 
-    def forward(self, x, y):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         return super().forward(x)
 
 
@@ -34,18 +36,18 @@ class Loud(nn.Module):
     """Concatenation with 28 times the one-hot label: about as long as the 784 pixels of an image,
     most of which are −1."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.network = networks.mlp_discriminator(784 + 10, (256, 128), dropout=0.4)
 
-    def forward(self, x, y):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return self.network(torch.cat([x.flatten(1), 28 * F.one_hot(y, 10)], dim=1))
 
 
-def make(kind):
+def make(kind: str) -> gancode.GAN:
     """An untrained conditional GAN with one of CRITICS; all else is the same for all of them."""
     way = "concatenation" if kind == "concatenation" else "projection"
-    options = {"hidden": (128, 256), "dropout": 0.4, "conditioning": way}
+    options: dict[str, Any] = {"hidden": (128, 256), "dropout": 0.4, "conditioning": way}
     generator, critic = networks.pair("mlp", 64, SHAPE, classes=10, **options)
     if kind == "concatenation, loud":
         critic = Loud()
@@ -54,7 +56,7 @@ def make(kind):
     return gancode.GAN(generator, critic, latent_dim=64, classes=10)
 
 
-def pairs(kind, seed):
+def labelled(kind: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The 5,000 digits with their labels; shuffled over the digits for the critic that does not
     look, so that the labels of a batch say nothing about its images either."""
     images, labels = data.mnist_5k()
@@ -63,28 +65,28 @@ def pairs(kind, seed):
     return images, labels
 
 
-def fit(kind, seed, steps=STEPS):
-    """Train one pair; return its `Run` and the accuracy after every EVERY steps, a list."""
+def fit(kind: str, seed: int, steps: int = STEPS) -> tuple[gancode.Run, list[float]]:
+    """Train one GAN; return its `Run` and the accuracy after every EVERY steps, a list."""
     trace = []
 
-    def watch(step, run):
+    def watch(step: int, run: gancode.Run) -> None:
         if step % EVERY == 0:
             trace.append(accuracy(run.sample(SAMPLES)))
 
-    told = pairs(kind, seed)
+    told = labelled(kind, seed)
     gancode.seed(seed)
-    options = {"lr": 1e-3, "seed": seed, "progress": False, "callback": watch}
+    options: dict[str, Any] = {"lr": 1e-3, "seed": seed, "progress": False, "callback": watch}
     return gancode.train(make(kind), told, steps=steps, **options), trace
 
 
-def accuracy(samples):
+def accuracy(samples: torch.Tensor) -> float:
     """The share of samples, asked for class by class in turn, that the classifier of
     `gancode.metrics` takes for the class asked for."""
     seen = metrics.digit_features(samples)[1].argmax(1)
     return (seen == torch.arange(len(samples)) % 10).double().mean().item()
 
 
-def by_class(run):
+def by_class(run: gancode.Run) -> torch.Tensor:
     """COLUMNS latents for each class, row by row: (10 · COLUMNS, 1, 28, 28)."""
     z = torch.randn(COLUMNS, 64, generator=torch.Generator().manual_seed(5))
     labels = torch.arange(10).repeat_interleave(COLUMNS)
@@ -92,17 +94,18 @@ def by_class(run):
         return run.averaged(z.repeat(10, 1), labels)
 
 
-def results():
+def results() -> dict:
     """The committed results: a dict of `provenance`, `rows` (one a run) and `sheets`, of the first
     seed, by kind."""
     return benchmarks.read(RESULTS)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train all critics with all seeds and write the results."""
     options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
     benchmarks.settle()
-    rows, sheets = [], {}
+    rows: list[dict] = []
+    sheets: dict[str, str] = {}
     for seed in SEEDS:
         for kind in CRITICS:
             run, trace = fit(kind, seed, options.steps)

@@ -16,17 +16,18 @@ to another.
 
 import itertools
 import math
-import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from scipy import stats
 from torch.nn.functional import leaky_relu
 
 import gancode
-from gancode import benchmarks, data, metrics, networks
+from gancode import benchmarks, data, metrics, networks, randomness
 from gancode.calculus import catalog
 from gancode.problems import problems
 from gancode.schedules import schedule
@@ -35,7 +36,7 @@ RESULTS = benchmarks.RESULTS / "coverage.json"
 DATA = {"ring": 1.0, "grid": 4.0}  # and their sizes: the networks see the data divided by them
 SEEDS = range(5)
 QUANTITIES = ("covered", "high_quality", "reverse_kl")
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "hidden": 64,
     "batch_size": 128,
     "steps": 1500,
@@ -48,7 +49,7 @@ SETTINGS = {
 # Of the generator: the size of its latents, hidden layers, and what the latents are multiplied with
 # before layers of tanh; 0 for layers of leaky ReLU. Of the discriminator, which has two hidden
 # layers: how many Fourier features of the sample it sees beside the sample.
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "smooth": {"latent_dim": 16, "depth": 2, "sharpness": 0.0, "features": 0},
     "sharp": {"latent_dim": 4, "depth": 3, "sharpness": 2.0, "features": 64},
 }
@@ -112,7 +113,9 @@ RECIPE = f"gancode train, {RECIPE_STEPS:,} steps"
 leaky = partial(leaky_relu, negative_slope=0.2)
 
 
-def mlp(weights, x, activation=leaky):
+def mlp(
+    weights: Sequence[torch.Tensor], x: torch.Tensor, activation: Callable = leaky
+) -> torch.Tensor:
     """A stack of perceptrons: x of shape (runs, n, inputs) to (runs, n, outputs).
 
     `weights` alternates matrices (runs, inputs, outputs) and biases (runs, 1, outputs).
@@ -123,14 +126,14 @@ def mlp(weights, x, activation=leaky):
     return torch.baddbmm(bias, x, matrix)
 
 
-def fourier(x, frequencies):
+def fourier(x: torch.Tensor, frequencies: torch.Tensor) -> torch.Tensor:
     """x ↦ (x, sin(xB), cos(xB)) as in `gancode.networks.FourierFeatures`: x of shape (runs, n, d)
     and B (runs, d, k) to (runs, n, d + 2k)."""
     phase = torch.bmm(x, frequencies)
     return torch.cat([x, phase.sin(), phase.cos()], -1)
 
 
-def spread(x, group):
+def spread(x: torch.Tensor, group: int) -> torch.Tensor:
     """The standard deviation of each sample's group, averaged over the coordinates: the minibatch
     standard deviation of Karras et al. 2018, at the input of the discriminator.
 
@@ -142,13 +145,15 @@ def spread(x, group):
     return deviation.repeat_interleave(group, 1)[..., None]
 
 
-def packed(x, pack):
+def packed(x: torch.Tensor, pack: int) -> torch.Tensor:
     """Join every `pack` neighbours into one point for the discriminator (Lin et al. 2018):
     (runs, n, d) to (runs, n / pack, pack · d)."""
     return x.reshape(len(x), -1, pack * x.shape[-1])
 
 
-def unrolled(weights, loss, steps, lr):
+def unrolled(
+    weights: Sequence[torch.Tensor], loss: Callable, steps: int, lr: float
+) -> Sequence[torch.Tensor]:
     """The discriminator's weights after `steps` steps of gradient descent on `loss(weights)`, as a
     differentiable function of what the loss depends on (Metz et al. 2017, equation 7).
 
@@ -161,7 +166,12 @@ def unrolled(weights, loss, steps, lr):
     return weights
 
 
-def train(method, runs, callback=None, **settings):
+def train(
+    method: Method,
+    runs: Sequence[tuple[str, int]],
+    callback: Callable | None = None,
+    **settings: Any,
+) -> torch.Tensor:
     """Train one GAN for each (name of a data set, seed) in `runs`; return samples of the last
     generators, shape (runs, samples, 2).
 
@@ -194,26 +204,28 @@ def train(method, runs, callback=None, **settings):
     critic_loss, generator_loss = objective.torch()
     penalty, every = schedule("penalty", method.penalty), s["penalty_every"]
 
-    def generator(latents):
+    def generator(latents: torch.Tensor) -> torch.Tensor:
         if s["sharpness"]:
             return mlp(G, s["sharpness"] * latents, torch.tanh)
         return mlp(G, latents)
 
-    def latents(n, streams=streams):
+    def latents(n: int, streams: Sequence[torch.Generator] = streams) -> torch.Tensor:
         return _stack(torch.randn, n, s["latent_dim"], streams)
 
-    def critic(weights, x):
+    def critic(weights: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         seen = fourier(x, B) if s["features"] else x
         if method.group > 1:
             seen = torch.cat([seen, spread(x, method.group)], -1)
         return mlp(weights, packed(seen, method.pack))
 
-    def loss_of(weights, real, generated):
+    def loss_of(
+        weights: Sequence[torch.Tensor], real: torch.Tensor, generated: torch.Tensor
+    ) -> torch.Tensor:
         """Of the discriminators: the sum over the runs, so that none feels the others."""
         logits = critic(weights, torch.cat([real, generated], 1)).chunk(2, 1)
         return len(runs) * critic_loss(*logits)
 
-    def sample(n, streams=looks):
+    def sample(n: int, streams: Sequence[torch.Generator] = looks) -> torch.Tensor:
         with torch.no_grad():
             return size * generator(latents(n, streams))
 
@@ -231,7 +243,7 @@ def train(method, runs, callback=None, **settings):
             loss = loss + weight / 2 * slope.square().sum() / s["batch_size"]
         _descend(loss, D, optimisers[0])
 
-        ahead = D
+        ahead: Sequence[torch.Tensor] = D
         if method.unroll:
             ahead = unrolled(
                 D,
@@ -249,7 +261,9 @@ def train(method, runs, callback=None, **settings):
     return sample(s["samples"], at_end)
 
 
-def train_recipes(runs, steps=RECIPE_STEPS, samples=SETTINGS["samples"]):
+def train_recipes(
+    runs: Sequence[tuple[str, int]], steps: int = RECIPE_STEPS, samples: int = SETTINGS["samples"]
+) -> torch.Tensor:
     """The same of `gancode.train` with the recipe of each data set, one run after the other."""
     found = []
     for name, seed in runs:
@@ -264,18 +278,22 @@ def train_recipes(runs, steps=RECIPE_STEPS, samples=SETTINGS["samples"]):
     return torch.stack(found)
 
 
-def _descend(loss, weights, optimiser):
+def _descend(
+    loss: torch.Tensor, weights: Sequence[torch.Tensor], optimiser: torch.optim.Optimizer
+) -> None:
     """One step of the weights, and of nothing else."""
     for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
         weight.grad = slope
     optimiser.step()
 
 
-def _stack(draw, rows, columns, streams):
+def _stack(
+    draw: Callable, rows: int, columns: int, streams: Sequence[torch.Generator]
+) -> torch.Tensor:
     return torch.stack([draw(rows, columns, generator=rng) for rng in streams])
 
 
-def _weights(widths, streams):
+def _weights(widths: Sequence[int], streams: Sequence[torch.Generator]) -> list[torch.Tensor]:
     """Matrices and biases as torch.nn.Linear draws them, one of each a run."""
     weights = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
@@ -285,11 +303,11 @@ def _weights(widths, streams):
     return [weight.requires_grad_() for weight in weights]
 
 
-def _shifted(seed):
-    return 1_000_003 * int(os.environ.get("GANCODE_SEED", "0")) + 1000 * seed
+def _shifted(seed: int) -> int:
+    return 1_000_003 * randomness.shift() + 1000 * seed
 
 
-def score(samples, runs):
+def score(samples: torch.Tensor, runs: Sequence[tuple[str, int]]) -> list[dict]:
     """The scores of VEEGAN's protocol (`gancode.metrics.modes`) of each run: a list of dicts."""
     scores = []
     for x, (name, seed) in zip(samples, runs, strict=True):
@@ -306,14 +324,14 @@ def score(samples, runs):
     return scores
 
 
-def interval(values):
+def interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and half-width of the 95 % t-interval of at least two values."""
     x = torch.tensor(values, dtype=torch.float64)
     width = stats.t.ppf(0.975, len(x) - 1) * x.std() / math.sqrt(len(x))
     return x.mean().item(), width.item()
 
 
-def main(names):
+def main(names: Sequence[str]) -> None:
     """Run the named methods and write their rows into RESULTS, after each anew, so that a stop
     loses one method only. Raises KeyError for a name that is in none of `methods` and `unrolling`,
     and not RECIPE."""
@@ -336,7 +354,7 @@ def main(names):
         scores = score(samples, runs)
         for where in DATA:
             of_all = [one for one in scores if one["data"] == where]
-            row = {"method": name, "data": where, "runs": of_all}
+            row: dict[str, Any] = {"method": name, "data": where, "runs": of_all}
             row |= {
                 quantity: interval([one[quantity] for one in of_all]) for quantity in QUANTITIES
             }

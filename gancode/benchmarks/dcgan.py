@@ -4,9 +4,9 @@
 
 writes `results/dcgan.json`, in about a quarter of an hour of one core, one thread and no GPU:
 
-- `rows`: three convolutional pairs that differ in how the generator doubles an image, and a
+- `rows`: three convolutional GANs that differ in how the generator doubles an image, and a
   multilayer perceptron, 800 steps and five seeds each;
-- `rates`: the pair that repeats pixels and the perceptron at other learning rates, 200 steps each;
+- `rates`: the one that repeats pixels and the perceptron at other learning rates, 200 steps each;
 - `recipe`: the recipe for digits of `gancode.problems`, told the labels, at some steps on the way.
 
 All are trained on 4,000 digits and judged by 1,000 others. A run can be repeated alone:
@@ -15,7 +15,9 @@ All are trained on 4,000 digits and judged by 1,000 others. A run can be repeate
 
 import itertools
 import time
+from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any
 
 import torch
 from torch import nn
@@ -35,12 +37,14 @@ NYQUIST = ((0, 14), (14, 0), (14, 14))  # alternating along the columns, the row
 RESULTS = benchmarks.RESULTS / "dcgan.json"
 
 
-def make(way, seed=0):
+def make(way: str, seed: int = 0) -> gancode.GAN:
     """An untrained GAN whose generator doubles images in one of WAYS, or has no convolutions.
 
     Kernel 5 is the paper's, with stride 2, padding 2 and output_padding 1.
     """
     gancode.seed(seed)
+    generator: Any  # its layers can be changed
+    critic: nn.Module
     if way == "perceptron":
         generator = networks.mlp_generator(64, SHAPE, hidden=(256, 256))
         critic = networks.mlp_discriminator(SHAPE, hidden=(256, 128), dropout=0.4)
@@ -53,36 +57,39 @@ def make(way, seed=0):
     return gancode.GAN(generator, critic, latent_dim=64)
 
 
-def _with_kernel_5(layer):
-    biased = layer.bias is not None
-    larger = nn.ConvTranspose2d(layer.in_channels, layer.out_channels, 5, 2, 2, 1, bias=biased)
+def _with_kernel_5(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
+    larger = nn.ConvTranspose2d(
+        layer.in_channels, layer.out_channels, 5, 2, 2, 1, bias=layer.bias is not None
+    )
     nn.init.normal_(larger.weight, 0, 0.02)
-    if biased:
+    if larger.bias is not None:
         nn.init.zeros_(larger.bias)
     return larger
 
 
-def fit(way, seed, steps, callback=None, lr=1e-3):
-    """Train one pair on the 4,000 digits, and return its `Run`."""
+def fit(
+    way: str, seed: int, steps: int, callback: Callable | None = None, lr: float = 1e-3
+) -> gancode.Run:
+    """Train one GAN on the 4,000 digits, and return its `Run`."""
     training, _ = digits()
-    options = {"lr": lr, "seed": seed, "progress": False, "callback": callback}
+    options: dict[str, Any] = {"lr": lr, "seed": seed, "progress": False, "callback": callback}
     return gancode.train(make(way, seed), training, steps=steps, **options)
 
 
-def checkerboard(images):
+def checkerboard(images: torch.Tensor) -> float:
     """The mean power of images (n, 1, 28, 28) at the three Nyquist points."""
     power = torch.fft.fft2(images.detach()[:, 0]).abs().square().mean(0)
     return sum(power[at].item() for at in NYQUIST) / len(NYQUIST)
 
 
-def row(way, seed, steps=STEPS):
+def row(way: str, seed: int, steps: int = STEPS) -> dict:
     """What is kept of a run: the checkerboard of 200 samples over that of the digits, every LOOK
     steps; the Fréchet distance and its standard error, at the steps JUDGED."""
     training, _ = digits()
     of_digits = checkerboard(training)
     trace, distances = [], []
 
-    def watch(step, run):
+    def watch(step: int, run: gancode.Run) -> None:
         if step % LOOK == 0:
             trace.append(round(checkerboard(run.sample(200, seed=1)) / of_digits, 4))
         if step in JUDGED:
@@ -93,13 +100,13 @@ def row(way, seed, steps=STEPS):
     return {"way": way, "seed": seed, "checkerboard": trace, "frechet": distances}
 
 
-def rate(way, lr, seed, steps=TUNED_STEPS):
+def rate(way: str, lr: float, seed: int, steps: int = TUNED_STEPS) -> dict:
     """The Fréchet distance of one way after some steps at a learning rate."""
     found = judged(fit(way, seed, steps, lr=lr).sample(SAMPLES))
     return {"way": way, "lr": lr, "seed": seed, "frechet": found["frechet"]}
 
 
-def recipe(steps=FRAMES[-1], seed=0):
+def recipe(steps: int = FRAMES[-1], seed: int = 0) -> list[dict]:
     """The recipe for digits on its way, conditional on the class: `gancode train --data mnist-5k
     --conditional`, on the 4,000 digits.
 
@@ -115,7 +122,7 @@ def recipe(steps=FRAMES[-1], seed=0):
     found = []
     spent, begun = 0.0, time.process_time()
 
-    def watch(step, run):
+    def watch(step: int, run: gancode.Run) -> None:
         nonlocal spent, begun
         spent += time.process_time() - begun
         if step in FRAMES:
@@ -130,20 +137,20 @@ def recipe(steps=FRAMES[-1], seed=0):
     return found
 
 
-def results():
+def results() -> dict:
     """The committed results: a dict of `provenance`, `rows`, `rates` (one a run) and `recipe`."""
     return benchmarks.read(RESULTS)
 
 
-def tuned():
+def tuned() -> dict[str, tuple[float, list[float]]]:
     """For each way of TUNED its best rate, that of the least median, and its distances there."""
-    found = {way: {lr: [] for lr in RATES} for way in TUNED}
+    found: dict[str, dict[float, list]] = {way: {lr: [] for lr in RATES} for way in TUNED}
     for one in results()["rates"]:
         found[one["way"]][one["lr"]].append(one["frechet"])
     return {way: min(at.items(), key=lambda item: median(item[1])) for way, at in found.items()}
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the recipe, all ways and all rates with all seeds, and write the results."""
     steps = {"steps": STEPS, "tuned_steps": TUNED_STEPS, "recipe_steps": FRAMES[-1]}
     options = benchmarks.options(arguments, main.__doc__, RESULTS, **steps)

@@ -9,6 +9,8 @@ minutes of one core. A run can be repeated alone: `row(*fit("β1 = 0.9", seed=3)
 import base64
 import io
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +25,7 @@ STEPS, BATCH, SEEDS, SAMPLES = 1200, 32, range(10), 2000
 RESULTS = benchmarks.RESULTS / "digits_mlp.json"
 
 
-def smoothed(real, generated=0):
+def smoothed(real: Any, generated: Any = 0) -> Objective:
     """The non-saturating game with soft labels: the critic is asked for 1 − real on data and for
     `generated` on samples."""
     critic = (1 - real) * softplus(-a) + real * softplus(a)
@@ -32,7 +34,7 @@ def smoothed(real, generated=0):
 
 
 # Pixels in [0, 1] are shown to the critic as (pixel − centre)/spread: `pixels` = (centre, spread).
-BASE = {
+BASE: dict[str, Any] = {
     "generator": (256, 256),
     "activation": networks.leaky_relu,
     "discriminator": (256, 256),
@@ -41,7 +43,7 @@ BASE = {
     "beta1": 0.5,
     "objective": catalog["nonsaturating"],
 }
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
     "second program": {
         "generator": (256, 512),
@@ -59,31 +61,31 @@ VARIANTS = {
 }
 
 
-def digits():
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """4,000 digits to train on and 1,000 held out, always the same, in [−1, 1]."""
     images, _ = data.mnist_5k()
     return parted(images)
 
 
-def parted(of_digits):
+def parted(of_digits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The images or the labels of the 5,000 digits: those to train on, and those held out."""
     order = torch.randperm(len(of_digits), generator=torch.Generator().manual_seed(0))
     return of_digits[order].split([4000, 1000])
 
 
-def rescale(images, pixels):
+def rescale(images: torch.Tensor, pixels: tuple[float, float]) -> torch.Tensor:
     """Images in [−1, 1] as the critic sees them."""
     centre, spread = pixels
     return ((images + 1) / 2 - centre) / spread
 
 
-def restore(seen, pixels):
+def restore(seen: torch.Tensor, pixels: tuple[float, float]) -> torch.Tensor:
     """The inverse of `rescale`; what is darker than black or brighter than white is cut off."""
     centre, spread = pixels
     return (2 * (centre + spread * seen) - 1).clamp(-1, 1)
 
 
-def fit(name, seed, steps=STEPS):
+def fit(name: str, seed: int, steps: int = STEPS) -> tuple[gancode.Run, torch.Tensor]:
     """Train one variant, and return its `Run` and `SAMPLES` samples, in [−1, 1]."""
     chosen = BASE | VARIANTS[name]
     gancode.seed(seed)
@@ -107,7 +109,7 @@ def fit(name, seed, steps=STEPS):
     return run, restore(run.sample(SAMPLES), chosen["pixels"])
 
 
-def judged(samples):
+def judged(samples: torch.Tensor) -> dict[str, float]:
     """The corrected Fréchet distance of samples to the held-out digits, and precision and recall
     of as many samples as digits."""
     _, held_out = digits()
@@ -122,14 +124,14 @@ def judged(samples):
     }
 
 
-def row(run, samples):
+def row(run: gancode.Run, samples: torch.Tensor) -> dict[str, float]:
     """What is kept of a run: how its samples are judged, and the critic's state in the last 100
     steps."""
     critic = ("discriminator_loss", "logits_real", "logits_generated")
     return judged(samples) | {name: round(run.history[-1][name], 4) for name in critic}
 
 
-def sheet(samples, count=10):
+def sheet(samples: torch.Tensor, count: int = 10) -> str:
     """The first `count` samples side by side, as a PNG in base64."""
     from PIL import Image
 
@@ -139,7 +141,7 @@ def sheet(samples, count=10):
     return base64.b64encode(file.getvalue()).decode()
 
 
-def pictures(sheet):
+def pictures(sheet: str) -> torch.Tensor:
     """The images of a `sheet`, shape (count, 1, 28, 28), in [−1, 1]."""
     from PIL import Image
 
@@ -148,16 +150,17 @@ def pictures(sheet):
     return strip.reshape(28, -1, 28).transpose(0, 1)[:, None]
 
 
-def results():
+def results() -> dict:
     """The committed results: a dict of `provenance`, `rows` (one a run) and `sheets`."""
     return benchmarks.read(RESULTS)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run all variants with all seeds and write the results."""
     options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
     benchmarks.settle()
-    rows, sheets = [], {}
+    rows: list[dict] = []
+    sheets: dict[str, str] = {}
     for seed in SEEDS:
         for name in VARIANTS:
             run, samples = fit(name, seed, options.steps)

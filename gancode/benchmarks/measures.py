@@ -9,6 +9,8 @@ passes from one to another.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +20,17 @@ from sympy import Rational
 import gancode
 from gancode import benchmarks, data
 from gancode.benchmarks.digits_mlp import smoothed
-from gancode.calculus import catalog
+from gancode.calculus import Objective, catalog
 
 RESULTS = benchmarks.RESULTS / "measures.json"
 CLUSTERS = data.mixture([-2.0, 0.5, 2.0], [0.2, 0.3, 0.2], [0.3, 0.4, 0.3])
-SETTINGS = {"width": 32, "latent_dim": 4, "batch_size": 64, "rate": 2e-3, "steps": 400}
+SETTINGS: dict[str, Any] = {
+    "width": 32,
+    "latent_dim": 4,
+    "batch_size": 64,
+    "rate": 2e-3,
+    "steps": 400,
+}
 SAMPLES = 512
 GAMES, SEED = 96, 2
 
@@ -49,7 +57,7 @@ MEASURES = {
 }
 
 
-def _network(inputs, games):
+def _network(inputs: int, games: int) -> list[torch.Tensor]:
     """Matrices, then biases, of three layers."""
     width = SETTINGS["width"]
     sizes = ((inputs, width), (width, width), (width, 1))
@@ -58,7 +66,12 @@ def _network(inputs, games):
     return [values.requires_grad_() for values in parameters]
 
 
-def _output(parameters, x, normalised=False, residual=False):
+def _output(
+    parameters: Sequence[torch.Tensor],
+    x: torch.Tensor,
+    normalised: bool = False,
+    residual: bool = False,
+) -> torch.Tensor:
     for k in (0, 1):
         y = torch.baddbmm(parameters[k + 3], x, parameters[k])
         y = F.leaky_relu(F.layer_norm(y, y.shape[-1:]) if normalised else y, 0.2)
@@ -66,25 +79,25 @@ def _output(parameters, x, normalised=False, residual=False):
     return torch.baddbmm(parameters[5], x, parameters[2])
 
 
-def _clipped(slopes, longest):
+def _clipped(slopes: Sequence[torch.Tensor], longest: float) -> list[torch.Tensor]:
     """Each game's gradient, cut down to this length."""
     squares = [slope.square().sum((1, 2), keepdim=True) for slope in slopes]
-    factor = (longest / sum(squares).sqrt()).clamp(max=1)
+    factor = (longest / sum(squares, torch.zeros(())).sqrt()).clamp(max=1)
     return [slope * factor for slope in slopes]
 
 
 def play(
-    games=8,
-    seed=SEED,
+    games: int = 8,
+    seed: int = SEED,
     *,
-    objective=_plain,
-    normalised=False,
-    residual=False,
-    longest=math.inf,
-    box=math.inf,
-    rounds=1,
-    momentum=0.9,
-):
+    objective: Objective = _plain,
+    normalised: bool = False,
+    residual: bool = False,
+    longest: float = math.inf,
+    box: float = math.inf,
+    rounds: int = 1,
+    momentum: float = 0.9,
+) -> torch.Tensor:
     """Play so many games with the given measures, and return of each the Wasserstein distance of
     512 samples to as many data, averaged over 20 looks in the second half: a tensor (games,).
 
@@ -101,14 +114,19 @@ def play(
         for player in (critic, generator)
     ]
 
-    def judged(x):
+    def judged(x: torch.Tensor) -> torch.Tensor:
         return _output(critic, x, normalised, residual)
 
-    def generated(count):
+    def generated(count: int) -> torch.Tensor:
         latents = torch.randn(games, count, latent_dim, generator=rng)
         return _output(generator, latents, residual=residual)
 
-    def descend(loss, player, adam, box=math.inf):
+    def descend(
+        loss: torch.Tensor,
+        player: Sequence[torch.Tensor],
+        adam: torch.optim.Optimizer,
+        box: float = math.inf,
+    ) -> None:
         slopes = torch.autograd.grad(games * loss, player)  # `loss` is a mean over the games
         for values, slope in zip(player, _clipped(slopes, longest), strict=True):
             values.grad = slope
@@ -131,7 +149,7 @@ def play(
     return torch.stack(distances).mean(0)
 
 
-def ratio(distances, base):
+def ratio(distances: Sequence[float], base: Sequence[float]) -> tuple[float, float]:
     """How many times the distances of `base` these are, in geometric mean, and the standard error
     of its logarithm: two floats."""
     one, other = (np.log(np.asarray(x)) for x in (distances, base))
@@ -139,12 +157,12 @@ def ratio(distances, base):
     return float(np.exp(one.mean() - other.mean())), float(error)
 
 
-def results():
+def results() -> dict:
     """The committed results: `provenance`, and of each measure its `distances`, one a game."""
     return benchmarks.read(RESULTS)
 
 
-def main():
+def main() -> None:
     """Play all games and write their distances into RESULTS."""
     benchmarks.settle()
     distances = {}

@@ -13,10 +13,11 @@ where they are not); networks, losses, batches, optimisers and rates are the tex
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 import gancode
@@ -30,14 +31,14 @@ LOOKS = sorted(k * 10**n for k in (1, 2, 3, 5, 7) for n in range(2, 5))
 __all__ = ["PROGRAMS", "Program", "pictures", "results", "train"]
 
 
-def literal(logits, label):
+def literal(logits: torch.Tensor, label: int) -> torch.Tensor:
     """−log D, or −log(1 − D), of logits that ought to have the label 1, or 0: as text 004 has it,
     infinite where the sigmoid rounds to 0 or 1."""
     said = torch.sigmoid(logits)
     return -torch.log(said if label else 1 - said).mean()
 
 
-def guarded(logits, label):
+def guarded(logits: torch.Tensor, label: int) -> torch.Tensor:
     """The same by `BCELoss`, as text 001 has it: each logarithm is cut off at −100."""
     return functional.binary_cross_entropy(torch.sigmoid(logits), torch.full_like(logits, label))
 
@@ -57,7 +58,7 @@ class Program:
     new_latents: bool
 
 
-def _text_001(beta1):
+def _text_001(beta1: float) -> Program:
     return Program((256, 512, 1024), (1024, 512, 256), guarded, beta1, 128, 3000, False)
 
 
@@ -68,14 +69,20 @@ PROGRAMS = {
 }
 
 
-def descend(optimiser, loss):
+def descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     """One step of one player."""
     optimiser.zero_grad()
     loss.backward(inputs=optimiser.param_groups[0]["params"])
     optimiser.step()
 
 
-def train(program, images, look, looks=(), seed=SEED):
+def train(
+    program: Program,
+    images: torch.Tensor,
+    look: Callable,
+    looks: Collection[int] = (),
+    seed: int = SEED,
+) -> None:
     """Run a program on images, shape (n, 1, 28, 28) in [−1, 1], in epochs of shuffled batches.
 
     `look(step, generator, history)` is called before the first step, at every step in `looks` and
@@ -116,15 +123,17 @@ class Looks:
     images and the means and extremes of what happened since the last; `sheets`, ten samples each,
     from the same latents, at the looks of one digit 1, 3 or the last."""
 
-    def __init__(self, test, last):
+    def __init__(self, test: torch.Tensor, last: int) -> None:
         self.real = metrics.digit_features(test)[0]
-        self.last, self.rows, self.sheets = last, [], {}
+        self.last = last
+        self.rows: list[dict] = []
+        self.sheets: dict[int, str] = {}
 
-    def __call__(self, step, generator, history):
+    def __call__(self, step: int, generator: nn.Module, history: Sequence[tuple]) -> None:
         latents = torch.randn(SAMPLES, LATENT, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             samples = generator(latents)
-        row = {"step": step}
+        row: dict[str, float] = {"step": step}
         if samples.isfinite().all():
             found = metrics.frechet_distance(self.real, metrics.digit_features(samples)[0])
             row |= {"frechet": round(found.value - found.bias, 3), "error": round(found.error, 3)}
@@ -145,12 +154,12 @@ class Looks:
         print(json.dumps(row), flush=True)
 
 
-def results():
+def results() -> dict:
     """The committed results: `provenance`, and of each program its `rows` and its `sheets`."""
     return benchmarks.read(RESULTS)
 
 
-def main(names):
+def main(names: Sequence[str]) -> None:
     """Run the named programs and write what they did into RESULTS, after each anew."""
     benchmarks.settle()
     images, test = data.mnist()[0], data.mnist(train=False)[0]

@@ -8,7 +8,9 @@ The last, `barest`, is what is left of `gancode.train` when all but its mathemat
 
 import copy
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,7 +29,7 @@ class Digits(Dataset):
     `images`, float (n, 1, 28, 28) in [−1, 1], are kept as bytes.
     """
 
-    def __init__(self, images, size):
+    def __init__(self, images: torch.Tensor, size: int) -> None:
         from torchvision import transforms
 
         self.bytes = ((images[:, 0] + 1) * 127.5).round().byte()
@@ -35,10 +37,10 @@ class Digits(Dataset):
             [transforms.Resize(size), transforms.ToTensor(), transforms.Normalize([0.5], [0.5])]
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.bytes)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         from PIL import Image
 
         return self.transform(Image.fromarray(self.bytes[index].numpy())), 0
@@ -53,16 +55,18 @@ class Outcome:
     images: int
     seconds: float
 
-    def sample(self, n, train=True):
+    def sample(self, n: int, train: bool = True) -> torch.Tensor:
         """n images, (n, 1, 28, 28), in batches as in training; in eval mode with train=False."""
         self.generator.train(train)
         with torch.no_grad():
-            parts = [self.generator(torch.randn(BATCH, LATENT_DIM)) for _ in range(-(-n // BATCH))]
-        images = torch.cat(parts)[:n]
+            batches = [
+                self.generator(torch.randn(BATCH, LATENT_DIM)) for _ in range(-(-n // BATCH))
+            ]
+        images = torch.cat(batches)[:n]
         return nn.functional.interpolate(images, 28, mode="bilinear", antialias=True).clamp(-1, 1)
 
 
-def mlp_generator():
+def mlp_generator() -> nn.Sequential:
     """100-128-256-512-1024-784, batch normalisation with eps 0.8 after the hidden layers 2 to 4."""
     widths = [LATENT_DIM, 128, 256, 512, 1024]
     layers = []
@@ -72,25 +76,25 @@ def mlp_generator():
     return nn.Sequential(*layers, nn.Linear(1024, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28)))
 
 
-def mlp_discriminator():
+def mlp_discriminator() -> nn.Sequential:
     """784-512-256-1, to logits (n, 1)."""
     hidden = [nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Linear(512, 256), nn.LeakyReLU(0.2)]
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(256, 1))
 
 
-def conv_generator(fused=False):
+def conv_generator(fused: bool = False) -> nn.Sequential:
     """A linear layer to 128 × 8 × 8, two blocks that upsample and convolve, to 32 pixels.
 
     Fused, it is the same function: the upsampling is done by the convolution after it.
     """
 
-    def block(inputs, outputs):
+    def block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+        doubled: tuple[nn.Module, nn.Module]
         if fused:
-            upsample, convolution = nn.Identity(), networks.UpsampleConv2d(inputs, outputs)
+            doubled = nn.Identity(), networks.UpsampleConv2d(inputs, outputs)
         else:
-            upsample = nn.Upsample(scale_factor=2)
-            convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
-        return upsample, convolution, nn.BatchNorm2d(outputs, 0.8), nn.LeakyReLU(0.2)
+            doubled = nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1)
+        return *doubled, nn.BatchNorm2d(outputs, 0.8), nn.LeakyReLU(0.2)
 
     return nn.Sequential(
         nn.Linear(LATENT_DIM, 128 * 8 * 8),
@@ -103,7 +107,7 @@ def conv_generator(fused=False):
     ).apply(_small_weights)
 
 
-def conv_discriminator():
+def conv_discriminator() -> nn.Sequential:
     """Four convolutions of stride 2 with dropout of whole channels, to logits (n, 1)."""
     layers = []
     for inputs, outputs in ((1, 16), (16, 32), (32, 64), (64, 128)):
@@ -113,30 +117,30 @@ def conv_discriminator():
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 2 * 2, 1)).apply(_small_weights)
 
 
-def gan(images, **until):
+def gan(images: torch.Tensor, **until: Any) -> Outcome:
     """The MLP program: BCE on probabilities."""
     discriminator = nn.Sequential(mlp_discriminator(), nn.Sigmoid())
     return _alternate(mlp_generator(), discriminator, nn.BCELoss(), images, 28, until)
 
 
-def dcgan(images, **until):
+def dcgan(images: torch.Tensor, **until: Any) -> Outcome:
     """The convolutional program: BCE on probabilities, 32 pixels."""
     discriminator = nn.Sequential(conv_discriminator(), nn.Sigmoid())
     return _alternate(conv_generator(), discriminator, nn.BCELoss(), images, 32, until)
 
 
-def lsgan(images, **until):
+def lsgan(images: torch.Tensor, **until: Any) -> Outcome:
     """The same convolutional networks with least squares (Mao et al. 2017)."""
     return _alternate(conv_generator(), conv_discriminator(), nn.MSELoss(), images, 32, until)
 
 
-def wgan_gp(images, **until):
+def wgan_gp(images: torch.Tensor, **until: Any) -> Outcome:
     """The MLPs as WGAN with a gradient penalty of weight 10 (Gulrajani et al. 2017), five steps of
     the critic for one of the generator."""
     generator, critic = mlp_generator(), mlp_discriminator()
     generator_adam, critic_adam = _adam(generator), _adam(critic)
 
-    def step(k, real):
+    def step(k: int, real: torch.Tensor) -> Any:
         fake = generator(torch.randn(len(real), LATENT_DIM))
         weight = torch.rand(len(real), 1, 1, 1)
         between = (weight * real + (1 - weight) * fake.detach()).requires_grad_(True)
@@ -158,11 +162,18 @@ def wgan_gp(images, **until):
 programs = {"gan.py": gan, "dcgan.py": dcgan, "lsgan.py": lsgan, "wgan_gp.py": wgan_gp}
 
 
-def _alternate(generator, discriminator, criterion, images, size, until):
+def _alternate(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    criterion: nn.Module,
+    images: torch.Tensor,
+    size: int,
+    until: dict,
+) -> Outcome:
     """A step of the generator, then one of the discriminator on the same generated batch."""
     generator_adam, discriminator_adam = _adam(generator), _adam(discriminator)
 
-    def step(k, real):
+    def step(k: int, real: torch.Tensor) -> Any:
         valid, invalid = torch.ones(len(real), 1), torch.zeros(len(real), 1)
         generator_adam.zero_grad()
         fake = generator(torch.randn(len(real), LATENT_DIM))
@@ -181,7 +192,15 @@ def _alternate(generator, discriminator, criterion, images, size, until):
     return _loop(step, generator, images, size, **until)
 
 
-def _loop(step, generator, images, size, *, seconds=None, steps=None):
+def _loop(
+    step: Callable[[int, torch.Tensor], Any],
+    generator: nn.Module,
+    images: torch.Tensor,
+    size: int,
+    *,
+    seconds: float | None = None,
+    steps: int | None = None,
+) -> Outcome:
     """Epochs over the loader, until so many seconds or steps have passed."""
     loader = DataLoader(Digits(images, size), batch_size=BATCH, shuffle=True)
     done, seen, start = 0, 0, time.perf_counter()
@@ -194,11 +213,11 @@ def _loop(step, generator, images, size, *, seconds=None, steps=None):
                 return Outcome(generator, size, seen, elapsed)
 
 
-def _adam(network):
+def _adam(network: nn.Module) -> torch.optim.Adam:
     return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
 
 
-def _small_weights(layer):
+def _small_weights(layer: nn.Module) -> None:
     if isinstance(layer, nn.Conv2d):
         nn.init.normal_(layer.weight, 0.0, 0.02)
     elif isinstance(layer, nn.BatchNorm2d):
@@ -206,7 +225,15 @@ def _small_weights(layer):
         nn.init.zeros_(layer.bias)
 
 
-def barest(gan, images, steps, *, r1=0.0, warm_up=0, seed=0):
+def barest(
+    gan: gancode.GAN,
+    images: torch.Tensor,
+    steps: int,
+    *,
+    r1: float = 0.0,
+    warm_up: int = 0,
+    seed: int = 0,
+) -> tuple[nn.Module, float]:
     """The mathematics of `gancode.train(gan, images, steps=steps, seed=seed)`, with
     penalties=[f"r1={r1}"] where r1 is positive, and nothing else: no checks, no history.
 
@@ -221,7 +248,7 @@ def barest(gan, images, steps, *, r1=0.0, warm_up=0, seed=0):
     discriminator_adam = torch.optim.Adam(
         discriminator.parameters(), 2e-4, (0.5, 0.999), fused=True
     )
-    order = iter(())
+    order: Iterator[torch.Tensor] = iter(())
     start = time.perf_counter()
     for step in range(1, steps + 1):
         index = next(order, None)

@@ -16,7 +16,7 @@ from .symbols import softplus
 SECONDS = 2.0  # for one question
 
 
-def simplified(expr, size=400, seconds=SECONDS):
+def simplified(expr: sympy.Expr, size: int = 400, seconds: float = SECONDS) -> sympy.Expr:
     """`sympy.simplify`; the expression as it is where it has more than `size` operations, or where
     simplifying it fails or takes too long, or would write out powers with long exponents."""
     if expr.count_ops() > size:
@@ -24,7 +24,7 @@ def simplified(expr, size=400, seconds=SECONDS):
     return attempt(effort.simplified, expr, seconds=seconds, default=expr)
 
 
-def simplified_on(expr, symbol, where):
+def simplified_on(expr: sympy.Expr, symbol: sympy.Symbol, where: sympy.Interval) -> sympy.Expr:
     """`expr` simplified with the knowledge that `symbol` lies in the interval `where`.
 
     The distance from either finite end is a positive number, and SymPy simplifies with that.
@@ -38,7 +38,7 @@ def simplified_on(expr, symbol, where):
     return min(found, key=lambda result: result.count_ops())
 
 
-def roots(expr, x, seconds=SECONDS) -> list:
+def roots(expr: sympy.Expr, x: sympy.Symbol, seconds: float = SECONDS) -> list:
     """Candidates for the roots of `expr` in `x`, without the formulas of Cardano and Ferrari, which
     nobody can read or simplify; none where SymPy has none in time."""
     if expr.count_ops() > 200:
@@ -49,7 +49,9 @@ def roots(expr, x, seconds=SECONDS) -> list:
     return [root for root in found if isinstance(root, sympy.Expr)]
 
 
-def limit(expr, x, point, side="+", seconds=SECONDS):
+def limit(
+    expr: sympy.Expr, x: sympy.Symbol, point: sympy.Expr, side: str = "+", seconds: float = SECONDS
+) -> sympy.Expr | None:
     """The limit of `expr` at `point` (+, - or the default for infinities), a number that may be
     infinite; None where SymPy has none in time, or one that is no number."""
     if point is S.Infinity or point is S.NegativeInfinity:

@@ -1,5 +1,7 @@
 """E_q[f(p/q)] between two random variables of `sympy.stats`, in closed form where there is one."""
 
+from typing import Any
+
 import sympy
 from sympy import S, exp, log
 
@@ -19,16 +21,16 @@ class Ends:
     """What mass costs where the other distribution has none: `at_zero` is f(0), for mass of q, and
     `at_infinity` the slope of f at infinity, for mass of p."""
 
-    def __init__(self, f, known=None):
+    def __init__(self, f: sympy.Expr, known: tuple | None = None) -> None:
         self._f, self._known = f, known
 
     @property
-    def at_zero(self):
+    def at_zero(self) -> sympy.Expr:
         near, _ = outermost(self._f, r, S.Zero, S.Infinity)
         return self._known[0] if self._known else self._limit(near, S.Zero)
 
     @property
-    def at_infinity(self):
+    def at_infinity(self) -> sympy.Expr:
         _, far = outermost(self._f, r, S.Zero, S.Infinity)
         return self._known[1] if self._known else self._limit(far / r, S.Infinity)
 
@@ -40,7 +42,7 @@ class Ends:
         return found
 
 
-def mean_of_ratio(f, ends: Ends, first, second, name: str) -> sympy.Expr:
+def mean_of_ratio(f: sympy.Expr, ends: Ends, first: Any, second: Any, name: str) -> sympy.Expr:
     """E_q[f(p/q)], with p the law of `first` and q that of `second`, and f convex in `r`; `name` is
     what it is called.
 

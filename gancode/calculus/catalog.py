@@ -77,7 +77,7 @@ _RELATED = {  # names of what an objective alone is not: the nearest that is one
 }
 
 
-def find_objective(text, generator=None) -> Objective:
+def find_objective(text: str, generator: str | None = None) -> Objective:
     """The objective that two texts describe.
 
     `text` is a name of the catalogue, or another that is known for one of these, or alpha=ORDER for

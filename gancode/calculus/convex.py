@@ -6,10 +6,11 @@ over `t`; the Fenchel conjugate of `f` at `y` minimises `f(r) - y·r` over `r`. 
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy
-from sympy import AccumBounds, Interval, LambertW, Piecewise, Pow, S, exp, log, oo
+from sympy import AccumBounds, Expr, Interval, LambertW, Piecewise, Pow, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
 
 from ..errors import Refused
@@ -45,7 +46,7 @@ class Branch:
 # Is it convex? ---------------------------------------------------------------------------------
 
 
-def convexity(function, x, low=-oo, high=oo) -> str:
+def convexity(function: Expr, x: Symbol, low: Expr = -oo, high: Expr = oo) -> str:
     """How it is known that `function` is convex on (low, high): "proved", or only "checked".
 
     Raises `NotConvexError`, with a place, where it is not, and `NotImplementedError` where its
@@ -77,7 +78,7 @@ def convexity(function, x, low=-oo, high=oo) -> str:
     return "proved" if all(proof.status == "proved" for proof in proofs) else "checked"
 
 
-def require_convex(function, x, low=-oo, high=oo) -> None:
+def require_convex(function: Expr, x: Symbol, low: Expr = -oo, high: Expr = oo) -> None:
     """Raise `NotConvexError` unless `function` is proved to be convex on (low, high)."""
     if convexity(function, x, low, high) != "proved":
         raise NotConvexError(
@@ -108,7 +109,7 @@ def _defined(piece, x, function):
         yield proof
 
 
-def is_smooth(function, x, low=-oo, high=oo) -> bool:
+def is_smooth(function: Expr, x: Symbol, low: Expr = -oo, high: Expr = oo) -> bool:
     """Whether `function` is proved to have no kink, jump or pole in (low, high)."""
     try:
         (piece,) = pieces(function, x, low, high)
@@ -121,7 +122,17 @@ def is_smooth(function, x, low=-oo, high=oo) -> bool:
 
 
 def minimisers(
-    first, second, x, s, low=-oo, high=oo, *, closed=(False, False), guesses=(), name, seconds
+    first: Expr,
+    second: Expr,
+    x: Symbol,
+    s: Symbol,
+    low: Expr = -oo,
+    high: Expr = oo,
+    *,
+    closed: tuple[bool, bool] = (False, False),
+    guesses: Sequence[Expr] = (),
+    name: str,
+    seconds: float,
 ) -> list[Branch]:
     """Where `s·first + second`, convex in `x` on (low, high), is least, for every value of `s`.
 
@@ -242,7 +253,16 @@ def _where(slopes, relation, parameters) -> sympy.Set:
     return parameters & Interval(border, oo, strict, True)
 
 
-def conjugate(function, x, y, low=-oo, high=oo, guesses=(), *, name) -> tuple:
+def conjugate(
+    function: Expr,
+    x: Symbol,
+    y: Symbol,
+    low: Expr = -oo,
+    high: Expr = oo,
+    guesses: Sequence[Expr] = (),
+    *,
+    name: str,
+) -> tuple:
     """The Fenchel conjugate sup over x in (low, high) of (x·y − function), convex in `x`, and the
     set of `y` on which it is finite.
 

@@ -6,6 +6,7 @@ with powers of its logarithm are derivatives of G.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import mpmath
 import sympy
@@ -37,7 +38,7 @@ class Counting:
     radius: Expr
 
     @classmethod
-    def of(cls, variable) -> "Counting":
+    def of(cls, variable: Any) -> "Counting":
         """The masses of a discrete random variable of `sympy.stats`. Raises `NoClosedFormError` for
         one that is not of this kind."""
         distribution = variable.pspace.distribution
@@ -53,7 +54,7 @@ class Counting:
         """The mass at k, an expression in K."""
         return self.weight * self.x**K / self.total(self.x)
 
-    def total(self, x) -> Expr:
+    def total(self, x: Expr) -> Expr:
         return self.generating.subs(_Z, x)
 
 
@@ -73,13 +74,15 @@ def log_ratio(p: Counting, q: Counting) -> tuple[Expr, Expr]:
     return log(p.x / q.x), log(q.total(q.x) / p.total(p.x))
 
 
-def add_power(total: Total, coefficient, order, times, p: Counting, q: Counting) -> None:
+def add_power(
+    total: Total, coefficient: Expr, order: Expr, times: int, p: Counting, q: Counting
+) -> None:
     """Add Σ q·(p/q)^order·log(p/q)^times, times a coefficient."""
     slope, level = log_ratio(p, q)
     z = advice.simplified(q.x ** (1 - order) * p.x**order)
     scale = q.total(q.x) ** (order - 1) * p.total(p.x) ** -order
 
-    def value():
+    def value() -> Expr:
         sums, moment = S.Zero, p.generating
         for n in range(times + 1):  # Σ kⁿ·weight(k)·zᵏ = (z·d/dz)ⁿ of the generating function
             sums += binomial(times, n) * slope**n * level ** (times - n) * moment.subs(_Z, z)
@@ -89,7 +92,7 @@ def add_power(total: Total, coefficient, order, times, p: Counting, q: Counting)
     total.add(coefficient, sympy.sympify(z < p.radius), times % 2 == 0, value)
 
 
-def numerical(f, slope, ends, p: Counting, q: Counting) -> Expr:
+def numerical(f: Expr, slope: Expr, ends: tuple, p: Counting, q: Counting) -> Expr:
     """Σ q·f(p/q) to 15 digits, where f(0) and f′(∞), the two `ends`, are finite.
 
     f is convex, so it lies between a tangent of the given `slope` at r = 1 and f(0) + f′(∞)·r. What

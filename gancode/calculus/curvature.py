@@ -6,12 +6,12 @@ convex functions they say nothing.
 """
 
 import sympy
-from sympy import Abs, Add, Max, Min, Mul, Pow, exp, log
+from sympy import Abs, Add, Expr, Max, Min, Mul, Pow, Symbol, exp, log
 
 from .symbols import softplus
 
 
-def is_convex(expr, x, low, high) -> bool:
+def is_convex(expr: Expr, x: Symbol, low: Expr, high: Expr) -> bool:
     """Whether the rules show that `expr` is finite and convex in `x` on (low, high)."""
     return _Rules(x, low, high).bend(expr) in (0, 1)
 

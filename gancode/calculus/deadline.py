@@ -21,7 +21,8 @@ import sys
 import threading
 import time
 import weakref
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 _RETRY = 0.005  # s: until a thread is looked at again that could not be interrupted
 _REPEAT = 0.1  # s: until the exception is thrown again; a bare `except:` may have swallowed it
@@ -58,7 +59,7 @@ class within:
         self._watch = _Watch.start(end, sys._getframe(1)) if sooner else None
         _local.end = _End(*map(min, end, self._outer))
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         while self._watch:
             try:
                 self._watch.stop()
@@ -82,7 +83,7 @@ def check() -> None:
         raise OutOfTime
 
 
-def attempt(function, *args, seconds: float, default=None):
+def attempt(function: Callable, *args: Any, seconds: float, default: Any = None) -> Any:
     """function(*args), or `default` where it raises an `Exception` or takes longer than `seconds`.
 
     For asking an adviser whose answer is welcome and whose failure is no news. Raises `OutOfTime`

@@ -5,7 +5,9 @@ Normal, exponential and uniform distributions are of this kind, and so are all p
 their densities, which is why the divergences between them have closed forms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from sympy import And, Expr, Interval, S, Symbol, erf, exp, oo, pi, sqrt
@@ -28,7 +30,7 @@ class Density:
     support: Interval
 
     @classmethod
-    def of(cls, variable) -> "Density":
+    def of(cls, variable: Any) -> "Density":
         """The density of a continuous random variable of `sympy.stats`.
 
         Raises `NoClosedFormError` where its logarithm is no polynomial of degree two or less on an
@@ -61,11 +63,11 @@ class Total:
     A condition on parameters (such as λ < 2), on which the sum is finite, is collected.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.total = S.Zero
         self.conditions = set()
 
-    def add(self, coefficient, converges, even, value) -> None:
+    def add(self, coefficient: Expr, converges: Any, even: bool, value: Callable[[], Expr]) -> None:
         """Add coefficient · value(), which is finite where it `converges` (true, false or a
         condition), and else infinite and positive where it is `even`.
 
@@ -95,7 +97,9 @@ class Total:
         return sympy.Piecewise((total, And(*self.conditions)), (oo, True))
 
 
-def add_integral(total, coefficient, power, exponent, region, base=S.One) -> Total:
+def add_integral(
+    total: Total, coefficient: Expr, power: Expr, exponent: Expr, region: Any, base: Expr = S.One
+) -> Total:
     """Add ∫ coefficient · base^power · exp(exponent) over `region`, an interval, to a `Total`.
 
     `exponent` is a polynomial of degree two or less in `X`, and `base` is one too. Raises
@@ -103,7 +107,7 @@ def add_integral(total, coefficient, power, exponent, region, base=S.One) -> Tot
     """
     a, b, c = _coefficients(exponent)
 
-    def value():
+    def value() -> Expr:
         moments = _moments(a, b, region, sympy.degree(base, X) * power if base.has(X) else 0)
         terms = sympy.Poly(sympy.expand(base**power), X).all_coeffs()[::-1]
         return exp(c) * sum(term * moments[n] for n, term in enumerate(terms))
@@ -112,7 +116,7 @@ def add_integral(total, coefficient, power, exponent, region, base=S.One) -> Tot
     return total
 
 
-def certain(condition, about) -> bool:
+def certain(condition: Any, about: Any) -> bool:
     """A condition as a truth value. Raises `NoClosedFormError` where the symbols leave it open."""
     if condition not in (S.true, S.false):
         raise NoClosedFormError(

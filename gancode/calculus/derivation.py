@@ -1,5 +1,7 @@
 """A derivation: a chain of expressions, each step proved as it is written."""
 
+from typing import Any
+
 import sympy
 
 from ..errors import Refused
@@ -25,7 +27,7 @@ class Derivation(Shown):
     as it was. In a notebook the chain draws itself, with the reason and the status of each step.
     """
 
-    def __init__(self, start, name: str = "", assumptions=()):
+    def __init__(self, start: Any, name: str = "", assumptions: Any = ()) -> None:
         self.name = name
         self.start = sympy.sympify(start, strict=True)
         self.assumptions = assumptions
@@ -42,11 +44,11 @@ class Derivation(Shown):
         bounds = {proof.relation for proof, _, _ in self.steps} - {"=="}
         return bounds.pop() if bounds else "=="
 
-    def step(self, expr, because: str) -> "Derivation":
+    def step(self, expr: Any, because: str) -> "Derivation":
         """Add an equality. Raises `DerivationError` with a counterexample if it is false."""
         return self._extend("==", expr, because)
 
-    def bound(self, relation: str, expr, because: str) -> "Derivation":
+    def bound(self, relation: str, expr: Any, because: str) -> "Derivation":
         """Add an inequality, "<=" or ">=". All those of one chain must point the same way."""
         if relation not in ("<=", ">="):
             raise Refused(f"a bound is '<=' or '>=', not {relation!r}; for an equality use .step")

@@ -3,10 +3,12 @@
 The working precision of mpmath says how many digits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import mpmath
 import sympy
+from sympy import Expr, Symbol
 
 from .deadline import check
 
@@ -28,11 +30,11 @@ _KERNELS = {  # what our own functions are called by
 }
 
 
-def in_digits(expr, symbols) -> Callable:
+def in_digits(expr: Expr, symbols: Sequence[Symbol]) -> Callable:
     """`expr` as a function of mpmath numbers: a real number, or NaN where there is none."""
     function = sympy.lambdify(symbols, expr, [_KERNELS, "mpmath"])
 
-    def value(*numbers):
+    def value(*numbers: Any) -> Any:
         try:
             found = mpmath.mpmathify(function(*numbers))
         except (ZeroDivisionError, ValueError, OverflowError, TypeError):
@@ -44,7 +46,7 @@ def in_digits(expr, symbols) -> Callable:
     return value
 
 
-def increasing_root(function, low, high):
+def increasing_root(function: Callable, low: Any, high: Any) -> Any:
     """Where an increasing function changes its sign in the interval (low, high), whose ends may be
     infinite. Raises `ArithmeticError` where no change of sign is found."""
     if low < 0 < high and function(mpmath.mpf(0)) == 0:

@@ -18,7 +18,7 @@ from .symbols import a, b, gamma, psi, theta
 PENALTIES = (*GRADIENT_PENALTIES, "consensus", "instance-noise", "clipping")
 
 
-def dirac_gan(critic, generator, penalty: str | Mapping | None = None) -> Game:
+def dirac_gan(critic: Expr, generator: Expr, penalty: str | Mapping | None = None) -> Game:
     """The Dirac-GAN under two losses, in `a` and `b`, and penalties; see `Objective.dirac`."""
     weights = _weights(penalty)
     noise = weights.get("instance-noise", S.Zero)

@@ -2,7 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sympy
 from sympy import Abs, S, Symbol, exp, log, oo, sqrt
@@ -43,7 +43,7 @@ class Conjugate:
     def numerical(self) -> bool:
         return self.expr.has(Implicit)
 
-    def __call__(self, value):
+    def __call__(self, value: Any) -> sympy.Expr:
         return self.expr.subs(self.symbol, value)
 
 
@@ -70,7 +70,15 @@ class Divergence:
     not convex, or is not proved to be.
     """
 
-    def __init__(self, f, name: str = "", label: str = "D", swapped=False, scale=1, offset=0):
+    def __init__(
+        self,
+        f: Any,
+        name: str = "",
+        label: str = "D",
+        swapped: bool = False,
+        scale: Any = 1,
+        offset: Any = 0,
+    ) -> None:
         f = sympy.sympify(f, strict=True)
         if f.free_symbols - {r}:
             raise Refused(f"f must be an expression in r alone; it has {f.free_symbols - {r}} too")
@@ -86,7 +94,7 @@ class Divergence:
         self._ends = Ends(f)
 
     @classmethod
-    def of_value(cls, f, offset, ends=None) -> "Divergence":
+    def of_value(cls, f: sympy.Expr, offset: sympy.Expr, ends: tuple | None = None) -> "Divergence":
         """The divergence in a critic's value: f is a supremum of affine functions, so convex.
 
         `ends` are f(0) and the slope of f at infinity, for an f whose limits SymPy cannot take.
@@ -101,7 +109,7 @@ class Divergence:
         """Whether f is known by numbers only, for want of a closed form."""
         return self.f.has(Implicit)
 
-    def scaled(self, scale, offset) -> "Divergence":
+    def scaled(self, scale: Any, offset: Any) -> "Divergence":
         """The same divergence, tied to a value: scale · D_f + offset."""
         twin = copy(self)
         twin.scale, twin.offset = sympy.sympify(scale), sympy.sympify(offset)
@@ -188,7 +196,7 @@ class Divergence:
 
         return duality.objective(self, name or self.name, source)
 
-    def between(self, first, second) -> sympy.Expr:
+    def between(self, first: Any, second: Any) -> sympy.Expr:
         """D_f(first‖second), times scale plus offset, in closed form.
 
         `first` and `second` are random variables of `sympy.stats`, both discrete (such as
@@ -206,7 +214,7 @@ class Divergence:
         # simplify turns s·log(t) into log(t**s)
         return value if value.is_number else sympy.expand_log(value)
 
-    def numeric(self, log_p, log_q, grid) -> float:
+    def numeric(self, log_p: Any, log_q: Any, grid: Any) -> float:
         """scale · D_f + offset by the trapezoidal rule, which is spectrally accurate for densities
         that are smooth and vanish at both ends of the grid.
 
@@ -288,7 +296,7 @@ def _text(expr) -> str:
     return f"({text})" if expr.is_Add else text
 
 
-def alpha_divergence(order) -> Divergence:
+def alpha_divergence(order: Any) -> Divergence:
     """The α-divergence: f = (r^α − α·r − (1 − α)) / (α·(α − 1)), for a number `order` = α.
 
     Its limits are KL(p‖q) at α = 1 and KL(q‖p) at α = 0; α = 2 is half of Pearson's χ², α = −1
@@ -304,7 +312,7 @@ def alpha_divergence(order) -> Divergence:
     return Divergence(f, f"alpha-{order}", f"D_{order}")
 
 
-def skewed_js(weight) -> Divergence:
+def skewed_js(weight: Any) -> Divergence:
     """The skewed Jensen–Shannon divergence w·KL(p‖m) + (1 − w)·KL(q‖m), with m = w·p + (1 − w)·q
     (Lin 1991, equation 4.1). `weight` = ½ is the symmetric one.
 

@@ -42,7 +42,7 @@ def objective(divergence: Divergence, name: str, source: str) -> Objective:
         if prove(inverted(conjugate.subs(b, slope), [r]), on_ratio).status != "proved":
             conjugate = _by_inverse(divergence.f)
 
-    def losses(real, generated):
+    def losses(real: sympy.Expr, generated: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
         loss = divergence.scale * generated
         return loss - divergence.scale * real - sympy.expand_log(divergence.offset), -loss
 

@@ -3,6 +3,7 @@
 import ast
 import operator
 import re
+from collections.abc import Sequence
 
 import sympy
 
@@ -59,7 +60,7 @@ _OPERATORS = {
 }
 
 
-def parse(text: str, symbols=(a, b)) -> sympy.Expr:
+def parse(text: str, symbols: Sequence[sympy.Symbol] = (a, b)) -> sympy.Expr:
     """Read an expression in `symbols`, numbers, pi, e, + - * / ** and the names in `FUNCTIONS`.
 
     Signs as they are printed are read too: − · × ÷ and raised digits. Raises `ExpressionError` for

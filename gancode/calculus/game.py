@@ -8,6 +8,7 @@ every training method.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import mpmath
 import sympy
@@ -18,6 +19,9 @@ from .deadline import attempt
 from .proof import effort
 from .registry import UnknownNameError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _SECONDS = 3.0  # for the formulas of eigenvalues
 
 
@@ -25,7 +29,7 @@ class NotStationaryError(Refused):
     """The point is not an equilibrium: the field does not vanish there."""
 
 
-def require_weight(name: str, weight) -> Expr:
+def require_weight(name: str, weight: Any) -> Expr:
     """A penalty's weight as an expression. Raises `Refused` where it is negative or infinite."""
     weight = sympy.sympify(weight, strict=True)
     if weight.is_negative or weight.is_finite is False:
@@ -71,7 +75,7 @@ class Game:
         """The direction of simultaneous gradient descent: minus each player's own gradient."""
         return Matrix([-loss.diff(player) for player, loss in self.losses.items()])
 
-    def jacobian(self, at=None) -> Matrix:
+    def jacobian(self, at: Any = None) -> Matrix:
         """The Jacobian of the field; at a point, which must then be stationary.
 
         `at` maps players to values, or is a sequence in their order. Raises `NotStationaryError`.
@@ -94,7 +98,7 @@ class Game:
                 )
         return field.jacobian(self.players).subs(point).applyfunc(sympy.simplify)
 
-    def eigenvalues(self, at) -> list[Expr]:
+    def eigenvalues(self, at: Any) -> list[Expr]:
         """Eigenvalues of the Jacobian at an equilibrium, each as often as its multiplicity.
 
         In continuous time the equilibrium attracts if all real parts are negative; imaginary parts
@@ -104,7 +108,7 @@ class Game:
         """
         return _eigenvalues(self.jacobian(at))
 
-    def parts(self, at=None) -> tuple[Matrix, Matrix]:
+    def parts(self, at: Any = None) -> tuple[Matrix, Matrix]:
         """The Jacobian of the field as a sum: its symmetric part and its antisymmetric part.
 
         The first is the part that is the gradient of a potential: it attracts or repels. The second
@@ -113,7 +117,7 @@ class Game:
         jacobian = self.jacobian(at)
         return (jacobian + jacobian.T) / 2, (jacobian - jacobian.T) / 2
 
-    def consensus(self, weight) -> "Game":
+    def consensus(self, weight: Any) -> "Game":
         """The game in which every player also pays `weight` times half the squared norm of the
         field, so that all agree to slow down (Mescheder, Nowozin and Geiger 2017).
 
@@ -123,7 +127,7 @@ class Game:
         cost = require_weight("consensus", weight) * field.dot(field) / 2
         return Game({player: loss + cost for player, loss in self.losses.items()}, self.clip)
 
-    def update(self, method: str, step, **options) -> "UpdateMap":
+    def update(self, method: str, step: Any, **options: Any) -> "UpdateMap":
         """One step of a training method as a map, derived from the losses; `step` may be a symbol.
 
         Methods and their options:
@@ -147,7 +151,9 @@ class Game:
             )
         return _METHODS[method](self, sympy.sympify(step), **options)
 
-    def simulate(self, method: str, start, step: float, steps: int, **options):
+    def simulate(
+        self, method: str, start: Any, step: float, steps: int, **options: Any
+    ) -> "np.ndarray":
         """Trajectories of a method, shape (steps + 1, n, players), from `start`, shape (n, players)
         or (players,).
 
@@ -182,7 +188,7 @@ class UpdateMap:
     state: tuple[Symbol, ...]
     image: Matrix
 
-    def jacobian(self, at) -> Matrix:
+    def jacobian(self, at: Any) -> Matrix:
         """The Jacobian of the map at an equilibrium. Raises `NotStationaryError`."""
         point = self.game._point(at)
         self.game.jacobian(point)  # refuses what is not an equilibrium
@@ -193,11 +199,11 @@ class UpdateMap:
         }
         return self.image.jacobian(self.state).subs(point).applyfunc(sympy.simplify)
 
-    def eigenvalues(self, at) -> list[Expr]:
+    def eigenvalues(self, at: Any) -> list[Expr]:
         """Eigenvalues of the map's Jacobian at an equilibrium."""
         return _eigenvalues(self.jacobian(at))
 
-    def spectral_radius(self, at) -> Expr:
+    def spectral_radius(self, at: Any) -> Expr:
         """The largest modulus of an eigenvalue: the factor by which a small error changes a step.
 
         Below 1 the method converges near the equilibrium, above 1 it leaves it.
@@ -212,7 +218,7 @@ class UpdateMap:
             )
         return effort.simplified(sympy.Max(*(effort.simplified(sympy.Abs(v)) for v in set(values))))
 
-    def iterate(self, start, steps: int):
+    def iterate(self, start: Any, steps: int) -> "np.ndarray":
         """Follow the map from `start`; see `Game.simulate`."""
         import numpy as np
 

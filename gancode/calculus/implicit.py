@@ -1,16 +1,20 @@
 """Functions that an equation gives where no formula does."""
 
 import functools
+from typing import TYPE_CHECKING, Any
 
 import mpmath
 import sympy
-from sympy import Abs, Dummy, Expr, Function, S, log
+from sympy import Abs, Dummy, Expr, Function, S, Symbol, log
 
 from .digits import in_digits, increasing_root
 from .kinks import between
 from .losses import compile_numpy
 from .proof import prove
 from .stable import stable
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Implicit(Function):
@@ -26,11 +30,11 @@ class Implicit(Function):
     first = second = x = low = high = None
 
     @classmethod
-    def ratio(cls, x) -> Expr:
+    def ratio(cls, x: Expr) -> Expr:
         """The inverse: the s at which this function is `x`."""
         return (-cls.second / cls.first).subs(cls.x, x)
 
-    def fdiff(self, argindex=1) -> Expr:
+    def fdiff(self, argindex: int = 1) -> Expr:
         slope = self.args[0] * self.first.diff(self.x) + self.second.diff(self.x)
         return (-self.first / slope).subs(self.x, self)
 
@@ -56,7 +60,7 @@ class Implicit(Function):
         return increasing_root(lambda x: s * first(x) + second(x), *ends)
 
     @classmethod
-    def at_exp(cls, logs):
+    def at_exp(cls, logs: "np.ndarray") -> "np.ndarray":
         """The function at s = exp(logs), for an array of logarithms of any size.
 
         The slopes of both terms are compared by their logarithms, which neither overflow nor
@@ -118,18 +122,20 @@ def _functions(cls):
     return tuple(in_digits(stable(part), [cls.x]) for part in (cls.first, cls.second))
 
 
-def implicit(name, first, second, x, low, high) -> type[Implicit]:
+def implicit(
+    name: str, first: Expr, second: Expr, x: Symbol, low: Expr, high: Expr
+) -> type[Implicit]:
     """The function of s, to be printed as `name`, at which s·first + second vanishes in `x`."""
     bound = Dummy("x", real=True)
     body = {"first": first.subs(x, bound), "second": second.subs(x, bound)}
     return type(name, (Implicit,), body | {"x": bound, "low": low, "high": high})
 
 
-def inverted(expr, places) -> Expr:
+def inverted(expr: Expr, places: Any) -> Expr:
     """The expression with x for each implicit function of s where s is proved to be its inverse at
     x, one of the positive symbols `places`; of functions with values in (0, ∞)."""
 
-    def inverse(function):
+    def inverse(function: Expr) -> Expr:
         anywhere = function.low == 0 and function.high is S.Infinity
         inside = [x for x in places if anywhere and function.has(x)]
         found = (x for x in inside if prove(function.args[0], function.ratio(x)).status == "proved")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import sympy
-from sympy import Abs, Max, Min, Piecewise, S, log, oo
+from sympy import Abs, Expr, Max, Min, Piecewise, S, Symbol, log, oo
 from sympy.core.relational import Relational
 
 from .deadline import attempt
@@ -21,7 +21,7 @@ class Piece:
     high: sympy.Expr
     expr: sympy.Expr
 
-    def inside(self, x):
+    def inside(self, x: Expr) -> list:
         """The relations that confine `x` to the piece."""
         return [
             *([x > self.low] if self.low.is_finite else []),
@@ -29,7 +29,7 @@ class Piece:
         ]
 
 
-def pieces(function, x, low=-oo, high=oo) -> list[Piece]:
+def pieces(function: Expr, x: Symbol, low: Expr = -oo, high: Expr = oo) -> list[Piece]:
     """Cut `function` of `x` at its kinks (of Max, Min, Abs and Piecewise) within (low, high).
 
     Raises `NotImplementedError` where the kinks cannot be found.
@@ -47,7 +47,7 @@ def pieces(function, x, low=-oo, high=oo) -> list[Piece]:
     ]
 
 
-def outermost(function, x, low, high) -> tuple:
+def outermost(function: Expr, x: Symbol, low: Expr, high: Expr) -> tuple:
     """The function near both ends of the interval, without kinks."""
     if not function.has(*KINKED):
         return function, function
@@ -81,12 +81,12 @@ def _crossings(part):
     return [one - other for i, one in enumerate(part.args) for other in part.args[i + 1 :]]
 
 
-def inside(value, low, high) -> bool:
+def inside(value: Expr, low: Expr, high: Expr) -> bool:
     """Whether a number lies in the open interval (low, high), whose ends may be infinite."""
     return bool((value - low).is_extended_positive and (high - value).is_extended_positive)
 
 
-def probes(low, high) -> list:
+def probes(low: Expr, high: Expr) -> list:
     """Three numbers inside the interval (low, high), whose ends may be infinite."""
     if low.is_finite and high.is_finite:
         return [low + (high - low) * sympy.Rational(k, 8) for k in (4, 1, 7)]
@@ -97,7 +97,7 @@ def probes(low, high) -> list:
     return [S.Zero, S(-3), S(3)]
 
 
-def between(low, high):
+def between(low: Expr, high: Expr) -> Expr:
     """A number inside the interval (low, high)."""
     return probes(low, high)[0]
 

@@ -1,6 +1,7 @@
 """Expressions as a reader sees them, and words inside formulas."""
 
 import textwrap
+from typing import Any
 
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
@@ -21,12 +22,12 @@ def words(text: str, width: int = 60) -> str:
     return r"\begin{array}{l}" + r" \\ ".join(lines) + r"\end{array}"
 
 
-def text(expr) -> str:
+def text(expr: Any) -> str:
     """An expression as text, as SymPy writes it; a whole interval of values is [−1, 1]."""
     return _Text().doprint(expr)
 
 
-def latex(expr) -> str:
+def latex(expr: Any) -> str:
     """An expression in LaTeX, likewise."""
     return _Latex().doprint(expr)
 

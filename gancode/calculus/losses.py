@@ -5,7 +5,8 @@ has kernels that are exact everywhere. One that already has that form compiles t
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import sympy
 from sympy import Abs, Add, Function, Mul, Pow, exp
@@ -22,7 +23,7 @@ class CompileError(Refused):
     """The expression has a function with no counterpart in the library; the message names it."""
 
 
-def compile(expr, symbols) -> Callable:
+def compile(expr: Any, symbols: Sequence) -> Callable:
     """`expr` as a function of torch tensors, one for each of `symbols`, element by element.
 
     The tensors are of one shape and one floating-point type; half precision is computed in float32.
@@ -31,13 +32,13 @@ def compile(expr, symbols) -> Callable:
     """
     elementwise = _elementwise(sympy.sympify(expr), tuple(symbols))
 
-    def function(*tensors):
+    def function(*tensors: Any) -> Any:
         return elementwise(*(t.float() if t.element_size() < 4 else t for t in tensors))
 
     return function
 
 
-def compile_numpy(expr, symbols) -> Callable:
+def compile_numpy(expr: Any, symbols: Sequence) -> Callable:
     """`expr` as a function of NumPy arrays; see `compile`. Raises `CompileError`."""
     return _lambdify(stable(expr), symbols, _numpy_names(), "NumPy")
 

@@ -28,7 +28,7 @@ PENALTIES = {
 }
 
 
-def on_the_line(penalty: str, slope) -> Expr:
+def on_the_line(penalty: str, slope: Expr) -> Expr:
     """The norm of a penalty, by its name, where the critic is a line of a real slope, n = |slope|.
 
     Max(0, |s| − 1) is written as Max(0, s − 1, −s − 1), which has no kink at s = 0 to be told from

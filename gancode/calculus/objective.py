@@ -1,6 +1,8 @@
 """An adversarial objective, written once: two losses, and all that follows from them."""
 
 import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import mpmath
 import sympy
@@ -62,14 +64,14 @@ class Objective:
 
     def __init__(
         self,
-        critic,
-        generator,
+        critic: Any,
+        generator: Any,
         name: str = "",
         source: str = "",
-        domain=None,
-        activation=None,
-        outputs=None,
-    ):
+        domain: Any = None,
+        activation: Any = None,
+        outputs: Any = None,
+    ) -> None:
         if isinstance(critic, str) or isinstance(generator, str):
             raise ObjectiveError("losses are SymPy expressions; read text with parse(text)")
         self.critic, self.generator = map(sympy.sympify, (critic, generator))
@@ -95,7 +97,7 @@ class Objective:
         self.outputs = self._on_outputs(outputs)
 
     @classmethod
-    def zero_sum(cls, critic, name: str = "", source: str = "") -> "Objective":
+    def zero_sum(cls, critic: Any, name: str = "", source: str = "") -> "Objective":
         """The game in which the generator loses what the critic wins: it minimises -L_generated."""
         separable = cls(critic, b)
         if separable.paired:
@@ -116,7 +118,7 @@ class Objective:
         name = f"{self.name}: " if self.name else ""
         return f"<Objective {name}critic {self.critic}, generator {self.generator}>"
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         return {key: value for key, value in self.__dict__.items() if key != "_outcome"}
 
     # What follows from the critic's loss ------------------------------------------------------
@@ -314,7 +316,7 @@ class Objective:
             raise ObjectiveError(f"the limit of the weight {slope} as r → 0 is not known")
         return bool(limit == 0 or limit.has(Implicit) and abs(sympy.N(limit)) < 1e-12)
 
-    def dirac(self, penalty=None) -> Game:
+    def dirac(self, penalty: str | Mapping | None = None) -> Game:
         """The Dirac-GAN under this objective: the game of `theta`, where the generated samples are,
         and `psi`, the slope of the critic t(x) = ψ·x; all data are at 0.
 
@@ -340,7 +342,7 @@ class Objective:
             )
         return dirac_gan(*self.outputs, penalty)
 
-    def torch(self):
+    def torch(self) -> tuple[Callable, Callable]:
         """`(critic_loss, generator_loss)`, functions of tensors of the network's outputs.
 
         `critic_loss(real, generated)` and `generator_loss(generated)` take tensors of any shape and

@@ -51,7 +51,7 @@ class Optimum:
         smooth = [(b, b.piece.expr if b.piece else loss) for b in self._unique]
         return _cases([(-expr.subs(T, b.value), b.where) for b, expr in smooth])
 
-    def at_critic(self, function) -> sympy.Expr:
+    def at_critic(self, function: sympy.Expr) -> sympy.Expr:
         """`function`, an expression in t, at the minimiser wherever there is only one."""
         return _cases([(function.subs(T, b.value), b.where) for b in self._unique])
 
@@ -59,7 +59,7 @@ class Optimum:
     def _unique(self):
         return [b for b in self.branches if not isinstance(b.value, AccumBounds)]
 
-    def limit(self, function, at=S.Zero) -> sympy.Expr | None:
+    def limit(self, function: sympy.Expr, at: sympy.Expr = S.Zero) -> sympy.Expr | None:
         """The limit of `function`, an expression in t, as r goes to 0 or to infinity (`at`); None
         where it is not known."""
         value = self.branches[0 if at == 0 else -1].value
@@ -68,7 +68,7 @@ class Optimum:
         return advice.limit(function.subs(T, value), r, at)
 
 
-def optimum(real, generated, domain=S.Reals) -> Optimum:
+def optimum(real: sympy.Expr, generated: sympy.Expr, domain: sympy.Set = S.Reals) -> Optimum:
     """The optimum of the critic's loss r·`real` + `generated`, expressions in t, on `domain`.
 
     Raises `ObjectiveError` where the two are not convex, or where there is no minimiser for some r,
@@ -97,7 +97,9 @@ def optimum(real, generated, domain=S.Reals) -> Optimum:
     return Optimum(real, generated, tuple(found), "proved" if proved else "checked")
 
 
-def optimum_of_logits(real, generated, rising) -> Optimum | None:
+def optimum_of_logits(
+    real: sympy.Expr, generated: sympy.Expr, rising: sympy.Expr
+) -> Optimum | None:
     """The optimum at the logit t = log r, where that is proved to be the only one: `real` and
     `generated` are expressions in t, convex in `rising`. None where that is not proved.
 
@@ -168,7 +170,7 @@ def _limit_at(function, critic, at):
     return advice.limit(function, T, *((critic.low, "+") if ends[0] >= 0 else (critic.high, "-")))
 
 
-def interval_text(interval) -> str:
+def interval_text(interval: sympy.Interval) -> str:
     left = "[" if interval.inf.is_finite and not interval.left_open else "("
     right = "]" if interval.sup.is_finite and not interval.right_open else ")"
     return f"{left}{interval.inf}, {interval.sup}{right}".replace("oo", "∞")
@@ -177,13 +179,13 @@ def interval_text(interval) -> str:
 # What may have been meant ----------------------------------------------------------------------
 
 
-def looks_like_a_value(real, generated) -> bool:
+def looks_like_a_value(real: sympy.Expr, generated: sympy.Expr) -> bool:
     """Whether two terms in t, not both convex, are proved to be concave: then they are what a
     critic maximises, not its loss."""
     return not _convex(real, generated) and _convex(-real, -generated)
 
 
-def way_out(real, generated) -> str:
+def way_out(real: sympy.Expr, generated: sympy.Expr) -> str:
     """What may have been meant by two terms in t that are not convex, as a sentence; or nothing."""
     loss = real.subs(T, a) + generated.subs(T, b)
     if _convex(-real, -generated):

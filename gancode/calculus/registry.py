@@ -1,6 +1,7 @@
 """Named things, built when first asked for."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from ..errors import Refused
 
@@ -22,7 +23,7 @@ class Registry(Mapping):
     def __init__(self, kind: str, builders: dict[str, Callable], also: dict[str, str]):
         self._kind, self._builders, self._also, self._built = kind, builders, also, {}
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         name = self._also.get(name, name)
         if name not in self._builders:
             raise UnknownNameError(
@@ -32,7 +33,7 @@ class Registry(Mapping):
             self._built[name] = self._builders[name]()
         return self._built[name]
 
-    def __contains__(self, name) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._builders or name in self._also
 
     def __iter__(self) -> Iterator[str]:

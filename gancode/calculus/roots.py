@@ -4,6 +4,8 @@ SymPy solves. What it finds is tried at a few points, and then proved to be a ro
 """
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import sympy
 from sympy import Add, Dummy, LambertW, Mul, S, exp, log
@@ -18,18 +20,24 @@ from .stable import on_hyperbola, stable
 _DEGREE = 6  # of an equation in an exponential that is tried to be solved
 
 
-def formula(part, x, s, valid, guesses=()):
+def formula(
+    sloped: Any,
+    x: sympy.Symbol,
+    s: sympy.Symbol,
+    valid: sympy.Set,
+    guesses: Sequence[sympy.Expr] = (),
+) -> sympy.Expr | None:
     """The root in `x` of the increasing slope of a piece, inside it, for `s` in the set `valid`; or
-    None. `part` has the `piece`, its `slope`, and the `first` and `second` of which that is made.
+    None. `sloped` has the `piece`, its `slope`, and the `first` and `second` of which that is made.
     `guesses` are tried first.
     """
     where = [valid.as_relational(s)] if valid != S.Reals else []
-    numerator = sympy.numer(sympy.together(part.slope))  # the slope is finite inside the piece
-    found = (attempt(_list, way, part, x, s, seconds=advice.SECONDS, default=[]) for way in _WAYS)
+    numerator = sympy.numer(sympy.together(sloped.slope))  # the slope is finite inside the piece
+    found = (attempt(_list, way, sloped, x, s, seconds=advice.SECONDS, default=[]) for way in _WAYS)
     guessed = ((guess, None) for guess in guesses)
     for root, gap in itertools.chain(guessed, itertools.chain.from_iterable(found)):
         values = [root.subs(s, probe) for probe in probes(valid.inf, valid.sup)]
-        if not all(v.is_real and inside(v, part.piece.low, part.piece.high) for v in values):
+        if not all(v.is_real and inside(v, sloped.piece.low, sloped.piece.high) for v in values):
             continue
         root = advice.simplified(root)
         gap = numerator.subs(x, root) if gap is None else gap
@@ -60,17 +68,17 @@ def _with_lambert(expr):
 # None, where that is the slope itself.
 
 
-def _roots_by_logarithm(part, x, s):
+def _roots_by_logarithm(sloped, x, s):
     """Roots of log(−second/first) = log s where the left side is linear in x."""
     if s.is_positive:
-        form = stable(log(-part.second / part.first))
+        form = stable(log(-sloped.second / sloped.first))
         if form.is_polynomial(x) and sympy.degree(form, x) == 1:
             yield from ((root, None) for root in sympy.solve(form - log(s), x))
 
 
-def _power_roots(part, x, s):
+def _power_roots(sloped, x, s):
     """Roots of c·g(x)ⁿ = s, with g rational: those of g(x) = ±(s/c)^(1/n)."""
-    ratio = sympy.factor(-part.second / part.first)
+    ratio = sympy.factor(-sloped.second / sloped.first)
     if not (s.is_positive and ratio.is_rational_function(x)):
         return
     c, rest = ratio.as_independent(x)
@@ -83,20 +91,20 @@ def _power_roots(part, x, s):
             yield from ((root, None) for root in roots)
 
 
-def _root_of_one_power(part, x, s):
+def _root_of_one_power(sloped, x, s):
     """The root of c·g(x)^k + rest, where the rest is free of x, and g is linear."""
-    rest, power = part.slope.as_independent(x, as_Add=True)
+    rest, power = sloped.slope.as_independent(x, as_Add=True)
     if not power.as_independent(x)[1].is_Pow:
-        rest, power = sympy.expand(part.slope).as_independent(x, as_Add=True)
+        rest, power = sympy.expand(sloped.slope).as_independent(x, as_Add=True)
     c, power = power.as_independent(x)
     if power.is_Pow and power.base.is_polynomial(x) and sympy.degree(power.base, x) == 1:
         (root,) = sympy.solve(power.base - (-rest / c) ** (1 / power.exp), x)
         yield root, None
 
 
-def _exponential_roots(part, x, s):
+def _exponential_roots(sloped, x, s):
     """Roots by w = exp(k·x), where the slope is rational in w, of a low degree."""
-    slope = part.slope.rewrite(exp) if part.slope.has(HyperbolicFunction) else part.slope
+    slope = sloped.slope.rewrite(exp) if sloped.slope.has(HyperbolicFunction) else sloped.slope
     yield from ((log(w) / unit, gap) for w, unit, gap in _exponentials(slope, x))
 
 
@@ -122,19 +130,19 @@ def _common_unit(factors):
     return abs(factors[0] * sympy.gcd_list(ratios))
 
 
-def _hyperbolic_roots(part, x, s):
+def _hyperbolic_roots(sloped, x, s):
     """Roots by x = sinh(angle), where the slope has the root of a quadratic in x."""
     angle = Dummy("u", real=True)
-    found = on_hyperbola(part.slope, angle)
+    found = on_hyperbola(sloped.slope, angle)
     if found is not None and found[1] == x:
         form, _, place, _ = found
         for w, unit, gap in _exponentials(form, angle):
             yield place.subs(angle, log(w) / unit), gap
 
 
-def _logarithmic_roots(part, x, s):
+def _logarithmic_roots(sloped, x, s):
     """Roots of c·log g(x) + rest, where the rest is free of x: those of g(x) = exp(−rest/c)."""
-    total = sympy.expand_log(sympy.expand(part.slope), force=True)
+    total = sympy.expand_log(sympy.expand(sloped.slope), force=True)
     rest, logs = total.as_independent(x, as_Add=True)
     terms = [term.as_independent(x) for term in Add.make_args(sympy.expand(logs))]
     if not all(isinstance(function, log) for _, function in terms):
@@ -148,13 +156,13 @@ def _logarithmic_roots(part, x, s):
         yield from ((root, None) for root in roots)
 
 
-def _solved(part, x, s):
+def _solved(sloped, x, s):
     """What SymPy finds of an algebraic equation, of one with two logarithms, or, with W, of one
     with one exponential."""
-    exponentials = {e for e in part.slope.atoms(exp, HyperbolicFunction) if e.has(x)}
-    logarithms = {e for e in part.slope.atoms(log) if e.has(x)}
+    exponentials = {e for e in sloped.slope.atoms(exp, HyperbolicFunction) if e.has(x)}
+    logarithms = {e for e in sloped.slope.atoms(log) if e.has(x)}
     if 2 * len(exponentials) + len(logarithms) <= 2:
-        yield from ((root, None) for root in advice.roots(part.slope, x))
+        yield from ((root, None) for root in advice.roots(sloped.slope, x))
 
 
 _WAYS = (

@@ -64,7 +64,7 @@ class sigmoid(_Kernel):
     """1 / (1 + exp(-x)), as one function"""
 
     @staticmethod
-    def definition(x):
+    def definition(x: sympy.Expr) -> sympy.Expr:
         return 1 / (1 + exp(-x))
 
 
@@ -72,7 +72,7 @@ class relu(_Kernel):
     """max(0, x)"""
 
     @staticmethod
-    def definition(x):
+    def definition(x: sympy.Expr) -> sympy.Expr:
         return Max(0, x)
 
 
@@ -80,7 +80,7 @@ class expm1(_Kernel):
     """exp(x) - 1, exact for small x"""
 
     @staticmethod
-    def definition(x):
+    def definition(x: sympy.Expr) -> sympy.Expr:
         return exp(x) - 1
 
 
@@ -88,7 +88,7 @@ class log1p(_Kernel):
     """log(1 + x), exact for small x"""
 
     @staticmethod
-    def definition(x):
+    def definition(x: sympy.Expr) -> sympy.Expr:
         return log(1 + x)
 
 
@@ -96,7 +96,7 @@ class log1mexp(_Kernel):
     """log(1 - exp(-x)) for positive x, exact for small x and for large"""
 
     @staticmethod
-    def definition(x):
+    def definition(x: sympy.Expr) -> sympy.Expr:
         return log(1 - exp(-x))
 
 
@@ -104,11 +104,11 @@ class logsoftplus(_Kernel):
     """log(softplus(x)), exact where softplus(x) is too small to be seen"""
 
     @staticmethod
-    def definition(x):
+    def definition(x: sympy.Expr) -> sympy.Expr:
         return log(log(1 + exp(x)))
 
 
-def stable(expr) -> sympy.Expr:
+def stable(expr: sympy.Expr) -> sympy.Expr:
     """An expression equal to `expr` whose evaluation overflows or cancels only where `expr` does.
 
     It is made of the functions above, softplus, and those of `expr` that are no exponentials. What
@@ -117,7 +117,7 @@ def stable(expr) -> sympy.Expr:
     return _real(_prepared(sympy.sympify(expr)))
 
 
-def rationalised(expr) -> sympy.Expr:
+def rationalised(expr: sympy.Expr) -> sympy.Expr:
     """The expression with (p² − q²)/(p + q) in place of each p − q with roots in it that cancels,
     where nothing cancels in p² − q². Its slopes do not cancel either."""
     return expr.replace(lambda e: isinstance(e, Add) and _has_root_of_sum(e), _by_squares)
@@ -329,7 +329,7 @@ def _on_hyperbola(total):
     return _real(form).subs(angle, inverse)
 
 
-def on_hyperbola(expr, angle):
+def on_hyperbola(expr: sympy.Expr, angle: sympy.Symbol) -> tuple | None:
     """An expression with the root of one quadratic a·(x − m)² + c, with a, c > 0, and no other
     quadratic, by exponentials of an angle: (the expression, x, x by the angle, the angle by x).
 

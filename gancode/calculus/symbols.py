@@ -1,5 +1,8 @@
 """The symbols that objectives and games are written in, and the two functions of every logit."""
 
+from typing import Any
+
+import sympy
 from sympy import Function, S, Symbol, exp, log
 from sympy.core.function import ArgumentIndexError
 
@@ -22,7 +25,7 @@ class softplus(Function):
     nargs = 1
 
     @classmethod
-    def eval(cls, t):
+    def eval(cls, t: sympy.Expr) -> sympy.Expr | None:
         if t.is_zero:
             return log(2)
         if t is S.Infinity:
@@ -30,7 +33,7 @@ class softplus(Function):
         if t is S.NegativeInfinity:
             return S.Zero
 
-    def fdiff(self, argindex=1):
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
         if argindex != 1:
             raise ArgumentIndexError(self, argindex)
         return sigmoid(self.args[0])
@@ -50,6 +53,6 @@ class softplus(Function):
         return rf"\operatorname{{softplus}}{power}\left({printer._print(self.args[0])}\right)"
 
 
-def sigmoid(t):
+def sigmoid(t: Any) -> sympy.Expr:
     """The logistic function `1 / (1 + exp(-t))`, as a SymPy expression."""
     return 1 / (1 + exp(-t))

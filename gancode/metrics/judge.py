@@ -31,7 +31,7 @@ class Judge:
 def of_mixture(name: str, density: Any, labels: Any, conditional: bool, n: int) -> Judge:
     """Modes, the share of high quality and the reverse KL divergence (VEEGAN's protocol)."""
 
-    def scores(samples):
+    def scores(samples: torch.Tensor) -> dict[str, Estimate]:
         found = modes(samples, density)
         return {
             "modes": Estimate(float(found.covered), 0.0),
@@ -39,7 +39,7 @@ def of_mixture(name: str, density: Any, labels: Any, conditional: bool, n: int) 
             "reverse KL": found.reverse_kl,
         }
 
-    def real():
+    def real() -> tuple[dict[str, Estimate], str]:
         return scores(density.sample(n, torch.Generator().manual_seed(1))), f"{n} real samples"
 
     return Judge(scores, real)
@@ -61,7 +61,9 @@ def of_digits(
         )
     features_of = functools.cache(lambda: digit_features(images if test is None else test())[0])
 
-    def compare(real, features, probabilities, asked):
+    def compare(
+        real: torch.Tensor, features: torch.Tensor, probabilities: torch.Tensor, asked: Any
+    ) -> dict[str, Estimate]:
         few = 5000  # of each: precision and recall compare all pairs
         shares = precision_recall(real[:few], features[:few])
         found = {
@@ -76,11 +78,11 @@ def of_digits(
             found["class as asked"] = Estimate(hits.mean().item(), error)
         return found
 
-    def scores(samples):
+    def scores(samples: torch.Tensor) -> dict[str, Estimate]:
         asked = torch.arange(len(samples), device="cpu") % 10
         return compare(features_of(), *digit_features(samples.clamp(-1, 1)), asked)
 
-    def real():
+    def real() -> tuple[dict[str, Estimate], str]:
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
         if test is not None:
             chosen, others, words = order[:n], features_of(), "test images"
@@ -104,20 +106,21 @@ def of_any(name: str, data: Any, labels: Any, conditional: bool, n: int) -> Judg
             f"{name} holds {count} images, too few to measure a distance to them with its standard "
             f"error: that takes at least {FEWEST}"
         )
-    few = min(n, count, 500)
+    few = int(min(n, count, 500))
 
-    def drawn(n):
-        stream, batches = Batches(found, n, torch.Generator().manual_seed(0)), []
+    def drawn(n: int) -> torch.Tensor:
+        stream = Batches(found, n, torch.Generator().manual_seed(0))
+        batches: list[torch.Tensor] = []
         while sum(map(len, batches)) < n:  # an iterable has batches of its own sizes
             batch = next(stream)
             batches.append(batch[0] if isinstance(batch, tuple) else batch)
         return torch.cat(batches)[:n].flatten(1)
 
-    def scores(samples):
+    def scores(samples: torch.Tensor) -> dict[str, Estimate]:
         return {"sliced transport": sliced_wasserstein(drawn(few), samples[:few].flatten(1))}
 
-    def real():
-        half = min(few, count // 2 if count < math.inf else few)
+    def real() -> tuple[dict[str, Estimate], str]:
+        half = few if count == math.inf else min(few, int(count) // 2)
         if half < FEWEST:
             return {}, f"{name} has too few images to compare one half with the other"
         one, other = drawn(2 * half).split(half)

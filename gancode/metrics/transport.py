@@ -65,7 +65,7 @@ def wasserstein(x: Any, y: Any, order: int = 1, weights: Any = (None, None)) -> 
     x, y = in_one_space("x", x, "y", y)
     if not order > 0:
         raise Refused(f"the order must be positive, not {order}")
-    masses = [_weights(*pair) for pair in zip("xy", weights, (x, y), strict=True)]
+    masses = [_weights(*given) for given in zip("xy", weights, (x, y), strict=True)]
     for name, points, given in zip("xy", (x, y), weights, strict=True):
         if given is None:
             check_enough(name, points)
@@ -89,10 +89,10 @@ def sliced_wasserstein(
     of the mean, over directions θ, of Wₖᵏ between the points projected on θ (Bonneel et al. 2015).
 
     The directions are uniform on the sphere and drawn from `seed`. The standard error is that of
-    the directions and of the points, whose part is that of `wasserstein` with the mean of the
+    the directions and of the points, whose share is that of `wasserstein` with the mean of the
     potentials over the directions (Rodríguez-Vítores, del Barrio and Loubes 2025); where the two
     distributions are the same it is too large, by up to 1.5 times. The distance is too high here as
-    well, but by a part that more coordinates do not make larger. Shapes are (n, d) and (m, d).
+    well, but by an amount that more coordinates do not make larger. Shapes are (n, d) and (m, d).
     Raises ValueError for points that do not match or are not finite, for fewer than 25, for fewer
     than 2 projections, and for an order below 1.
     """
@@ -143,13 +143,13 @@ def gaussian_wasserstein(
     return float(np.sqrt(max(squared, 0.0)))
 
 
-def _root_error(cost, order, variance):
+def _root_error(cost: float, order: float, variance: float) -> float:
     """The standard error of cost^(1/order) from the variance of the cost."""
     # By the delta method; where nothing is to be moved the potentials are constant.
     return float(cost ** (1 / order - 1) / order * np.sqrt(variance)) if cost > 0 else 0.0
 
 
-def _line_potentials(x, y, order):
+def _line_potentials(x: np.ndarray, y: np.ndarray, order: float) -> np.ndarray:
     """The dual potential, shape (n, k), of the points in each column of x, shape (n, k), moved onto
     those of y, shape (m, k), with mean 0 in each."""
     ranks, y = x.argsort(axis=0), np.sort(y, axis=0)
@@ -163,12 +163,12 @@ def _line_potentials(x, y, order):
     return potential - potential.mean(axis=0)
 
 
-def _root(covariance):
+def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(values.clip(0)) @ vectors.T
 
 
-def _weights(name, weights, points):
+def _weights(name: str, weights: Any, points: np.ndarray) -> np.ndarray:
     if weights is None:
         return np.full(len(points), 1 / len(points))
     weights, rounding = as_numbers(weights)

@@ -14,7 +14,7 @@ def adam(
     on small networks.
 
     That kernel runs over the memory of a weight from its first number to its last and takes all of
-    it for the weight's own. So of weights that are a part of something larger, such as a slice, it
+    it for the weight's own. So of weights that are inside of something larger, such as a slice, it
     would change other numbers than theirs; for these the optimiser is the plain one. Raises
     ValueError for a weight that has several of its numbers in one place, as `expand` makes it.
     """
@@ -29,7 +29,7 @@ def adam(
     return torch.optim.Adam(weights, lr, betas, fused=all(map(_can_be_fused, weights)))
 
 
-def _can_be_fused(weight):
+def _can_be_fused(weight: torch.Tensor) -> bool:
     # What is made like a tensor has its strides only where these leave no gap.
     whole = torch.empty_like(weight, device="meta").stride() == weight.stride()
     return whole and weight.is_floating_point()

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from gancode.errors import Refused, WrongType
+from gancode.errors import Refused, WrongType, noted
 
 TARGET = 0.6  # of the mean sign of the logits on real samples (Karras et al. 2020, section 3.1)
 IMAGES = 500_000  # in which an adaptive probability can go from 0 to 1 (the same)
@@ -21,7 +21,7 @@ EVERY = 4  # steps of the discriminator between two changes of it (the same)
 ADAPTIVE = "adaptive"
 
 
-def _uniform(x, draws, *shape):
+def _uniform(x: torch.Tensor, draws: torch.Generator | None, *shape: int) -> torch.Tensor:
     """Numbers from 0 to 1, one for each sample and what `shape` adds, for images (n, c, h, w)."""
     numbers = torch.rand((len(x), *shape), generator=draws, device="cpu")
     return numbers.to(x).reshape(len(x), *shape, *[1] * (x.ndim - 1 - len(shape)))
@@ -90,7 +90,7 @@ class Augment:
     target: float = TARGET
     images: int = IMAGES
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, each in self.transformations.items():
             if not callable(each):
                 raise WrongType(
@@ -159,9 +159,10 @@ class Augmentation:
                 f"translation and cutout are for images (n, channels, height, width), not for "
                 f"samples of shape {tuple(x.shape[1:])}"
             )
-        for transformation in self.augment.transformations.values():
+        for name, transformation in self.augment.transformations.items():
             chosen = _uniform(x, draws) < self.probability
-            x = torch.where(chosen, transformation(x, draws), x)
+            with noted(f"in the augmentation {name!r} of gancode.train"):
+                x = torch.where(chosen, transformation(x, draws), x)
         return x
 
     @torch.no_grad()

@@ -62,15 +62,15 @@ def write(path: Path, content: bytes) -> None:
 
     Raises OSError where the disk does not take them; what was there before is then still there.
     """
-    part = path.with_name(f"{path.name}.part")
+    beside = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(beside, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise OSError(
             error.errno,
             f"{path.name} was not written ({error.strerror}); what stood in {path.parent} before "
@@ -104,7 +104,7 @@ def load(path: str | Path) -> dict:
         raise CheckpointError(f"{path} holds what is no state of a run: {error}") from error
 
 
-def _remedy(path) -> str:
+def _remedy(path: Path) -> str:
     before = [other for other in saved(path.parent) if other < path]
     if before:
         return (
@@ -114,12 +114,12 @@ def _remedy(path) -> str:
     return "there is no earlier one: start anew in another folder"
 
 
-def _step(path) -> int | None:
+def _step(path: Path) -> int | None:
     match = re.fullmatch(r"checkpoint-(\d+)\.pt", path.name)
     return int(match[1]) if match else None
 
 
-def _sync(folder):
+def _sync(folder: Path) -> None:
     """Have the new name on the disk too, where the system can do that."""
     if os.name == "posix":
         try:

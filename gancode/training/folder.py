@@ -6,24 +6,31 @@ import pickle
 import signal
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save as safetensors_bytes
 from torch import nn
 
 from gancode import randomness
+from gancode.data.sources import Batches
 from gancode.errors import Refused
 from gancode.training import checkpoint
 from gancode.training.checkpoint import CheckpointError
+from gancode.training.processes import Processes
 from gancode.training.settings import difference
+
+if TYPE_CHECKING:
+    from gancode.training.steps import Players
 
 SETTINGS = "settings.json"
 WEIGHTS = "generator.safetensors"
 HISTORY = "history.jsonl"
 
 
-def refuse_taken(path, resume):
+def refuse_taken(path: str | Path | None, resume: bool | str) -> None:
     """Refuse a folder that holds a run which is not to be continued."""
     if path is not None and not resume and Path(path).exists() and checkpoint.saved(path):
         raise Refused(
@@ -39,8 +46,10 @@ class Folder:
     `processes` all read, and the first writes. Raises OSError where the folder cannot be written.
     """
 
-    def __init__(self, path, record, resume, processes):
-        self.path = None if path is None else Path(path)
+    def __init__(
+        self, path: str | Path | None, record: dict, resume: bool | str, processes: Processes
+    ) -> None:
+        self.path: Any = None if path is None else Path(path)
         self.record, self.resume, self.processes = record, resume, processes
         if self.path is None:
             return
@@ -48,12 +57,12 @@ class Folder:
             _check_writable(self.path)
         processes.wait()
 
-    def find(self, parts) -> dict | None:
+    def find(self, stateful: dict[str, Any]) -> dict | None:
         """The state from which the run continues, or None where it begins; history.jsonl is
         brought to what it was then.
 
         Raises `CheckpointError` for a checkpoint that is damaged or does not belong to this run
-        with these `parts`, and where processes do not find the same.
+        with these `stateful` objects, and where processes do not find the same.
         """
         found = checkpoint.saved(self.path) if self.path is not None and self.resume else []
         seen = self.processes.gather([path.name for path in found])
@@ -67,7 +76,7 @@ class Folder:
             raise CheckpointError(f"{self.path} has no checkpoint before {found[-1].name}")
         path = found[-2 if self.resume == "previous" else -1]
         state = checkpoint.load(path)
-        self._check(path, state, parts)
+        self._check(path, state, stateful)
         self.processes.wait()  # all have read before the first writes
         if self.processes.is_main:
             self._rewrite_history(state["counters"]["history"])
@@ -76,13 +85,13 @@ class Folder:
                 found[-1].unlink()  # what follows takes its place
         return state
 
-    def refuse_unsaved(self, parts):
-        """Try all that a checkpoint of `parts` takes, but for the disk.
+    def refuse_unsaved(self, stateful: dict[str, Any]) -> None:
+        """Try all that a checkpoint of what is `stateful` takes, but for the disk.
 
-        Raises `Refused`, naming the part and the entry of its state, for what cannot be saved.
+        Raises `Refused`, naming the object and the entry of its state, for what cannot be saved.
         """
-        for name, part in parts.items() if self.path is not None else ():
-            for key, value in part.state_dict().items():
+        for name, each in stateful.items() if self.path is not None else ():
+            for key, value in each.state_dict().items():
                 try:
                     checkpoint.loads(checkpoint.dumps({key: value}))
                     if name == "averaged":
@@ -96,41 +105,44 @@ class Folder:
                         "tensors, beside numbers and texts, and that of the generator nothing else"
                     ) from error
 
-    def restore(self, state, parts, batches, rng, device) -> dict:
-        """Bring `parts` and `batches` (objects with `load_state_dict`) and all random states to
-        where the run stopped, those of `device` too, and return its counters."""
-        for name, part in parts.items():
-            part.load_state_dict(state["parts"][name])
+    def restore(self, state: dict, players: "Players", batches: Batches) -> dict:
+        """Bring `players`, `batches` and all random states to where the run stopped, and return its
+        counters."""
+        for name, each in players.stateful().items():
+            each.load_state_dict(state["states"][name])
         mine = state["processes"][self.processes.rank]
         batches.load_state_dict(mine["batches"])
-        randomness.set_states(mine["random"], rng, device)
+        randomness.set_states(mine["random"], players.rng, players.device)
         return state["counters"]
 
-    def save(self, step, parts, batches, rng, device, counters):
+    def save(self, players: "Players", batches: Batches, counters: dict) -> None:
         """Write a checkpoint, and the averaged generator for others to read.
 
         Raises FloatingPointError where a weight or a state of an optimiser is no longer finite.
         """
-        mine = {"random": randomness.states(rng, device), "batches": batches.state_dict()}
-        state = {
+        step, stateful = counters["step"], players.stateful()
+        drawn = randomness.states(players.rng, players.device)
+        mine = {"random": drawn, "batches": batches.state_dict()}
+        state: dict[str, Any] = {
             "record": self.record,
-            "parts": {name: part.state_dict() for name, part in parts.items()},
+            "states": {name: each.state_dict() for name, each in stateful.items()},
             "processes": self.processes.gather(mine),
             "counters": counters,
         }
-        for name, part in parts.items():
+        for name, each in stateful.items():
             # Of a network the weights: a buffer may rightly be infinite, as a causal mask is.
-            learnt = part.named_parameters() if isinstance(part, nn.Module) else part.state_dict()
-            for key, tensor in _tensors(dict(learnt), name):
+            of_network = isinstance(each, nn.Module)
+            learnt = dict(each.named_parameters()) if of_network else each.state_dict()
+            for key, tensor in _tensors(learnt, name):
                 if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise FloatingPointError(f"step {step}: {key} holds NaN or infinity")
         if self.processes.is_main:
-            weights = safetensors_bytes(_weights(state["parts"]["averaged"]), {"step": str(step)})
+            weights = safetensors_bytes(_weights(state["states"]["averaged"]), {"step": str(step)})
             self._write_settings()
             checkpoint.write(self.path / WEIGHTS, weights)
             checkpoint.save(self.path, step, state)  # last: a finished run has all its files
 
-    def log(self, row):
+    def log(self, row: dict) -> None:
         """Add a row to history.jsonl. Raises OSError where the disk does not take it."""
         if self.path is None or not self.processes.is_main:
             return
@@ -142,10 +154,10 @@ class Folder:
                 error.errno, f"{HISTORY} was not written ({error.strerror}). {self._survives()}"
             ) from error
 
-    def _rewrite_history(self, rows):
+    def _rewrite_history(self, rows: list[dict]) -> None:
         checkpoint.write(self.path / HISTORY, "".join(json.dumps(r) + "\n" for r in rows).encode())
 
-    def _write_settings(self):
+    def _write_settings(self) -> None:
         content = json.dumps(self.record, indent=2)
         checkpoint.write(self.path / SETTINGS, content.encode())
 
@@ -153,8 +165,9 @@ class Folder:
         found = checkpoint.saved(self.path)
         return f"The last good checkpoint is {found[-1]}" if found else "There is no checkpoint yet"
 
-    def _check(self, path, state, parts):
-        if not isinstance(state, dict) or {"record", "parts", "processes", "counters"} - set(state):
+    def _check(self, path: Path, state: dict, stateful: dict[str, Any]) -> None:
+        entries = {"record", "states", "processes", "counters"}
+        if not isinstance(state, dict) or entries - set(state):
             raise CheckpointError(
                 f"{path} holds no run of this gancode.train; what an older version has begun only "
                 "that version continues"
@@ -164,22 +177,22 @@ class Folder:
                 f"{path} belongs to a run with {found}; continue with the same, or begin in "
                 "another folder"
             )
-        if odd := sorted(parts.keys() ^ state["parts"].keys()):
+        if odd := sorted(stateful.keys() ^ state["states"].keys()):
             raise CheckpointError(f"{path} holds other networks: only one of the two has {odd[0]}")
         for name in ("gan", "averaged"):
             now, then = (
                 {key: tuple(tensor.shape) for key, tensor in weights.items()}
-                for weights in (parts[name].state_dict(), state["parts"][name])
+                for weights in (stateful[name].state_dict(), state["states"][name])
             )
             if now != then:
-                odd = sorted(set(now.items()) ^ set(then.items()))[0]
+                name, shape = sorted(set(now.items()) ^ set(then.items()))[0]
                 raise CheckpointError(
-                    f"{path} holds other networks: {odd[0]} of shape {odd[1]} is in only one of "
-                    "the two"
+                    f"{path} holds other networks: {name} of shape {shape} is in only one of the "
+                    "two"
                 )
 
     @contextlib.contextmanager
-    def last_good(self):
+    def last_good(self) -> Iterator[None]:
         """Add to a FloatingPointError where the run can be taken up."""
         try:
             yield
@@ -189,15 +202,15 @@ class Folder:
             raise FloatingPointError(f"{error}. {self._survives()}") from error
 
     @contextlib.contextmanager
-    def interrupts_postponed(self):
+    def interrupts_postponed(self) -> Iterator[Callable[[], bool]]:
         """A function that says whether Ctrl-C or SIGTERM has come, which no longer stop at once;
         the second one does.
 
         Only with a folder to save to, and only in the main thread, where signals arrive.
         """
-        came = []
+        came: list[int] = []
 
-        def handle(number, _):
+        def handle(number: int, _: Any) -> None:
             if came:
                 raise KeyboardInterrupt(f"stopped in the middle of a step. {self._survives()}")
             came.append(number)
@@ -214,7 +227,7 @@ class Folder:
                 signal.signal(each, handler)
 
 
-def _check_writable(path):
+def _check_writable(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -227,7 +240,7 @@ def _check_writable(path):
         ) from error
 
 
-def _weights(state):
+def _weights(state: dict) -> dict[str, torch.Tensor]:
     """Tensors as safetensors takes them: each one a copy, its numbers in the order of its axes."""
     order = torch.contiguous_format
     return {
@@ -235,11 +248,11 @@ def _weights(state):
     }
 
 
-def _tensors(state, name=""):
+def _tensors(state: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     """All tensors in nested dicts and lists, with the names that lead to them."""
     if isinstance(state, torch.Tensor):
         yield name, state
     elif isinstance(state, (dict, list)):
-        pairs = state.items() if isinstance(state, dict) else enumerate(state)
-        for key, value in pairs:
+        entries = state.items() if isinstance(state, dict) else enumerate(state)
+        for key, value in entries:
             yield from _tensors(value, f"{name}.{key}".strip("."))

@@ -9,9 +9,12 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
+from torch import nn
 from tqdm import TqdmWarning
 
 from gancode.errors import Refused
@@ -77,7 +80,7 @@ class Processes:
     (None without a launch: networks stay where they are).
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         with warnings.catch_warnings():  # tqdm looks for notebook widgets, which are not needed
             warnings.simplefilter("ignore", TqdmWarning)
             from accelerate import PartialState  # here: it costs a third of a second
@@ -99,15 +102,15 @@ class Processes:
         self._wait = state.wait_for_everyone
 
     @property
-    def is_main(self):
+    def is_main(self) -> bool:
         """Whether this is the one that writes files and shows progress."""
         return self.rank == 0
 
-    def shard(self, tensor):
-        """This process's share of a tensor that all have: its part of equal, contiguous ones."""
+    def shard(self, tensor: torch.Tensor) -> torch.Tensor:
+        """This process's share of a tensor that all have: one of equal, contiguous slices."""
         return tensor.chunk(self.world_size)[self.rank] if self.world_size > 1 else tensor
 
-    def broadcast(self, module):
+    def broadcast(self, module: nn.Module) -> None:
         """Give all processes the weights and buffers of the first."""
         if self.world_size > 1:
             from accelerate.utils import broadcast as sent
@@ -116,7 +119,7 @@ class Processes:
                 for tensor in [*module.parameters(), *module.buffers()]:
                     tensor.copy_(sent(tensor.contiguous()))
 
-    def average_gradients(self, weights):
+    def average_gradients(self, weights: Sequence[torch.Tensor]) -> None:
         """Replace the gradients of weights by their means; a weight that has one in no process
         keeps none."""
         if self.world_size == 1:
@@ -125,13 +128,13 @@ class Processes:
         for weight in weights:
             if weight.grad is None:
                 weight.grad = torch.zeros_like(weight)
-        self.average([*(w.grad for w in weights), has])
+        self.average([*(cast(torch.Tensor, w.grad) for w in weights), has])
         for weight, share in zip(weights, has.tolist(), strict=True):
             if share == 0:
                 weight.grad = None
 
     @torch.no_grad()
-    def average(self, tensors):
+    def average(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace floating-point tensors by their means over all processes.
 
         They travel as one, so the cost of a message is paid once. All receive the same numbers, so
@@ -143,10 +146,10 @@ class Processes:
         from accelerate.utils import reduce
 
         total = reduce(torch.cat([tensor.flatten() for tensor in tensors]), "mean")
-        for tensor, part in zip(tensors, total.split([t.numel() for t in tensors]), strict=True):
-            tensor.copy_(part.view_as(tensor))
+        for tensor, mean in zip(tensors, total.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
 
-    def mean(self, *numbers):
+    def mean(self, *numbers: float) -> tuple[float, ...]:
         """The means of some numbers over all processes; NaN in one is NaN in all."""
         if self.world_size == 1:
             return numbers
@@ -155,7 +158,7 @@ class Processes:
         together = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         return tuple(reduce(together, "mean").tolist())
 
-    def gather(self, value):
+    def gather(self, value: Any) -> list:
         """A list of what each process has, in the order of their ranks."""
         if self.world_size == 1:
             return [value]
@@ -163,6 +166,6 @@ class Processes:
 
         return gather_object([value])
 
-    def wait(self):
+    def wait(self) -> None:
         """Go on when all are here."""
         self._wait()

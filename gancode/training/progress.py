@@ -4,6 +4,8 @@ import statistics
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 
 def on_a_terminal() -> bool:
@@ -11,12 +13,12 @@ def on_a_terminal() -> bool:
     return getattr(sys.stderr, "isatty", bool)()
 
 
-def lines(end, every=30.0):
+def lines(end: str, every: float = 30.0) -> Callable[[int, Any], None]:
     """A callback for `gancode.train` that writes a line on stderr at least once in `every` seconds,
     as long as a step takes no longer. `end` says in words where the run ends."""
     began = last = before = time.monotonic()
 
-    def callback(step, run):
+    def callback(step: int, run: Any) -> None:
         nonlocal last, before
         now = time.monotonic()
         took, before = now - before, now
@@ -38,12 +40,14 @@ class Pace:
     save or a sheet now and then counts for nothing; the first step stands for the set-up.
     """
 
-    def __init__(self, few=20, times=5.0):
-        self.few, self.times, self.step = few, times, 0
-        self.before, self.start = None, None
-        self.took = deque(maxlen=few)
+    def __init__(self, few: int = 20, times: float = 5.0) -> None:
+        self.few, self.step = few, 0
+        self.times: float | None = times
+        self.before: float | None = None
+        self.start: float | None = None
+        self.took: deque[float] = deque(maxlen=few)
 
-    def __call__(self, now):
+    def __call__(self, now: float) -> None:
         self.step += 1
         if self.before is not None and self.step > 2:
             self.took.append(now - self.before)

@@ -1,8 +1,11 @@
 """The range of the data beside that of what a generator can make."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch import nn
 
 from gancode.errors import DataRangeWarning, warn
 from gancode.training.trial import copied
@@ -11,7 +14,12 @@ _ENOUGH = 64  # numbers: of fewer one cannot say that they leave a part of a ran
 _BYTES = "; for bytes `x / 127.5 - 1`, for what is from 0 to 1 `2 * x - 1`"
 
 
-def compare(samples, generator, latents, condition=()):
+def compare(
+    samples: torch.Tensor,
+    generator: nn.Module,
+    latents: torch.Tensor,
+    condition: Sequence[torch.Tensor] = (),
+) -> None:
     """Warn, with a `DataRangeWarning`, of samples that lie out of the range of what a generator can
     make, or in a part of it that looks like another scale.
 
@@ -37,7 +45,9 @@ def compare(samples, generator, latents, condition=()):
     )
 
 
-def attainable(generator, latents, condition=()):
+def attainable(
+    generator: nn.Module, latents: torch.Tensor, condition: Sequence[torch.Tensor] = ()
+) -> Any:
     """The least and the greatest value that a generator can make; ∓∞ where there is no end, or
     where none is found.
 
@@ -56,7 +66,9 @@ def attainable(generator, latents, condition=()):
 
 
 @torch.no_grad()
-def _ends(generator, factor, latents, condition):
+def _ends(
+    generator: nn.Module, factor: float, latents: torch.Tensor, condition: Sequence[torch.Tensor]
+) -> Any:
     """The least and the greatest of what a copy makes, each NaN unless several numbers are it."""
     loud = copied(generator, "generator").train()
     for weight in loud.parameters():

@@ -1,5 +1,6 @@
-"""A pair of networks, and what training makes of it."""
+"""A generator with its discriminator, and what training makes of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +9,7 @@ from torch import nn
 
 from gancode import randomness
 from gancode.data.sources import ANY, Source
-from gancode.errors import Refused
-from gancode.training.settings import positive_integer
+from gancode.errors import Refused, positive_integer
 
 
 class GAN(nn.Module):
@@ -104,17 +104,17 @@ class Run:
             torch.manual_seed(stream)
             latents = self.gan.latents(n)
             # In pieces: the memory of a convolutional generator grows with its batch.
-            parts = (latents, *(c.to(device) for c in condition))
-            pieces = zip(*(part.split(1000) for part in parts), strict=True)
+            given = (latents, *(c.to(device) for c in condition))
+            pieces = zip(*(x.split(1000) for x in given), strict=True)
             return torch.cat([self.averaged(*piece) for piece in pieces])
 
-    def _condition(self, n, labels, conditions):
+    def _condition(self, n: int, labels: Any, conditions: Any) -> Sequence[torch.Tensor]:
         if labels is not None and self.gan.classes is None:
             raise Refused("labels are for a conditional GAN with classes: GAN(..., classes=k)")
         if conditions is not None and self.gan.condition != ANY:
             raise Refused("conditions are for a GAN of any condition: GAN(..., conditional=True)")
         if self.gan.classes is not None:
-            return (self._labels(n, labels),)
+            return (self._labels(n, labels, self.gan.classes),)
         if self.gan.condition is None:
             return ()
         if conditions is None:
@@ -130,8 +130,7 @@ class Run:
             )
         return found
 
-    def _labels(self, n, labels):
-        classes = self.gan.classes
+    def _labels(self, n: int, labels: Any, classes: int) -> torch.Tensor:
         in_turn = torch.arange(n, device="cpu") % classes
         labels = in_turn if labels is None else torch.as_tensor(labels, device="cpu")
         labels = labels.expand(n) if labels.ndim == 0 else labels
@@ -145,7 +144,7 @@ class Run:
         return labels.long()
 
 
-def _in_turn(n, conditions):
+def _in_turn(n: int, conditions: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """The first n of some conditions, again and again."""
     if not conditions:
         raise Refused("give the conditions to sample with: conditions=…")

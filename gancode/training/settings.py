@@ -8,20 +8,33 @@ spelled in a command. A new option is one more field.
 import dataclasses
 import math
 import operator
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gancode import schedules
-from gancode.errors import Refused, WrongType
+from gancode.errors import Refused, WrongType, positive_integer
+
+if TYPE_CHECKING:
+    from gancode.calculus import Objective
+    from gancode.penalties import Penalty
+    from gancode.training.augment import Augment
+    from gancode.training.terms import Term
 
 DECIDES, LENGTH, WATCHES = "decides", "length", "watches"  # the numbers, how many, or none of them
 
 
-def _option(default, meaning, check=None, plain=None, kind=DECIDES, flag=None, **spelling):
+def _option(
+    default: Any,
+    meaning: str,
+    check: Callable | None = None,
+    plain: Callable | None = None,
+    kind: str = DECIDES,
+    flag: str | None = None,
+    **spelling: Any,
+) -> Any:
     """One option. `check` takes the name and what was given and returns what is kept; `plain` makes
     numbers and texts of that, which tell it from another. `spelling` is how a command reads it, the
     arguments of `add_argument` beside the help; an option without any is none of a command."""
@@ -29,24 +42,13 @@ def _option(default, meaning, check=None, plain=None, kind=DECIDES, flag=None, *
     return field(default=default, metadata=about | {"flag": flag, "spelling": spelling})
 
 
-def positive_integer(name: str, value: Any) -> int:
-    """An int from anything that is one; `Refused`, naming it, for all else."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise Refused(f"{name}={value!r} must be a positive integer")
-    return number
-
-
-def _whole(name, value):
+def _whole(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Refused(f"{name}={value!r} must be a whole number, 0 for none")
     return value
 
 
-def _positive(name, value):
+def _positive(name: str, value: Any) -> float:
     # Plain numbers: of those of NumPy, in the state of an optimiser, no checkpoint could be read.
     try:
         number = float(value)
@@ -60,21 +62,21 @@ def _positive(name, value):
 # What loads torch or SymPy is imported where a value is checked: a command explains itself without.
 
 
-def _seed(name, value):
+def _seed(name: str, value: Any) -> int:
     from gancode import randomness
 
     randomness.streams(value)  # refuses what is no seed
     return operator.index(value)
 
 
-def _rate(name, value):
+def _rate(name: str, value: Any) -> Callable[[float], float]:
     found = schedules.schedule(name, value)
     if not any(found(progress) > 0 for progress in schedules.POINTS):
-        raise Refused(f"{name}={found(0.0)} must be positive, at least in a part of the run")
+        raise Refused(f"{name}={found(0.0)} must be positive, at least somewhere in the run")
     return found
 
 
-def _betas(name, value):
+def _betas(name: str, value: Any) -> tuple[float, float]:
     try:
         found = tuple(map(float, value))
     except (TypeError, ValueError):
@@ -86,14 +88,14 @@ def _betas(name, value):
     return found
 
 
-def _decay(name, value):
+def _decay(name: str, value: Any) -> float:
     if not 0 <= value < 1:
         raise Refused(f"{name}={value} must be at least 0 and below 1")
     return float(value)
 
 
-def _one_of(*choices):
-    def check(name, value):
+def _one_of(*choices: Any) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
         if value not in choices:
             words = [f'"{c}"' if isinstance(c, str) else str(c) for c in choices]
             raise Refused(f"{name}={value!r} must be {', '.join(words[:-1])} or {words[-1]}")
@@ -102,7 +104,7 @@ def _one_of(*choices):
     return check
 
 
-def _objective(name, value):
+def _objective(name: str, value: Any) -> "Objective":
     from gancode.calculus import Objective, find_objective
 
     if isinstance(value, str):
@@ -117,7 +119,7 @@ def _objective(name, value):
     return value
 
 
-def _plain_objective(objective):
+def _plain_objective(objective: "Objective") -> str | list[str]:
     """Its name in the catalogue, or its two losses as texts that can be read again."""
     from gancode.calculus import catalog
 
@@ -130,37 +132,37 @@ def _plain_objective(objective):
     return texts
 
 
-def _penalties(name, value):
+def _penalties(name: str, value: Any) -> "tuple[Penalty, ...]":
     from gancode import penalties
 
     return tuple(penalties.parse(value))
 
 
-def _constraints(name, value):
+def _constraints(name: str, value: Any) -> tuple:
     from gancode import constraints
 
     return tuple(constraints.parse(value))
 
 
-def _augment(name, value):
+def _augment(name: str, value: Any) -> "Augment":
     from gancode.training import augment
 
     return augment.parse(value)
 
 
-def _terms(name, value):
+def _terms(name: str, value: Any) -> "dict[str, Term]":
     from gancode.training import terms
 
     return terms.parse(name, value)
 
 
-def _function(name, value):
+def _function(name: str, value: Any) -> Callable | None:
     if value is not None and not callable(value):
         raise WrongType(f"{name} must be a function of the run, not {type(value).__name__}")
     return value
 
 
-def _functions(name, value):
+def _functions(name: str, value: Any) -> tuple[Callable | None, ...]:
     found = [value] if callable(value) else list(value or ())
     return tuple(_function(name, each) for each in found)
 
@@ -173,7 +175,7 @@ def number_or_schedule(text: Any) -> Any:
         return text
 
 
-_count = {"check": positive_integer, "type": int}
+_count: dict[str, Any] = {"check": positive_integer, "type": int}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +188,8 @@ class Settings:
 
     objective: Any = _option(
         "nonsaturating",
-        "a name in `gancode.calculus.catalog`, the critic's loss as an expression in a and b, a "
-        "pair of expressions, the critic's and the generator's, or an `Objective`",
+        "a name in `gancode.calculus.catalog`, the critic's loss as an expression in a and b, two "
+        "expressions, the critic's and the generator's, or an `Objective`",
         _objective,
         _plain_objective,
         metavar="NAME",
@@ -270,7 +272,7 @@ class Settings:
     generator_terms: Mapping[str, Any] = _option(
         None,
         "more losses of the generator: a dict from names to functions of what a step has seen, to "
-        "modules, or to pairs of one and its weight (see `gancode.training.terms`)",
+        "modules, or to tuples of one and its weight (see `gancode.training.terms`)",
         _terms,
         lambda value: {name: term.plain() for name, term in value.items()},
     )
@@ -341,7 +343,7 @@ class Settings:
         "continue the run in `out`, if one has begun there, from its newest checkpoint, or from "
         'the one before it ("previous"). The rest of the run is then, bit for bit, what it would '
         "have been without the stop, with the same arguments on the same machine; only the clock "
-        "differs. `steps` or `seconds` (of all parts together) may be larger than before; "
+        "differs. `steps` or `seconds` (from its first step) may be larger than before; "
         "schedules reach over the whole of it, and a `gancode.ScheduleWarning` says which numbers "
         "jump for that",
         _one_of(True, False, "previous"),
@@ -351,7 +353,7 @@ class Settings:
         1000, "steps between checkpoints", kind=WATCHES, metavar="STEPS", **_count
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)  # the class is frozen
         for each in dataclasses.fields(self):
             value, check = getattr(self, each.name), each.metadata["check"]
@@ -391,7 +393,7 @@ def difference(before: Mapping, now: Mapping) -> str | None:
     passed = [e.name for e in dataclasses.fields(Settings) if e.metadata["kind"] != DECIDES]
     defaults = Settings().plain()  # of an option that a version before had not
 
-    def flat(record):
+    def flat(record: Mapping) -> dict:
         apart = ("training", "gancode", "data", "strict")
         rest = {key: value for key, value in record.items() if key not in apart}
         training = defaults | record.get("training", {})
@@ -402,11 +404,6 @@ def difference(before: Mapping, now: Mapping) -> str | None:
         if before.get(name) != now.get(name):
             return f"{name}={before.get(name)}, and this one has {name}={now.get(name)}"
     return None
-
-
-def environment() -> str:
-    """What shifts the seeds of this process, GANCODE_SEED."""
-    return os.environ.get("GANCODE_SEED", "0")
 
 
 def meanings(between: str = "\n") -> str:

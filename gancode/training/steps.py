@@ -1,7 +1,7 @@
 """The mathematics of a step: the discriminator's move, then the generator's."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from gancode.training.augment import Augmentation
 from gancode.training.processes import Processes
 from gancode.training.run import GAN
 from gancode.training.settings import Settings
-from gancode.training.terms import Seen, modules, value_of
+from gancode.training.terms import Seen, Term, modules, value_of
 
 PLAYERS = ("discriminator", "generator")
 
@@ -51,11 +51,11 @@ class Players:
             players.generator_step(batch)
         players.row()                                # what train would add to its history
 
-    The options are those of `gancode.train` that decide a run, but for its length; several pairs
+    The options are those of `gancode.train` that decide a run, but for its length; several GANs
     may take turns in one loop. `averaged` is the generator of the moving averages, in eval mode;
     `state_dict()` and `load_state_dict()` take all that a loop needs to go on, and
-    `gancode.checkpoint` writes it. `rng` is what latents, penalties and augmentations draw from, by
-    default a generator of the option `seed`.
+    `gancode.training.checkpoint` writes it. `rng` is what latents, penalties and augmentations draw
+    from, by default a generator of the option `seed`.
 
     What a constraint makes of the discriminator it makes at once, in place. Before its first step
     the networks take one on trial, on copies. Raises `Refused` for options and networks that do not
@@ -71,8 +71,8 @@ class Players:
         rng: torch.Generator | None = None,
         processes: Any = None,
         settings: Settings | None = None,
-        **options,
-    ):
+        **options: Any,
+    ) -> None:
         trial.refuse_lazy(gan)
         self.gan = gan
         self.settings = Settings(**options) if settings is None else settings
@@ -122,7 +122,7 @@ class Players:
         return self._findings
 
     @property
-    def _at_once(self):
+    def _at_once(self) -> bool:
         """Whether it costs nothing to look at a number now, and not with the next row."""
         return self.device.type == "cpu"
 
@@ -154,7 +154,7 @@ class Players:
             for term, weight in self._active("discriminator"):
                 loss = loss + self._term(term, weight, share, seen)
             (share * loss).backward()
-        self.logits = [part.detach() for part in logits]
+        self.logits = [each.detach() for each in logits]
         batch.generated = generated if keep else None
         if self.augmentation:
             self.augmentation.follow(logits[0], self.step)
@@ -167,6 +167,7 @@ class Players:
         discriminator's step: one step of Adam down its loss and its terms; then the average moves.
         """
         self.optimisers["generator"].zero_grad()
+        logits: tuple
         for share, x, z, *c in batch.pieces:
             generated = batch.generated
             if generated is None:
@@ -194,10 +195,12 @@ class Players:
         for optimiser in self.optimisers.values():
             optimiser.param_groups[0]["lr"] = float(self.rate(progress))
 
-    def batch(self, real: Any, *condition, latents: torch.Tensor | None = None) -> Batch:
+    def batch(
+        self, real: Any, *condition: torch.Tensor, latents: torch.Tensor | None = None
+    ) -> Batch:
         """Real samples (n, ...) and the tensors of their condition, with n latents, by default
         fresh ones, cut into pieces (`accumulate`)."""
-        real, *given = (part.to(self.device) for part in (real, *condition))
+        real, *given = (x.to(self.device) for x in (real, *condition))
         if latents is None:
             drawn = self.gan.latents(len(real) * self.processes.world_size, self.rng)
             latents = self.processes.shard(drawn)
@@ -250,8 +253,8 @@ class Players:
     def row(self) -> dict:
         """What has been seen since the last row, as numbers; it begins anew."""
         self.settle()
-        found = {name: _mean(pairs) for name, pairs in self.losses.items()}
-        logits = self.processes.mean(*(part.mean().item() for part in self.logits))
+        found = {name: _mean(shares) for name, shares in self.losses.items()}
+        logits = self.processes.mean(*(each.mean().item() for each in self.logits))
         found |= dict(zip(("logits_real", "logits_generated"), logits, strict=True))
         for name in PLAYERS:
             norm = self.norms.get(name)
@@ -261,7 +264,7 @@ class Players:
         self.losses = {name: [] for name in self.losses}
         return found
 
-    def parts(self) -> dict:
+    def stateful(self) -> dict:
         """All that has a state, by name."""
         found = {
             "gan": self.gan,
@@ -279,9 +282,9 @@ class Players:
     def state_dict(self) -> dict:
         """All that a loop needs to go on from here."""
         self.settle()
-        parts = {name: part.state_dict() for name, part in self.parts().items()}
+        states = {name: each.state_dict() for name, each in self.stateful().items()}
         return {
-            "parts": parts,
+            "states": states,
             "step": self.step,
             "losses": self.losses,
             "rng": self.rng.get_state(),
@@ -291,8 +294,8 @@ class Players:
         """Go to where `state_dict` was taken."""
         if not self._begun:
             self.begin()
-        for name, part in self.parts().items():
-            part.load_state_dict(state["parts"][name])
+        for name, each in self.stateful().items():
+            each.load_state_dict(state["states"][name])
         self.step, self.losses = state["step"], state["losses"]
         self.rng.set_state(state["rng"])
 
@@ -304,32 +307,41 @@ class Players:
         noted, self._unread = self._unread, []
         losses = [loss.detach() for *_, loss in noted]
         if len(losses) == 1:
-            values = [losses[0].item()]
+            own = [losses[0].item()]
         else:  # together, so that the device is waited for once
-            values = torch.stack([loss.to(losses[0].dtype) for loss in losses]).tolist()
-        values = self.processes.mean(*values)
-        for (step, name, share, _), value in zip(noted, values, strict=True):
+            own = torch.stack([loss.to(losses[0].dtype) for loss in losses]).tolist()
+        for (step, name, share, _), value in zip(noted, self.processes.mean(*own), strict=True):
             if not math.isfinite(value):
                 raise FloatingPointError(_broken(step, name, value, seen))
             self.losses[name].append((share, value))
 
     # What they are made of -------------------------------------------------------------------
 
-    def _generate(self, z, condition, real, keep=True):
+    def _generate(
+        self,
+        z: torch.Tensor,
+        condition: Sequence[torch.Tensor],
+        real: torch.Tensor,
+        keep: bool = True,
+    ) -> torch.Tensor:
         """Samples of the precision of real ones; without `keep` they have no graph."""
         with self.precise, torch.set_grad_enabled(keep):
             return self.G(z, *condition).to(real.dtype)
 
-    def _judge(self, x, condition):
+    def _judge(self, x: torch.Tensor, condition: Sequence[torch.Tensor]) -> torch.Tensor:
         """The logits of samples, augmented first, in the precision of the samples."""
         with self.precise:
             return self._discriminate(self.D, x, condition).to(x.dtype)
 
-    def _discriminate(self, network, x, condition):
+    def _discriminate(
+        self, network: Callable, x: torch.Tensor, condition: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
         shown = self.augmentation(x, self._draws) if self.augmentation else x
         return network(shown, *condition)
 
-    def _penalty(self, x, fake, condition):
+    def _penalty(
+        self, x: torch.Tensor, fake: torch.Tensor, condition: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
         with self.precise:
             return gradient_penalty(
                 lambda points, *c: self._discriminate(self.gan.discriminator, points, c),
@@ -343,21 +355,29 @@ class Players:
             )
 
     @property
-    def _draws(self):
+    def _draws(self) -> torch.Generator | None:
         """What each process draws from for itself: else all would draw the same points."""
         return self.rng if self.processes.world_size == 1 else None
 
-    def _active(self, player):
+    def _active(self, player: str) -> list[tuple[Term, float]]:
         """The terms of a player with their weights, but for those whose weight is zero now."""
         weights = [(term, term.weight_at(self.progress)) for term in self.terms[player].values()]
         return [(term, weight) for term, weight in weights if weight]
 
-    def _term(self, term, weight, share, seen):
+    def _term(self, term: Term, weight: float, share: float, seen: Seen) -> torch.Tensor:
         with self.precise:
             value = value_of(term, seen)
         return self._note(term.name, weight * value.to(seen.generated.dtype), share, seen)
 
-    def _seen(self, real, generated, latents, condition, logits_real, logits_generated):
+    def _seen(
+        self,
+        real: torch.Tensor,
+        generated: torch.Tensor,
+        latents: torch.Tensor,
+        condition: Sequence[torch.Tensor],
+        logits_real: torch.Tensor | None,
+        logits_generated: torch.Tensor,
+    ) -> Seen:
         """What terms are shown."""
         return Seen(
             real,
@@ -370,14 +390,14 @@ class Players:
             self.gan.discriminator,
         )
 
-    def _note(self, name, loss, share, seen):
+    def _note(self, name: str, loss: torch.Tensor, share: float, seen: Seen) -> torch.Tensor:
         """The loss, noted for the history."""
         self._unread.append((self.step, name, share, loss))
         if self._at_once:
             self.settle(seen)
         return loss
 
-    def _descend(self, player):
+    def _descend(self, player: str) -> None:
         weights, most = self.weights[player], self.settings.max_grad_norm
         self.processes.average_gradients(weights)
         # Now, for of a layer that both have the generator's step writes the gradient anew.
@@ -388,7 +408,7 @@ class Players:
             self.norms[player] = self.norms[player] if now else norm
         self.optimisers[player].step()
 
-    def _gradient_norm(self, player):
+    def _gradient_norm(self, player: str) -> float:
         """Over all weights of a player; FloatingPointError, naming a weight, where it is NaN or
         infinite."""
         gradients = {k: w.grad for k, w in self._named[player].items() if w.grad is not None}
@@ -405,7 +425,7 @@ class Players:
                     )
         return norm
 
-    def _move_averages(self):
+    def _move_averages(self) -> None:
         self.processes.average([*self.gan.buffers(), *(b for m in self.modules.values()
                                                        for b in m.buffers())])  # fmt: skip
         decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
@@ -413,21 +433,21 @@ class Players:
         for averaged, module in self._averaged_modules():
             _move_average(averaged, module, decay)
 
-    def _averaged_modules(self):
-        both = [pair for name in PLAYERS for pair in self.modules[name].items()]
+    def _averaged_modules(self) -> list[tuple[nn.Module, nn.Module]]:
+        both = [each for name in PLAYERS for each in self.modules[name].items()]
         return [(self.averaged_terms[name], module) for name, module in both]
 
-    def _trainable(self, player):
+    def _trainable(self, player: str) -> dict[str, nn.Parameter]:
         network = getattr(self.gan, player)
         found = {key: w for key, w in network.named_parameters() if w.requires_grad}
         if not found:
             raise Refused(f"the {player} has no trainable weights")
         known = {id(weight) for weight in found.values()}
-        more = self.modules[player].named_parameters()
-        more = {key: w for key, w in more if w.requires_grad and id(w) not in known}
+        named = self.modules[player].named_parameters()
+        more = {key: w for key, w in named if w.requires_grad and id(w) not in known}
         return found | {f"{key} of its terms": weight for key, weight in more.items()}
 
-    def _columns(self):
+    def _columns(self) -> list[str]:
         terms = [name for player in PLAYERS for name in self.terms[player]]
         return ["discriminator_loss", "generator_loss", "penalty", *terms]
 
@@ -439,7 +459,7 @@ _SINGLE = (
 )
 
 
-def _broken(step, name, value, seen):
+def _broken(step: int, name: str, value: float, seen: Seen | None) -> str:
     """What is said of a loss that is no number."""
     what = name.replace("_", " ") if name.endswith("_loss") or name == "penalty" else f"term {name}"
     if seen is None:
@@ -467,25 +487,26 @@ def _broken(step, name, value, seen):
 _STOPPED = "Training stopped before this"
 
 
-def _pieces(count, *tensors):
+def _pieces(count: int, *tensors: torch.Tensor) -> Iterator[tuple]:
     """Cut tensors of the same length into `count` pieces or fewer: (share, piece, piece, …)."""
     for pieces in zip(*(tensor.chunk(count) for tensor in tensors), strict=True):
         yield len(pieces[0]) / len(tensors[0]), *pieces
 
 
-def _mean(pairs):
+def _mean(weighted: list[tuple[float, float]]) -> float:
     """The mean of values that count for a share of a batch each; 0 where there are none."""
-    if not pairs:
+    if not weighted:
         return 0.0
-    return math.fsum(share * value for share, value in pairs) / math.fsum(s for s, _ in pairs)
+    total = math.fsum(share * value for share, value in weighted)
+    return total / math.fsum(share for share, _ in weighted)
 
 
-def _at_rest(module):
+def _at_rest(module: nn.Module) -> Any:
     return module.eval().requires_grad_(False)
 
 
 @torch.no_grad()
-def _move_average(averaged, module, decay):
+def _move_average(averaged: nn.Module, module: nn.Module, decay: float) -> None:
     for mean, weight in zip(averaged.parameters(), module.parameters(), strict=True):
         mean.lerp_(weight, 1 - decay)
     for copied, buffer in zip(averaged.buffers(), module.buffers(), strict=True):

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gancode.errors import Refused, WrongType
+from gancode.errors import Refused, WrongType, noted
 from gancode.schedules import plain, schedule
 
 COLUMNS = (
@@ -41,8 +41,8 @@ class Seen:
     `real` and `generated` are samples (n, ...), in the discriminator's step without the graph that
     leads to the generator; `latents` is (n, latent_dim), and `condition` holds the tensors of the
     condition, none where there is none. `logits_real` and `logits_generated` have one entry for
-    each sample; the generator's step looks at real ones only where the objective compares pairs,
-    and else `logits_real` is None. Then the two networks.
+    each sample; the generator's step looks at real ones only where the objective is paired, and
+    else `logits_real` is None. Then the two networks.
     """
 
     real: torch.Tensor
@@ -64,7 +64,7 @@ class Term:
     weight: float | str | Callable[[float], float] = 1.0
     _schedule: Callable[[float], float] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         weight = schedule(f"the weight of the term {self.name!r}", self.weight)
         object.__setattr__(self, "_schedule", weight)  # the class is frozen
 
@@ -78,15 +78,15 @@ class Term:
 
 
 def parse(name: str, given: Any) -> dict[str, Term]:
-    """Terms by their names, from a dict of functions, modules, or pairs of one and its weight.
+    """Terms by their names, from a dict of functions, modules, or tuples of one and its weight.
 
     `name` is what the error calls them. Raises `Refused` for what is none, and for a name that is
     another column of the history.
     """
     if not isinstance(given, Mapping):
         raise WrongType(
-            f"{name} must be a dict from names to functions, modules, or pairs of one and its "
-            f"weight, not {type(given).__name__}"
+            f"{name} must be a dict from names to functions, modules, or tuples of one and "
+            f"its weight, not {type(given).__name__}"
         )
     found = {}
     for term, value in given.items():
@@ -98,14 +98,14 @@ def parse(name: str, given: Any) -> dict[str, Term]:
             )
         if not callable(loss):
             raise WrongType(
-                f"{name}: {term!r} must be a function of what a step has seen, a module, or a pair "
-                f"of one and its weight, not {type(loss).__name__}"
+                f"{name}: {term!r} must be a function of what a step has seen, a module, or a "
+                f"tuple of one and its weight, not {type(loss).__name__}"
             )
         found[term] = loss if isinstance(loss, Term) else Term(term, loss, weight)
     return found
 
 
-def _is_name(term) -> bool:
+def _is_name(term: Any) -> bool:
     """Whether it can be a column of the history, and the name of a module."""
     if not isinstance(term, str) or term in COLUMNS:
         return False
@@ -119,11 +119,8 @@ def _is_name(term) -> bool:
 def value_of(term: Any, seen: Any) -> torch.Tensor:
     """What a term returns, checked. An error of its own keeps its type, with a note of whose it
     is; `Refused` for what is no scalar tensor."""
-    try:
+    with noted(f"in the term {term.name!r} of gancode.train"):
         value = term.loss(seen)
-    except Exception as error:
-        error.add_note(f"in the term {term.name!r} of gancode.train")
-        raise
     if not torch.is_tensor(value) or value.ndim:
         shape = f" of shape {tuple(value.shape)}" if torch.is_tensor(value) else ""
         raise WrongType(

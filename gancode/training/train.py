@@ -4,23 +4,23 @@ import functools
 import importlib.metadata
 import inspect
 import time
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
+import torch
 from tqdm import tqdm
 
 from gancode import randomness, schedules
 from gancode.constraints import prepared
-from gancode.data.sources import ANY, Batches, examine, smallest
-from gancode.errors import Refused
+from gancode.data.sources import ANY, Batches, Source, examine, smallest
+from gancode.errors import Refused, noted
 from gancode.training import ranges
 from gancode.training.folder import Folder, refuse_taken
 from gancode.training.processes import Processes
 from gancode.training.progress import Pace, lines, on_a_terminal
 from gancode.training.run import GAN, Run
-from gancode.training.settings import Settings, environment, meanings
+from gancode.training.settings import Settings, meanings
 from gancode.training.steps import Players
 from gancode.training.trial import refuse_lazy
 
@@ -69,9 +69,9 @@ def train(gan: GAN, data: Any, settings: Settings) -> Run:
     `gancode.Players.discriminator_step` and `generator_step`, for loops of one's own too.
 
     The data are a density, a tensor of samples (n, ...), a Dataset of them, or an iterable of
-    batches; for a conditional GAN a pair, samples and labels or conditions, or batches that are
-    such pairs (see `gancode.data.sources`). All options are given by name; exactly one of `steps`
-    and `seconds` says how long:
+    batches; for a conditional GAN a tuple, samples and labels or conditions, or batches that
+    are such tuples (see `gancode.data.sources`). All options are given by name; exactly one of
+    `steps` and `seconds` says how long:
 
     (the options)
 
@@ -125,21 +125,21 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
             "training": s.plain(),
             "source": None if s.out is None else source.describe(),
             "processes": processes.world_size,
-            "GANCODE_SEED": environment(),
+            "GANCODE_SEED": str(randomness.shift()),
         } | (about or {})
         folder = Folder(s.out, record, s.resume, processes)
-        folder.refuse_unsaved(players.parts())
-        before = folder.find(players.parts())
+        folder.refuse_unsaved(players.stateful())
+        before = folder.find(players.stateful())
 
     # All that can be refused has been: from here on the networks change.
     rng = randomness.seed(s.seed, rank=processes.rank)
     players.begin(processes.device, rng)
-    part = (processes.rank, processes.world_size)
-    batches = Batches(source, s.batch_size, rng, part=part, workers=s.workers)
+    shard = (processes.rank, processes.world_size)
+    batches = Batches(source, s.batch_size, rng, shard=shard, workers=s.workers)
     run = Run(gan, players.averaged, [], players.averaged_terms, conditions, record, source)
     counters: dict = {"step": 0, "images": 0, "elapsed": 0.0, "interval": 0.0}
     if before is not None:
-        counters = folder.restore(before, players.parts(), batches, rng, players.device)
+        counters = folder.restore(before, players, batches)
         players.step, players.losses = counters["step"], counters["losses"]
         run.history[:] = counters["history"]
         if processes.is_main:
@@ -148,12 +148,12 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
     return run
 
 
-def _loop(run, players, batches, folder, counters):
+def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters: dict) -> None:
     """All steps that are left, each with what is seen and kept of it."""
     s, processes = players.settings, players.processes
     step, images, elapsed = counters["step"], counters["images"], counters["elapsed"]
     now = time.perf_counter()
-    began, interval_began = now - elapsed, now - counters["interval"]  # the parts of a run together
+    began, interval_began = now - elapsed, now - counters["interval"]  # as if never stopped
     done = _progress(s, step, elapsed) >= 1
     callbacks = list(s.callback or ()) if processes.is_main else []
     if processes.is_main and s.progress is None and not on_a_terminal():
@@ -167,10 +167,10 @@ def _loop(run, players, batches, folder, counters):
         while not done:
             players.advance(_progress(s, step, elapsed))
             step = players.step
-            with _noted(f"in step {step} of gancode.train"):
+            with noted(f"in step {step} of gancode.train"):
                 # The discriminator learns to tell real from generated ...
                 for turn in range(1, s.discriminator_steps + 1):
-                    batch = players.batch(*_parts(next(batches)))
+                    batch = players.batch(*_as_tuple(next(batches)))
                     players.discriminator_step(batch, keep=turn == s.discriminator_steps)
                     images += batch.size * processes.world_size
                 # ... and the generator, with the same latents, learns to be taken for real.
@@ -185,7 +185,8 @@ def _loop(run, players, batches, folder, counters):
                 row = {"step": step, **players.row()}
                 row["images_per_second"] = images / (now - interval_began)
                 if s.measure is not None and processes.is_main:
-                    with randomness.kept(players.device), _noted(f"in `measure`, at step {step}"):
+                    where = f"in `measure` of gancode.train, at step {step}"
+                    with randomness.kept(players.device), noted(where):
                         row |= {name: float(value) for name, value in s.measure(run).items()}
                 row = processes.gather(row)[0]  # the clock and the measures are the first one's
                 run.history.append(row)
@@ -194,7 +195,7 @@ def _loop(run, players, batches, folder, counters):
                 images, interval_began = 0, now
             bar.update()
             for call in callbacks:
-                with _noted(f"in the callback of gancode.train, at step {step}"):
+                with noted(f"in the callback of gancode.train, at step {step}"):
                     call(step, run)
             (stop,) = processes.mean(interrupted())
             if s.out is not None and (step % s.save_every == 0 or done or stop):
@@ -209,25 +210,25 @@ def _loop(run, players, batches, folder, counters):
                     "history": run.history,
                     "conditions": list(run.conditions),
                 }
-                folder.save(step, players.parts(), batches, players.rng, players.device, counters)
+                folder.save(players, batches, counters)
             if stop and not done:
                 raise KeyboardInterrupt(
                     f"stopped after step {step}; resume=True (--resume) continues"
                 )
 
 
-def _progress(s, step, elapsed) -> float:
+def _progress(s: Settings, step: int, elapsed: float) -> float:
     """How far a run is, from 0 to 1."""
-    return min(step / s.steps if s.steps else elapsed / s.seconds, 1.0)
+    return min(step / s.steps if s.steps else elapsed / cast(float, s.seconds), 1.0)
 
 
-def _examine(gan, data, players):
+def _examine(gan: GAN, data: Any, players: Players) -> tuple[Source, tuple[torch.Tensor, ...]]:
     """The source of the data, and some of its conditions, when data and networks have been tried
     together."""
     s, processes, device = players.settings, players.processes, players.device
     share = {"processes": processes.world_size, "pieces": s.accumulate}
     source, examples = examine(data, s.batch_size, gan.condition, **share)
-    samples, *condition = (part.to(device) for part in _parts(examples))
+    samples, *condition = (x.to(device) for x in _as_tuple(examples))
     sizes = source.sizes(s.batch_size)
     least = smallest(sizes or [s.batch_size], **share)
     players.examine(samples, condition, least, _sizes(sizes, **share))
@@ -238,11 +239,11 @@ def _examine(gan, data, players):
             gan.latents(16),
             [c[[k % len(c) for k in range(16)]] for c in condition],
         )
-    _, *conditions = _parts(source.first(CONDITIONS)) if gan.condition == ANY else (None,)
+    _, *conditions = _as_tuple(source.first(CONDITIONS)) if gan.condition == ANY else (None,)
     return source, tuple(conditions)
 
 
-def _sizes(sizes, processes, pieces):
+def _sizes(sizes: Sequence[int] | None, processes: int, pieces: int) -> str | None:
     """In which sizes batches reach the networks, in words; None where nobody knows."""
     if sizes is None:
         return None
@@ -251,7 +252,7 @@ def _sizes(sizes, processes, pieces):
     return f"the data come in batches of {' and '.join(map(str, sizes))}{shared}{cut}"
 
 
-def _warn_of_jumps(s, counters):
+def _warn_of_jumps(s: Settings, counters: dict) -> None:
     """Of what follows a schedule, where the run has been given another length."""
     followed = {"lr": s.lr} | {each.name: partial(each.weight_at, 1) for each in s.penalties}
     for terms in (s.generator_terms, s.discriminator_terms):
@@ -260,24 +261,12 @@ def _warn_of_jumps(s, counters):
     schedules.warn_of_a_jump(followed, counters["progress"], now)
 
 
-@contextmanager
-def _noted(where):
-    """An error inside keeps its type and traceback, with a note of where it was."""
-    try:
-        yield
-    except (Refused, FloatingPointError):  # which say so themselves
-        raise
-    except Exception as error:
-        error.add_note(where)
-        raise
-
-
-def _parts(batch):
+def _as_tuple(batch: Any) -> tuple:
     """Samples alone, or samples and the tensors of their condition, as a tuple."""
     return batch if isinstance(batch, tuple) else (batch,)
 
 
-def _postfix(row):
+def _postfix(row: dict) -> str:
     """What the progress bar shows of a row of the history: not the gradients, not the step."""
     shown = {k: v for k, v in row.items() if "gradient" not in k and k != "step"}
     rate = shown.pop("images_per_second")

@@ -3,24 +3,27 @@ wrong gradients in silence, is found while nothing is lost."""
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, cast
 
 import torch
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
 from gancode.errors import Refused, WrongType
 from gancode.penalties import Penalty, gradient_penalty, repeated
 from gancode.training.adam import adam
-from gancode.training.terms import Seen, value_of
+from gancode.training.run import GAN
+from gancode.training.terms import Seen, Term, value_of
 
 
 @dataclass(frozen=True)
 class Step:
-    """What networks are tried on: the two losses of `Objective.torch()`, whether they compare
-    pairs, the penalties, the precision to compute in, "fp32" or "bf16", an augmentation, or None,
+    """What networks are tried on: the two losses of `Objective.torch()`, whether they are
+    paired, the penalties, the precision to compute in, "fp32" or "bf16", an augmentation, or None,
     and the terms of each player, as dicts by their names."""
 
     critic_loss: Callable
@@ -45,7 +48,14 @@ class Findings:
     fewest: int = 1
 
 
-def examine(gan, samples, condition, step, smallest=2, sizes=None) -> Findings:
+def examine(
+    gan: GAN,
+    samples: torch.Tensor,
+    condition: Sequence[torch.Tensor],
+    step: Step,
+    smallest: int = 2,
+    sizes: str | None = None,
+) -> Findings:
     """Take a step with copies of the networks; they themselves stay as they are.
 
     `samples` are one or two, and `condition` is empty or holds the tensors of theirs. No fewer than
@@ -62,7 +72,7 @@ def examine(gan, samples, condition, step, smallest=2, sizes=None) -> Findings:
             "network cannot be; give the network itself: compile=True compiles all but that"
         )
 
-    def taken(n):
+    def taken(n: int) -> tuple[_Taken | None, Refused | None]:
         """The step with n samples, and what is wrong with it."""
         many, *others = (torch.cat([x] * -(-n // len(x)))[:n] for x in (samples, *condition))
         try:
@@ -82,12 +92,12 @@ def examine(gan, samples, condition, step, smallest=2, sizes=None) -> Findings:
     if found is None and smallest > len(samples):
         found, _ = taken(smallest)  # they may want groups of a certain size
     if found is None:
-        raise problem
+        raise cast(Refused, problem)
     unknown = sizes is None and len(samples) > 1
     return Findings(found.shared, fewest=2 if unknown and taken(1)[1] else 1)
 
 
-def refuse_lazy(gan):
+def refuse_lazy(gan: GAN) -> None:
     """Refuse networks that have no weights yet."""
     for name in ("generator", "discriminator"):
         for path, layer in getattr(gan, name).named_modules():
@@ -99,7 +109,7 @@ def refuse_lazy(gan):
                 )
 
 
-def copied(network, name, memo=None):
+def copied(network: nn.Module, name: str, memo: dict | None = None) -> Any:
     """A copy of a network that shares nothing with it.
 
     What a layer keeps from a forward, an activation or the weight of a hooked `weight_norm`, is
@@ -139,7 +149,7 @@ class _Taken:
     finite: bool
 
 
-def _take(gan, samples, condition, step):
+def _take(gan: GAN, samples: torch.Tensor, condition: Sequence[torch.Tensor], step: Step) -> _Taken:
     """One step as the networks are, and where they will compute in bfloat16 another one so."""
     found = _take_in(contextlib.nullcontext(), gan, samples, condition, step)
     if step.precision == "bf16":
@@ -147,8 +157,11 @@ def _take(gan, samples, condition, step):
     return found
 
 
-def _take_in(precise, gan, samples, condition, step):
-    memo, dtype = {}, samples.dtype
+def _take_in(
+    precise: Any, gan: GAN, samples: torch.Tensor, condition: Sequence[torch.Tensor], step: Step
+) -> _Taken:
+    memo: dict = {}
+    dtype = samples.dtype
     generator, discriminator = (
         copied(getattr(network, "_orig_mod", network), name, memo).train()  # not compiled
         for network, name in ((gan.generator, "generator"), (gan.discriminator, "discriminator"))
@@ -169,7 +182,7 @@ def _take_in(precise, gan, samples, condition, step):
     taken = f"samples of shape {tuple(samples.shape[1:])}{with_condition}"
     draws = torch.Generator()
 
-    def judge(x, *c):
+    def judge(x: torch.Tensor, *c: torch.Tensor) -> torch.Tensor:
         return discriminator(step.augmentation(x, draws) if step.augmentation else x, *c)
 
     with _told(f"the discriminator does not take what the generator makes, {taken}"), precise:
@@ -200,14 +213,14 @@ def _take_in(precise, gan, samples, condition, step):
     with _told("the generator's step fails", in_place):
         with precise:
             if step.paired:
-                against = judge(torch.cat([samples, generated]), *repeated(condition, 2))
-                against = against.to(dtype).chunk(2)
+                judged = judge(torch.cat([samples, generated]), *repeated(condition, 2))
+                against = judged.to(dtype).chunk(2)
             else:
-                against = [judge(generated, *condition).to(dtype)]
+                against = (judge(generated, *condition).to(dtype),)
         weights = [weight for weight in generator.parameters() if weight.requires_grad]
         loss = step.generator_loss(*against)
-    on_real = against[0] if step.paired else None
-    shown = seen(generated=generated, logits_real=on_real, logits_generated=against[-1])
+    compared = against[0] if step.paired else None
+    shown = seen(generated=generated, logits_real=compared, logits_generated=against[-1])
     more = _added(step.terms.get("generator"), shown, precise)
     with _told("the generator's step fails", in_place):
         (loss + more).backward(inputs=weights)
@@ -234,18 +247,18 @@ def _take_in(precise, gan, samples, condition, step):
     return _Taken(_shares(gan, discriminator, generated), finite)
 
 
-def _names(network):
+def _names(network: nn.Module) -> set[str]:
     return {name for name, _ in network.named_parameters()}
 
 
-def _added(terms, seen, precise):
+def _added(terms: Mapping[str, Term] | None, seen: Seen, precise: Any) -> Any:
     """The sum of the terms, whatever their weights."""
     with precise:
         return sum((value_of(term, seen) for term in (terms or {}).values()), 0.0)
 
 
 @contextlib.contextmanager
-def _told(sentence, in_place=False):
+def _told(sentence: str, in_place: bool = False) -> Iterator[None]:
     """What fails inside is a ValueError that says so, but for a lack of memory; of a discriminator
     that changes its input in place, that says this."""
     try:
@@ -261,7 +274,7 @@ def _told(sentence, in_place=False):
         raise Refused(f"{sentence}: {cause}") from error
 
 
-def _check_samples(generated, samples, exact):
+def _check_samples(generated: Any, samples: torch.Tensor, exact: bool) -> None:
     if not torch.is_tensor(generated):
         raise WrongType(f"the generator returns a {type(generated).__name__}; {_ALONE}")
     if generated.shape != samples.shape or (exact and generated.dtype != samples.dtype):
@@ -277,7 +290,7 @@ def _check_samples(generated, samples, exact):
         )
 
 
-def _check_logits(logits, n):
+def _check_logits(logits: Any, n: int) -> None:
     if not torch.is_tensor(logits):
         raise WrongType(f"the discriminator returns a {type(logits).__name__}; {_ALONE}")
     if logits.shape not in [(n,), (n, 1)]:
@@ -295,11 +308,16 @@ def _check_logits(logits, n):
 
 
 @torch.no_grad()
-def _refuse_probabilities(discriminator, x, condition, logits):
+def _refuse_probabilities(
+    discriminator: nn.Module,
+    x: torch.Tensor,
+    condition: Sequence[torch.Tensor],
+    logits: torch.Tensor,
+) -> None:
     """Refuse outputs that lie between 0 and 1 and stay there when weights and samples are made
     thirty times as large: they are probabilities, not logits."""
 
-    def between(found):
+    def between(found: torch.Tensor) -> bool:
         return bool(((found >= 0) & (found <= 1)).all())
 
     if not between(logits) or not logits.any():
@@ -321,7 +339,7 @@ def _refuse_probabilities(discriminator, x, condition, logits):
 _ALONE = "it must return one tensor: return that alone, or wrap the network in one that does"
 
 
-def _shares(gan, discriminator, generated):
+def _shares(gan: GAN, discriminator: nn.Module, generated: torch.Tensor) -> bool:
     """Whether weights that a discriminator's step changes are behind what was generated: those of
     the generator, by where their numbers lie, or any in the graph of it."""
     learnt = [w for net in (gan.discriminator, discriminator) for w in net.parameters()]
@@ -330,13 +348,13 @@ def _shares(gan, discriminator, generated):
     return bool(changed & {_place(tensor) for tensor in behind} - {None})
 
 
-def _place(tensor):
+def _place(tensor: torch.Tensor) -> int | None:
     """Where the numbers of a tensor lie; None where that says nothing."""
     strided = tensor.layout is torch.strided and tensor.numel()
     return tensor.untyped_storage().data_ptr() or None if strided else None
 
 
-def _leaves(root):
+def _leaves(root: Any) -> Iterator[torch.Tensor]:
     """The tensors at the ends of a graph."""
     seen, ahead = set(), [root]
     while ahead:
@@ -349,7 +367,7 @@ def _leaves(root):
         ahead += [following for following, _ in node.next_functions]
 
 
-def _compiled(network):
+def _compiled(network: nn.Module) -> bool:
     marks = ("_orig_mod", "_compiled_call_impl")  # of torch.compile, of Module.compile
     of_forward = "_torchdynamo_orig_callable"
     return any(
@@ -358,7 +376,7 @@ def _compiled(network):
     )
 
 
-def _statistics(gan):
+def _statistics(gan: GAN) -> str:
     """The first layer that takes statistics of a batch, in words."""
     for name in ("generator", "discriminator"):
         for path, layer in getattr(gan, name).named_modules():
@@ -367,11 +385,11 @@ def _statistics(gan):
     return ""
 
 
-def _layer(path, layer):
+def _layer(path: str, layer: nn.Module) -> str:
     return f"layer {path!r} ({type(layer).__name__})" if path else f"{type(layer).__name__}"
 
 
-def _tensors(value, seen=None):
+def _tensors(value: Any, seen: set | None = None) -> Iterator[torch.Tensor]:
     """All tensors in nested dicts, lists, tuples and sets."""
     seen = set() if seen is None else seen
     if torch.is_tensor(value):
@@ -382,16 +400,16 @@ def _tensors(value, seen=None):
             yield from _tensors(each, seen)
 
 
-def _detached(network):
+def _detached(network: nn.Module) -> dict:
     """Copies without a graph of the tensors that layers keep from a forward, by their id."""
-    found = {}
+    found: dict[int, torch.Tensor] = {}
     for layer in network.modules():
         own = [value for key, value in vars(layer).items() if key != "_modules"]
         found |= {id(x): x.detach().clone() for x in _tensors(own) if not x.is_leaf}
     return found
 
 
-def _uncopied(network):
+def _uncopied(network: nn.Module) -> str:
     """Which attribute of which layer has no copy, in words."""
     memo = _detached(network)
     for path, layer in network.named_modules():

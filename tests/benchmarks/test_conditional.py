@@ -65,7 +65,7 @@ def test_only_the_blind_critic_does_not_hear_the_label(kind):
 def test_labels_are_shuffled_for_the_blind_critic_alone():
     _, labels = data.mnist_5k()
     for kind in benchmark.CRITICS:
-        _, told = benchmark.pairs(kind, 0)
+        _, told = benchmark.labelled(kind, 0)
         assert torch.equal(told, labels) == (kind != "without label")
         assert torch.equal(told.bincount(), labels.bincount())
 

@@ -213,5 +213,5 @@ def test_labels_that_are_none_are_refused(labels, error, said):
 
 def test_a_gan_without_classes_is_told_of_labels_of_any_kind():
     for together in ((X, Y.numpy()), [X, Y], (X, Y.tolist())):
-        with pytest.raises(TypeError, match=r"a pair of samples and conditions.*classes=10"):
+        with pytest.raises(TypeError, match=r"samples with conditions.*classes=10"):
             sources.examine(together, 4)

@@ -251,18 +251,18 @@ def same(one, other):
     return torch.equal(one, other)
 
 
-@pytest.mark.parametrize("part", [(0, 1), (1, 2)])
+@pytest.mark.parametrize("shard", [(0, 1), (1, 2)])
 @pytest.mark.parametrize(("kind", "classes"), WITH_CLASSES)
 @pytest.mark.parametrize("given", [0, 2, 3, 4])
-def test_a_stream_that_was_saved_goes_on_where_it_was(kind, classes, part, given):
+def test_a_stream_that_was_saved_goes_on_where_it_was(kind, classes, shard, given):
     torch.manual_seed(0)
-    stream = stream_of(kind, classes, part=part)
+    stream = stream_of(kind, classes, shard=shard)
     for _ in range(given):
         next(stream)
     state, stands, drawn = stream.state_dict(), stream.generator.get_state(), torch.get_rng_state()
     rest = [next(stream) for _ in range(7)]
     torch.manual_seed(99)
-    again = stream_of(kind, classes, seed=99, part=part)
+    again = stream_of(kind, classes, seed=99, shard=shard)
     again.load_state_dict(state)
     again.generator.set_state(stands)  # as a run restores all random states
     torch.set_rng_state(drawn)
@@ -280,12 +280,12 @@ def test_processes_share_every_batch_in_equal_slices(kind, classes):
         return [s[:, :1] if "set" in kind else s for s in samples], batches
 
     whole, _ = read(6)  # of 4, 4 and 2 samples, but for a density
-    shares = [read(6, part=(k, 2))[0] for k in range(2)]
+    shares = [read(6, shard=(k, 2))[0] for k in range(2)]
     for batch, *slices in zip(whole, *shares, strict=True):
         assert len(slices[0]) == len(slices[1]) == len(batch) // 2
         assert torch.equal(torch.cat(slices), batch)
     # of three processes each has one of four; the batch of two is passed over
-    thirds = [read(4, part=(k, 3))[0] for k in range(3)]
+    thirds = [read(4, shard=(k, 3))[0] for k in range(3)]
     epochs = whole if kind == "density" else [b for b in whole if len(b) == 4]
     for batch, *slices in zip(epochs, *thirds, strict=False):
         assert torch.equal(torch.cat(slices), batch[:3])
@@ -315,14 +315,14 @@ def test_a_data_set_is_dealt_in_the_order_of_a_tensor():
 
 
 def test_a_data_set_loads_its_own_part_and_nothing_that_was_passed():
-    stream = stream_of("data set", part=(1, 2))
+    stream = stream_of("data set", shard=(1, 2))
     stream.source.data.loaded.clear()
     first = [next(stream) for _ in range(3)]
     assert (
         stream.source.data.loaded == torch.cat(first)[:, 0].tolist()
         and len(stream.source.data.loaded) == 5
     )
-    again = stream_of("data set", part=(1, 2))
+    again = stream_of("data set", shard=(1, 2))
     again.source.data.loaded.clear()
     state = {**stream.state_dict(), "given": 2}
     again.load_state_dict(state)
@@ -353,7 +353,7 @@ def test_what_a_data_set_draws_is_the_same_for_any_workers_and_moves_no_state_he
 
 
 def test_slices_of_one_batch_draw_different_numbers():
-    slices = [next(stream_of("data set", part=(k, 2)))[:, 1:] for k in range(2)]
+    slices = [next(stream_of("data set", shard=(k, 2)))[:, 1:] for k in range(2)]
     assert not (slices[0] == slices[1]).any()
 
 
@@ -392,8 +392,8 @@ LABELS = torch.zeros(64, dtype=torch.int64)
 @pytest.mark.parametrize(
     ("bad", "classes", "error", "message"),
     [
-        (torch.zeros(64, 2), 10, TypeError, "tensor, have none; give a pair"),
-        (data.ring(), 10, TypeError, "density, have none; give a pair"),
+        (torch.zeros(64, 2), 10, TypeError, "tensor, have none; give a tuple"),
+        (data.ring(), 10, TypeError, "density, have none; give a tuple"),
         ((torch.zeros(64, 2), LABELS + 10), 10, ValueError, "from 0 to 9, not from 10 to 10"),
         ((torch.zeros(64, 2), LABELS - 1), 10, ValueError, "from 0 to 9, not from -1 to -1"),
         ((torch.zeros(64, 2), LABELS[:9]), 10, ValueError, r"one label a sample: \(64,\)"),
@@ -402,8 +402,8 @@ LABELS = torch.zeros(64, dtype=torch.int64)
         ((torch.zeros(64, 2) / 0, LABELS), 10, ValueError, "NaN or infinity: 128 of 128"),
         ((torch.empty(0, 2), LABELS[:0]), 10, ValueError, "empty"),
         ((torch.zeros(9, 2), LABELS[:9]), 10, ValueError, "larger than the data set, which has 9"),
-        ([torch.zeros(4, 2)], 10, TypeError, "a pair of tensors"),
-        ([(torch.zeros(4, 2),)], 10, TypeError, "a pair of tensors"),
+        ([torch.zeros(4, 2)], 10, TypeError, "must be a tuple"),
+        ([(torch.zeros(4, 2),)], 10, TypeError, "must be a tuple"),
         ([(torch.zeros(4, 2), "text")], 10, TypeError, "torch.int64, not str"),
         ([(torch.zeros(4, 2), LABELS[:4] + 3)], 3, ValueError, "from 0 to 2, not from 3 to 3"),
         (NoData(), None, ValueError, "the data set is empty"),
@@ -411,7 +411,7 @@ LABELS = torch.zeros(64, dtype=torch.int64)
         (odd_items(*["text"] * 64), None, TypeError, "item 0 of the data set is no tensor.*str"),
         (odd_items(*[LABELS] * 64), None, TypeError, "int64; convert"),
         (odd_items(*[X[0], X] * 32), None, ValueError, r"item 1 .* \(10, 1\), and item 0 has"),
-        (odd_items(*[X[0]] * 64), 3, TypeError, r"a pair \(sample, label\)"),
+        (odd_items(*[X[0]] * 64), 3, TypeError, r"a tuple \(sample, label\)"),
         (odd_items(*[(X[0], 1.5)] * 64), 3, TypeError, "must be integers: 'float'"),
         (odd_items(*[(X[0], 3)] * 64), 3, ValueError, "from 0 to 2, not from 3 to 3"),
     ],
@@ -439,12 +439,12 @@ def test_a_later_batch_of_another_shape_is_refused():
 @pytest.mark.parametrize("kind", ["density", "tensor", "pair", "data set"])
 def test_a_batch_that_is_too_small_for_the_processes_is_refused(kind):
     with pytest.raises(ValueError, match="batch of 4 cannot be shared among 5"):
-        stream_of(kind, 3 if kind == "pair" else None, part=(0, 5))
+        stream_of(kind, 3 if kind == "pair" else None, shard=(0, 5))
 
 
 def test_an_iterable_whose_batches_are_all_too_small_is_refused():
     with pytest.raises(ValueError, match="of batches of at least 5"):
-        next(stream_of("list", part=(0, 5)))
+        next(stream_of("list", shard=(0, 5)))
 
 
 def idx(values):
@@ -592,7 +592,7 @@ def picture(mode, colour, size=(8, 8)):
 
 def item(tmp_path, image, name="a.png", size=8, channels=3, **options):
     image.save(tmp_path / name, **options)
-    return data.folder(tmp_path, size, channels=channels)[0]
+    return data.image_folder(tmp_path, size, channels=channels)[0]
 
 
 def test_a_folder_gives_its_images_resized_cropped_and_in_order(tmp_path):
@@ -603,7 +603,7 @@ def test_a_folder_gives_its_images_resized_cropped_and_in_order(tmp_path):
     Image.new("RGB", (5, 9), "white").save(tmp_path / "small.webp", lossless=True)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / ".hidden.png").write_text("no image")
-    found = data.folder(tmp_path, 10)
+    found = data.image_folder(tmp_path, 10)
     assert len(found) == 2 and found.skipped == []
     assert [file.name for file in found.files] == ["wide.PNG", "small.webp"]
     assert found[0].dtype == torch.float32 and found[0].shape == (3, 10, 10)
@@ -617,7 +617,7 @@ def test_what_lies_in_a_hidden_folder_is_hidden_and_a_hidden_root_is_not(tmp_pat
     for name in (".photos/a.png", ".photos/.thumbnails/a.png", ".photos/b/.cache/deep/a.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         picture("L", 0).save(tmp_path / name)
-    found = data.folder(tmp_path / ".photos")
+    found = data.image_folder(tmp_path / ".photos")
     assert found.files == [tmp_path / ".photos" / "a.png"]
 
 
@@ -656,9 +656,9 @@ def test_cmyk_and_a_turned_photograph(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held so that the left is above
     found = item(tmp_path, photograph, "a.png", channels=1, exif=exif)
-    assert data.folder(tmp_path, 8, channels=1).files[1].name == "a.png"
+    assert data.image_folder(tmp_path, 8, channels=1).files[1].name == "a.png"
     (tmp_path / "a.jpg").unlink()
-    found = data.folder(tmp_path, 8, channels=1)[0]
+    found = data.image_folder(tmp_path, 8, channels=1)[0]
     assert found.shape == (1, 8, 8)
     assert found[0, 0, 4] > 0.9 and found[0, -1, 4] < -0.9
 
@@ -688,7 +688,7 @@ def test_an_image_is_used_as_it_lies_where_its_orientation_cannot_be_read(tmp_pa
     png_with(tmp_path / "a.png", halves(), b"eXIf", b"garbage")
     with Image.open(tmp_path / "a.png") as image, pytest.raises(SyntaxError, match="not a TIFF"):
         image.getexif()
-    found = data.folder(tmp_path, 16, channels=1)
+    found = data.image_folder(tmp_path, 16, channels=1)
     assert found.skipped == []
     assert torch.equal(found[0], values(halves()))
 
@@ -718,7 +718,7 @@ def test_what_would_fail_only_as_an_item_is_found_at_once(tmp_path):
     with Image.open(tmp_path / "odd.png") as image:
         image.load()
     with pytest.warns(UserWarning, match=r"1 of 2 images .*odd.png \(ValueError: palette"):
-        found = data.folder(tmp_path)
+        found = data.image_folder(tmp_path)
     assert torch.stack(list(found)).shape == (1, 3, 64, 64)
 
 
@@ -745,7 +745,7 @@ BROKEN = ["cut.jpg", "cut.png", "empty.jpg", "flipped.png", "float.tiff", "text.
 def test_broken_images_are_named_once_and_left_out(tmp_path):
     broken_folder(tmp_path)
     with pytest.warns(UserWarning, match=r"6 of 7 images.*left out: cut.jpg \(.*1 more") as caught:
-        found = data.folder(tmp_path, 16)
+        found = data.image_folder(tmp_path, 16)
     assert len(caught) == 1 and caught[0].filename == __file__
     assert [file.name for file, reason in found.skipped if reason] == BROKEN
     assert [file.name for file in found.files] == ["good.png"]
@@ -755,10 +755,10 @@ def test_broken_images_are_named_once_and_left_out(tmp_path):
 def test_broken_images_are_refused_on_request_and_where_there_is_no_other(tmp_path):
     broken_folder(tmp_path)
     with pytest.raises(ValueError, match=r"6 of 7 images .*repair or remove them: cut.jpg"):
-        data.folder(tmp_path, strict=True)
+        data.image_folder(tmp_path, strict=True)
     (tmp_path / "good.png").unlink()
     with pytest.raises(ValueError, match="6 of 6 images .*repair or remove them: cut.jpg"):
-        data.folder(tmp_path)
+        data.image_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -775,25 +775,25 @@ def test_broken_images_are_refused_on_request_and_where_there_is_no_other(tmp_pa
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, name, options, error, message):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(error, match=message):
-        data.folder(tmp_path / name, **options)
+        data.image_folder(tmp_path / name, **options)
 
 
 def test_a_folder_is_known_again_by_its_files(tmp_path):
     picture("L", 0).save(tmp_path / "a.png")
-    before = repr(data.folder(tmp_path))
-    assert repr(data.folder(tmp_path)) == before and "1 images of shape (3, 64, 64)" in before
+    before = repr(data.image_folder(tmp_path))
+    assert repr(data.image_folder(tmp_path)) == before and "1 images of shape (3, 64, 64)" in before
     picture("RGB", "red", (20, 20)).save(tmp_path / "a.png")  # a file of another length
-    before, other = repr(data.folder(tmp_path)), before
+    before, other = repr(data.image_folder(tmp_path)), before
     assert before != other
     picture("L", 0).save(tmp_path / "b.png")
-    assert repr(data.folder(tmp_path)) != before
-    assert repr(data.folder(tmp_path, channels=1)) != repr(data.folder(tmp_path))
+    assert repr(data.image_folder(tmp_path)) != before
+    assert repr(data.image_folder(tmp_path, channels=1)) != repr(data.image_folder(tmp_path))
 
 
 def test_a_folder_can_be_dealt_in_batches_by_workers(tmp_path):
     for k in range(6):
         picture("L", 51 * k).save(tmp_path / f"{k}.png")
-    examined, first = sources.examine(data.folder(tmp_path, 4, channels=1), 4)
+    examined, first = sources.examine(data.image_folder(tmp_path, 4, channels=1), 4)
     assert first.shape == (2, 1, 4, 4)
     stream = sources.Batches(examined, 4, generator(1), workers=2)
     seen = torch.cat([next(stream), next(stream)])[:, 0, 0, 0]
@@ -808,7 +808,7 @@ def test_processes_shuffle_a_loader_alike_whatever_their_global_state():
         torch.manual_seed(100 + rank)
         loader = DataLoader(TensorDataset(x), 4, shuffle=True)
         rng = torch.Generator().manual_seed(0)
-        batches = sources.Batches(sources.examine(loader, 4)[0], 4, rng, part=(rank, 2))
+        batches = sources.Batches(sources.examine(loader, 4)[0], 4, rng, shard=(rank, 2))
         before = torch.get_rng_state()
         shares = [next(batches) for _ in range(4)]
         assert torch.equal(torch.get_rng_state(), before)
@@ -828,14 +828,14 @@ def test_linked_folders_are_read_once_and_circles_end(tmp_path):
     (photos / "inside").symlink_to(photos / "real")
     (photos / "circle").symlink_to(photos)
     (photos / "file.png").symlink_to(tmp_path / "elsewhere" / "b.png")
-    found = data.folder(photos)
+    found = data.image_folder(photos)
     names = [file.relative_to(photos).as_posix() for file in found.files]
     assert names == ["again/c.png", "file.png", "linked/b.png", "real/a.png"]
     assert found.left_out == {"links to folders that are read already": 3}
     assert torch.stack(list(found)).shape == (4, 3, 64, 64)
     through = tmp_path / "link"  # the folder itself may be a link
     through.symlink_to(photos)
-    assert len(data.folder(through)) == 4 and repr(data.folder(through)) == repr(found)
+    assert len(data.image_folder(through)) == 4 and repr(data.image_folder(through)) == repr(found)
 
 
 def mixed(folder):
@@ -853,7 +853,7 @@ def test_whatever_is_left_out_is_counted_by_its_reason(tmp_path):
     unread = "(nothing here reads it; convert to .png or .jpg)"
     said = r"1 of 2 images .* left out: cut.png .*; also left out: 1 .cr2 \(.*, 2 .heic \("
     with pytest.warns(UserWarning, match=said) as caught:
-        found = data.folder(tmp_path)
+        found = data.image_folder(tmp_path)
     assert len(caught) == 1 and "txt" not in str(caught[0].message)
     assert found.left_out == {
         f".heic {unread}": 2,
@@ -873,18 +873,18 @@ def test_whatever_is_left_out_is_counted_by_its_reason(tmp_path):
 def test_images_that_cannot_be_read_are_refused_on_request_and_where_there_is_no_other(tmp_path):
     mixed(tmp_path)
     with pytest.raises(ValueError, match=r"cannot be read: 1 .cr2.*2 .heic.*; remove or convert"):
-        data.folder(tmp_path, strict=True)
+        data.image_folder(tmp_path, strict=True)
     with pytest.warns(UserWarning, match=rf"^left out of {tmp_path}: 1 .cr2"):
-        data.folder(tmp_path)
+        data.image_folder(tmp_path)
     (tmp_path / "good.png").unlink()
     with pytest.raises(ValueError, match=r"no images: none of its 6 files .*: 1 .cr2 .*, 2 .heic"):
-        data.folder(tmp_path)
+        data.image_folder(tmp_path)
 
 
 def test_what_only_lies_beside_is_no_reason_to_warn(tmp_path):
     picture("L", 0).save(tmp_path / "a.png")
     (tmp_path / "captions.txt").touch()
-    assert data.folder(tmp_path, strict=True).left_out == {".txt (no image)": 1}
+    assert data.image_folder(tmp_path, strict=True).left_out == {".txt (no image)": 1}
 
 
 def test_a_folder_that_is_locked_is_counted(tmp_path, monkeypatch):
@@ -899,7 +899,7 @@ def test_a_folder_that_is_locked_is_counted(tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(tmp_path), "iterdir", iterdir)
     with pytest.warns(UserWarning, match=r"1 folders that cannot be read \(Permission denied\)"):
-        assert len(data.folder(tmp_path)) == 1
+        assert len(data.image_folder(tmp_path)) == 1
 
 
 def test_names_that_are_no_text_are_files_like_others(tmp_path):
@@ -909,18 +909,18 @@ def test_names_that_are_no_text_are_files_like_others(tmp_path):
         picture("L", 0).save(tmp_path / "x.png")
         os.rename(tmp_path / "x.png", folder + b"/" + name)
     with pytest.warns(UserWarning, match="1 .heic"):
-        found = data.folder(os.fsdecode(folder))
+        found = data.image_folder(os.fsdecode(folder))
     assert len(found) == 2 and torch.stack(list(found)).shape == (2, 3, 64, 64)
     before = repr(found)
     assert "2 images of shape (3, 64, 64), crc " in before
     os.rename(folder + b"/a\xff.png", folder + b"/a\xfe.png")
     with pytest.warns(UserWarning, match="1 .heic"):
-        assert repr(data.folder(os.fsdecode(folder))) == before  # the same, in the same order
+        assert repr(data.image_folder(os.fsdecode(folder))) == before  # the same, in the same order
 
 
 def test_the_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path):
     def prints(folder):
-        found = data.folder(folder)
+        found = data.image_folder(folder)
         return found.fingerprint, repr(found)
 
     (tmp_path / "one" / "more").mkdir(parents=True)
@@ -975,7 +975,7 @@ def write_png(path, header, clear, content):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_transparent_grey_is_white_at_every_depth(tmp_path, depth, key, row, expected, channels):
     grey_png(tmp_path / "a.png", depth, key, *[row] * 4)
-    found = data.folder(tmp_path, 4, channels=channels)[0]
+    found = data.image_folder(tmp_path, 4, channels=channels)[0]
     torch.testing.assert_close(
         found[:, 0], torch.tensor(expected).expand(channels, 4), rtol=0, atol=0.01
     )
@@ -989,7 +989,7 @@ def test_a_transparent_colour_is_white_at_every_depth(tmp_path, depth):
     header = struct.pack(">IIBBBBB", 2, 2, depth, 2, 0, 0, 0)
     clear = struct.pack(">3H", *(scale * v for v in (10, 20, 30)))
     write_png(tmp_path / "a.png", header, clear, 2 * (b"\0" + row))
-    found = data.folder(tmp_path, 2)[0]
+    found = data.image_folder(tmp_path, 2)[0]
     assert torch.equal(found[:, 0, 0], torch.ones(3))
     assert ((found[:, 0, 1] + 1) * 127.5).round().tolist() == [10, 20, 200]
 
@@ -1000,7 +1000,7 @@ def test_a_turned_grey_of_16_bits_loses_no_transparency(tmp_path):
     values = np.full((4, 8), 51 * 257, np.uint16)
     values[:, :4] = 7  # on the left, which comes above
     Image.fromarray(values).save(tmp_path / "a.png", transparency=7, exif=exif)
-    found = data.folder(tmp_path, 4, channels=1)[0]
+    found = data.image_folder(tmp_path, 4, channels=1)[0]
     assert (found[0, 0] > 0.9).all() and (found[0, -1] < -0.5).all()
 
 

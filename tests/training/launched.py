@@ -25,10 +25,12 @@ NOISY = {
     "save_every": 2,
     "steps": 8,
 }
-# With a condition, a term that has weights, and an augmentation that follows the discriminator.
+# The same with a condition, a term that has weights, and an augmentation that follows the
+# discriminator.
 FULL = {
     "full": True,
-    "network": {"batch_norm": True},
+    "network": {"batch_norm": True, "dropout": 0.3},
+    "penalties": ["wgan-gp=1"],
     "augment": Augment({"brightness": brightness}, "adaptive", images=100),
     "out": "full",
     "save_every": 2,
@@ -36,12 +38,10 @@ FULL = {
 }
 RUNS = {
     "full": FULL,
-    "full killed": FULL | {"out": "full killed", "kill": 5},
-    "full resumed": FULL | {"out": "full killed", "resume": True},
+    "killed": FULL | {"out": "killed", "kill": 5},
+    "resumed": FULL | {"out": "killed", "resume": True},
     "plain": {"penalties": ["r1=1"], "steps": 6},
     "noisy": NOISY,
-    "killed": NOISY | {"out": "killed", "kill": 5},
-    "resumed": NOISY | {"out": "killed", "resume": True},
     "clip": {"constraints": ["clip=0.05"], "penalties": ["r1=1"], "steps": 6},
     "spectral": {"constraints": ["spectral"], "penalties": ["r1=1"], "steps": 6},
     "nan": {"steps": 6, "break_at": 3, "out": "nan"},

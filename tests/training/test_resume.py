@@ -118,9 +118,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, kind, at):
     train(other, 9, kind)
     expected = checkpoint.load(checkpoint.saved(other)[-1])
     for name in ("generator_adam", "discriminator_adam"):
-        for key, moments in expected["parts"][name]["state"].items():
+        for key, moments in expected["states"][name]["state"].items():
             for moment, value in moments.items():
-                assert torch.equal(state["parts"][name]["state"][key][moment], value)
+                assert torch.equal(state["states"][name]["state"][key][moment], value)
 
 
 def test_a_run_may_be_made_longer_and_a_finished_one_stays_as_it_is(tmp_path):
@@ -483,7 +483,7 @@ def test_nan_names_the_last_good_checkpoint(tmp_path):
     with pytest.raises(FloatingPointError, match="step .*NaN.*last good checkpoint is .*0000000"):
         train(tmp_path, 50, gan=gan, save_every=2)
     state = checkpoint.load(checkpoint.saved(tmp_path)[-1])
-    assert all(w.isfinite().all() for w in state["parts"]["gan"].values())
+    assert all(w.isfinite().all() for w in state["states"]["gan"].values())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import itertools
 import math
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -371,9 +372,9 @@ def test_samples_have_the_conditions_asked_for_or_those_of_the_data_in_turn():
         ((IMAGES, torch.randn(9, 5)), r"one condition a sample: \(12,\) and not \(9, 5\)"),
         ((IMAGES, torch.full((12, 5), math.nan)), "conditions contain NaN or infinity"),
         ([(IMAGES, "text")], "must be a tensor or a tuple of tensors, not str"),
-        ([IMAGES], r"a pair of tensors \(samples, condition\)"),
+        ([IMAGES], r"a tuple \(samples, condition\)"),
         ([(IMAGES, ())], "must be a tensor or a tuple of tensors, not nothing"),
-        (TensorDataset(IMAGES), r"must be a pair \(sample, condition\)"),
+        (TensorDataset(IMAGES), r"must be a tuple \(sample, condition\)"),
         ((IMAGES, torch.randn(12, 4)), "generator does not take .* with a condition of shape"),
     ],
 )
@@ -575,14 +576,55 @@ def test_an_error_of_ones_own_keeps_its_type_and_says_whose_it_is():
     def callback(step, run):
         raise LookupError("mine")
 
+    def measure(run):
+        return {"x": [][0]}
+
     for options, error, note in [
         ({"generator_terms": {"odd": term}}, KeyError, "in the term 'odd' of gancode.train"),
         ({"callback": callback}, LookupError, "in the callback of gancode.train, at step 1"),
-        ({"measure": lambda run: {"x": [][0]}}, IndexError, "in `measure`, at step 2"),
+        (
+            {"measure": lambda run: {"x": [][0]}},
+            IndexError,
+            "in `measure` of gancode.train, at step 2",
+        ),
     ]:
         with pytest.raises(error) as raised:
             gancode.train(make_gan(), IMAGES, steps=2, batch_size=4, **options)
         assert raised.value.__notes__ == [note]
+
+
+@pytest.mark.parametrize(
+    ("place", "note"),
+    [
+        ("term", "in the term 'odd' of gancode.train"),
+        ("augmentation", "in the augmentation 'turned' of gancode.train"),
+        ("network", "in step 1 of gancode.train"),
+    ],
+)
+def test_an_error_in_a_step_has_one_note(place, note):
+    gan, calls = make_gan(), []
+
+    def fail(where, in_the_run):  # and not on trial, where copies are called
+        if where == place and in_the_run:
+            raise UnicodeError("mine")
+
+    def odd(seen):
+        fail("term", seen.discriminator is gan.discriminator)
+        return seen.generated.mean()
+
+    def turned(x, draws):
+        calls.append(x)
+        fail("augmentation", len(calls) > 4)
+        return x
+
+    def look(module, _):
+        fail("network", module is gan.discriminator)
+
+    gan.discriminator.register_forward_pre_hook(look)
+    options = {"steps": 9, "generator_terms": {"odd": odd}, "augment": turned}
+    with pytest.raises(UnicodeError, match="mine") as raised:
+        gancode.train(gan, IMAGES, batch_size=4, **options)
+    assert raised.value.__notes__ == [note]
 
 
 # Augmentations.
@@ -692,7 +734,7 @@ def test_what_is_for_images_is_refused_for_points():
 @pytest.mark.parametrize("name", PENALTIES)
 def test_every_penalty_is_a_function_beside_its_string(name):
     make = getattr(penalties, name.replace("-", "_"))
-    (one,), other = penalties.parse(f"{name}=10@16"), make(10, every=16)
+    (one,), other = penalties.parse(f"{name}=10@16"), make(10, every=np.int64(16))
     assert (one.where, one.norm, one.text) == (other.where, other.norm, f"{name}=10@16")
     assert len(PENALTIES) == len(penalties.WHERE) * len(NORMS) == 12
 

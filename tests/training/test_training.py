@@ -343,8 +343,8 @@ BAD = [
     ({"steps": None, "seconds": -1}, "seconds=-1 must be positive"),
     ({"batch_size": 0}, "batch_size=0 must be"),
     ({"batch_size": 11}, "batch_size=11 is larger than the data set, which has 10"),
-    ({"lr": 0}, "lr=0.0 must be positive, at least in a part of the run"),
-    ({"lr": lambda s: 0 * s}, "lr=0.0 must be positive, at least in a part of the run"),
+    ({"lr": 0}, "lr=0.0 must be positive, at least somewhere in the run"),
+    ({"lr": lambda s: 0 * s}, "lr=0.0 must be positive, at least somewhere in the run"),
     ({"lr": math.nan}, "lr must be finite and not negative, not nan"),
     ({"betas": (0.5, 1.0)}, "beta"),
     ({"betas": (0.5,)}, "betas=.0.5,. must be two numbers"),
@@ -436,7 +436,7 @@ def test_the_trial_is_as_small_as_the_smallest_piece(kind, processes, pieces):
         x = list(kind(n)) if isinstance(kind(n), tuple) else kind(n)
         _, first = sources.examine(x, size, processes=processes, pieces=pieces)
         rng = torch.Generator().manual_seed(0)
-        stream = sources.Batches(x, size, rng, part=(0, processes))
+        stream = sources.Batches(x, size, rng, shard=(0, processes))
         parts = [len(part) for _ in range(4) for part in next(stream).chunk(pieces)]
         assert len(first) == min(2, *parts)
 

@@ -77,18 +77,18 @@ def attack(
         points = _spread(points, _SLOW_POINTS)
     for functions in instances(left, right):
         sides = (with_functions(side, functions) for side in (left, right))
-        pair = Pair.of(*sides, relation, domain.symbols)
-        if pair is None:
+        comparison = Comparison.of(*sides, relation, domain.symbols)
+        if comparison is None:
             tally.unsure += len(points)
             continue
         unclear = []
-        for point in filter(pair.bearable, points):
+        for point in filter(comparison.bearable, points):
             if deadline():
                 tally.unsure += 1
                 break
-            outcome = pair.compare(point, _BITS)
+            outcome = comparison.compare(point, _BITS)
             if outcome is False:
-                return Refutation(point, functions, tally.agreed, *pair.sides)
+                return Refutation(point, functions, tally.agreed, *comparison.sides)
             if outcome == "undefined":
                 tally.undefined += 1
                 continue
@@ -98,20 +98,22 @@ def attack(
                 tally.example = tally.example or point
             if outcome is not True:
                 unclear.append(point)
-        for bits, most in pair.levels():
+        for bits, most in comparison.levels():
             for point in _spread(unclear, most):
                 if deadline():
                     break
-                if pair.compare(point, bits) is False:
-                    return Refutation(point, functions, tally.agreed, *pair.sides)
+                if comparison.compare(point, bits) is False:
+                    return Refutation(point, functions, tally.agreed, *comparison.sides)
     return tally
 
 
 def fails_somewhere(left, right, relation: str, domain: Domain, count: int = 30) -> bool:
     """Whether a few points refute a statement."""
-    pair = Pair.of(left, right, relation, domain.symbols)
+    comparison = Comparison.of(left, right, relation, domain.symbols)
     points = points_for(left, right, domain, count)
-    return pair is not None and any(pair.compare(point, 128) is False for point in points)
+    return comparison is not None and any(
+        comparison.compare(point, 128) is False for point in points
+    )
 
 
 def _spread(items: list, count: int) -> list:
@@ -121,7 +123,7 @@ def _spread(items: list, count: int) -> list:
     return first + rest[::step]
 
 
-class Pair:
+class Comparison:
     """Both sides of a statement, compiled."""
 
     def __init__(self, sides, relation: str, symbols):
@@ -132,7 +134,7 @@ class Pair:
         self._costly = any(not isinstance(f, _CHEAP) for f in both.atoms(sympy.Function))
 
     @classmethod
-    def of(cls, left, right, relation: str, symbols) -> "Pair | None":
+    def of(cls, left, right, relation: str, symbols) -> "Comparison | None":
         """None where a side holds something whose values are not known."""
         try:
             return cls([derived(left), derived(right)], relation, symbols)

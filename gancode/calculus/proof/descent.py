@@ -13,7 +13,7 @@ from sympy import Dummy, Rational, S
 from ..deadline import attempt
 from . import cells
 from .algebra import Field
-from .attack import POINTS, Pair, Refutation, ordered
+from .attack import POINTS, Comparison, Refutation, ordered
 from .domain import Domain
 from .effort import TooLongError, put_in, solutions
 from .enclosure import Unsure, ball, compiled, condition
@@ -33,17 +33,17 @@ def descend(left, right, relation: str, domain: Domain, deadline, accept=None) -
     binders = (sympy.Integral, sympy.Sum, sympy.Limit)
     if relation == "==" or not free or left.has(*binders) or right.has(*binders):
         return None
-    pair = Pair.of(left, right, relation, domain.symbols)
-    if pair is None:
+    comparison = Comparison.of(left, right, relation, domain.symbols)
+    if comparison is None:
         return None
-    gap = pair.sides[1] - pair.sides[0] if relation.startswith("<") else left - right
-    for point in _candidates(gap, pair, domain, free, deadline):
+    gap = comparison.sides[1] - comparison.sides[0] if relation.startswith("<") else left - right
+    for point in _candidates(gap, comparison, domain, free, deadline):
         if accept is not None and not accept(point):
             continue
-        if belongs(point, domain) and pair.compare(point, 512) is False:
-            return Refutation(_short(pair, domain, point), {}, POINTS, *pair.sides)
+        if belongs(point, domain) and comparison.compare(point, 512) is False:
+            return Refutation(_short(comparison, domain, point), {}, POINTS, *comparison.sides)
         if relation in ("<", ">") and belongs(point, domain) and _vanishes(gap, point, domain):
-            return Refutation(point, {}, POINTS, *pair.sides)
+            return Refutation(point, {}, POINTS, *comparison.sides)
     return None
 
 
@@ -60,15 +60,15 @@ def _vanishes(gap, point: dict, domain: Domain) -> bool:
     return not value.free_symbols and Field(()).vanishes(value) and value.is_finite is not False
 
 
-def _candidates(gap, pair: Pair, domain: Domain, free, deadline) -> Iterator[dict]:
+def _candidates(gap, comparison: Comparison, domain: Domain, free, deadline) -> Iterator[dict]:
     """Points at which the gap may be least."""
-    decision = attempt(cells.decide, gap, domain.relations, _strictness(pair), seconds=3)
+    decision = attempt(cells.decide, gap, domain.relations, _strictness(comparison), seconds=3)
     if decision is not None and decision.point is not None:
         yield {s: decision.point.get(s, S.Zero) for s in domain.symbols}
     walk = _Walk(gap, domain, free, deadline)
     scored = []
     for point in itertools.chain(
-        points_for(pair.sides[0], pair.sides[1], domain, POINTS), _scan(domain)
+        points_for(comparison.sides[0], comparison.sides[1], domain, POINTS), _scan(domain)
     ):
         if deadline():
             return
@@ -81,7 +81,7 @@ def _candidates(gap, pair: Pair, domain: Domain, free, deadline) -> Iterator[dic
         if deadline():
             return
         yield walk.down(point)
-    if pair.relation in ("<", ">") and len(domain.symbols) == 1:
+    if comparison.relation in ("<", ">") and len(domain.symbols) == 1:
         (symbol,) = domain.symbols
         for equation in (gap, gap.diff(symbol)):
             for zero in solutions(equation, symbol, 1)[:8]:
@@ -89,8 +89,8 @@ def _candidates(gap, pair: Pair, domain: Domain, free, deadline) -> Iterator[dic
                     yield {symbol: zero}
 
 
-def _strictness(pair: Pair) -> str:
-    return ">" if pair.relation in ("<", ">") else ">="
+def _strictness(comparison: Comparison) -> str:
+    return ">" if comparison.relation in ("<", ">") else ">="
 
 
 def _scan(domain: Domain) -> Iterator[dict]:
@@ -213,12 +213,12 @@ def _rational(value: arb) -> Rational:
     return Rational(int(mantissa)) * Rational(2) ** int(exponent)
 
 
-def _short(pair: Pair, domain: Domain, point: dict) -> dict:
+def _short(comparison: Comparison, domain: Domain, point: dict) -> dict:
     """A counterexample near by with shorter numbers."""
     if not all(value.is_Rational for value in point.values()):
         return point
     for digits in (0, 1, 2, 3, 4, 6, 9, 12, 16, 20, 30):
         short = {s: v.limit_denominator(10**digits) for s, v in point.items()}
-        if belongs(short, domain) and pair.compare(short, 512) is False:
+        if belongs(short, domain) and comparison.compare(short, 512) is False:
             return short
     return point

@@ -8,6 +8,7 @@ decides is *checked*, not *proved*, and says so.
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import sympy
 from flint import acb
@@ -105,7 +106,9 @@ class Proof(Shown):
         }
 
 
-def prove(lhs, rhs, relation: str = "==", assumptions=(), seconds: float = SECONDS) -> Proof:
+def prove(
+    lhs: Any, rhs: Any, relation: str = "==", assumptions: Any = (), seconds: float = SECONDS
+) -> Proof:
     """Decide `lhs relation rhs` for every value that the assumptions allow.
 
     `relation` is "==", "<=", ">=", "<" or ">". `assumptions` is a SymPy relation, or several, added
