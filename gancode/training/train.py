@@ -157,7 +157,7 @@ def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters
     done = _progress(s, step, elapsed) >= 1
     callbacks = list(s.callback or ()) if processes.is_main else []
     if processes.is_main and s.progress is None and not on_a_terminal():
-        callbacks.insert(0, lines(s.steps or f"as many as {s.seconds:g} s allow"))
+        callbacks.insert(0, lines(str(s.steps or f"as many as {s.seconds:g} s allow")))
     shown = s.progress if processes.is_main else False
     hidden = None if shown is None else not shown
     bar = tqdm(total=s.steps, initial=step, unit="step", disable=hidden)
