@@ -47,7 +47,7 @@ class Clip(Constraint):
 
     limit: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             limit = float(self.limit)
         except (TypeError, ValueError):
@@ -99,7 +99,7 @@ class Spectral(Constraint):
         orders = [list(layer._parameters) for layer in layers]
         networks.spectral_norm(network)
 
-        def undo():
+        def undo() -> None:
             for layer, order in zip(layers, orders, strict=True):
                 parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
                 for name in order:  # an optimiser counts weights by their order
@@ -130,7 +130,7 @@ def parse(constraints: Any) -> list[Constraint]:
     return found
 
 
-def _parse_one(text):
+def _parse_one(text: str) -> Constraint:
     name, equals, value = map(str.strip, text.partition("="))
     if name not in NAMED:
         raise Refused(f"unknown constraint {text!r}; they are 'clip=LIMIT' and 'spectral'")
@@ -155,5 +155,5 @@ def prepared(network: nn.Module, constraints: Sequence[Constraint], seed: int) -
         undo.pop_all()
 
 
-def _nothing():
+def _nothing() -> None:
     pass

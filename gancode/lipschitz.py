@@ -10,15 +10,16 @@ coordinates, in whatever shape. `gancode.calculus.lipschitz` has the same as exp
 import copy
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.utils import parametrize
@@ -64,7 +65,7 @@ class UpperBound:
 
     __repr__ = __str__
 
-    def _rows(self):
+    def _rows(self) -> Iterator[tuple[str, str, str, str, str]]:
         for layer in self.layers:
             sign = "=" if layer.norm.exact else "≤"
             yield layer.name, layer.kind, str(layer.shape), sign, f"{layer.norm.value:.4g}"
@@ -123,11 +124,11 @@ class Bounds:
         return self.upper._repr_html_() + line
 
 
-def _measured(shown):
+def _measured(shown: str) -> str:
     return f'<span class="measured">{html.escape(shown)}</span>'
 
 
-def _table(head, body, foot):
+def _table(head: str, body: str, foot: str) -> str:
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         f'<tfoot><tr><td colspan="5">{foot}</td></tr></tfoot></table>'
@@ -164,7 +165,7 @@ def upper_bound(network: nn.Module, shape: Any, rules: Mapping | None = None) ->
     return UpperBound(math.prod(row.norm.value for row in found), tuple(found))
 
 
-def _refuse_unsteady(name, layer):
+def _refuse_unsteady(name: str, layer: nn.Module) -> None:
     said = f"the layer {name!r} ({type(layer).__name__})" if name else type(layer).__name__
     statistics = isinstance(layer, (_BatchNorm, _InstanceNorm)) and layer.track_running_stats
     if layer.training and (statistics or isinstance(layer, (_BatchNorm, _DropoutNd))):
@@ -178,7 +179,7 @@ def _refuse_unsteady(name, layer):
         raise Refused(f"{said} has hooks, which may change what it computes; remove them")
 
 
-def _resting(network):
+def _resting(network: nn.Module) -> nn.Module:
     """A copy in eval mode and in float64."""
     return copy.deepcopy(network).eval().double().requires_grad_(False).cpu()
 
@@ -186,10 +187,12 @@ def _resting(network):
 class _Reading:
     """A network, read layer by layer."""
 
-    def __init__(self, rules):
+    def __init__(
+        self, rules: dict[type[nn.Module], float | Callable[[Any, tuple[int, ...]], float]]
+    ) -> None:
         self.rules = rules
 
-    def rows(self, module, shape, name) -> list[Layer]:
+    def rows(self, module: nn.Module, shape: tuple[int, ...], name: str) -> list[Layer]:
         kind = parametrize.type_before_parametrizations(module)
         if kind is nn.Sequential and kind not in self.rules:
             found = []
@@ -199,14 +202,16 @@ class _Reading:
             return found
         return [Layer(name, kind.__name__, shape, self._norm(module, kind, shape, name))]
 
-    def norm(self, module, shape) -> Norm:
+    def norm(self, module: nn.Module, shape: tuple[int, ...]) -> Norm:
         """Of a part of a layer."""
         rows = self.rows(module, shape, "")
         several = sum(row.norm.value != 1 for row in rows) > 1
         exact = all(row.norm.exact for row in rows) and not several
         return Norm(math.prod(row.norm.value for row in rows), exact)
 
-    def _norm(self, module, kind, shape, name):
+    def _norm(
+        self, module: nn.Module, kind: type[nn.Module], shape: tuple[int, ...], name: str
+    ) -> Norm:
         if kind in self.rules:
             return Norm(_given(self.rules[kind], module, shape, kind), False)
         if kind in _PARTS:
@@ -220,7 +225,12 @@ class _Reading:
         )
 
 
-def _given(rule, module, shape, kind):
+def _given(
+    rule: float | Callable[[Any, tuple[int, ...]], float],
+    module: nn.Module,
+    shape: tuple[int, ...],
+    kind: type[nn.Module],
+) -> float:
     value = float(rule(module, shape) if callable(rule) else rule)
     if not 0 <= value < math.inf:
         raise Refused(f"the rule for {kind.__name__} gives {value}, which is no bound of a norm")
@@ -228,7 +238,7 @@ def _given(rule, module, shape, kind):
 
 
 @torch.no_grad()
-def _output(layer, shape, name):
+def _output(layer: nn.Module, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
     """The shape of one output."""
     try:
         return tuple(layer(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
@@ -242,7 +252,7 @@ def _output(layer, shape, name):
 # Linear maps -----------------------------------------------------------------------------------
 
 
-def _largest_singular_value(matrices) -> float:
+def _largest_singular_value(matrices: torch.Tensor) -> float:
     """Of matrices (..., m, n), the largest of all; above it by what rounding may have taken.
 
     It is the root of the largest eigenvalue of the smaller Gram matrix. Forming that loses at most
@@ -256,7 +266,7 @@ def _largest_singular_value(matrices) -> float:
     return largest * (1 + matrices.shape[-2] * matrices.shape[-1] * torch.finfo(torch.double).eps)
 
 
-def _linear(layer, shape):
+def _linear(layer: nn.Linear, shape: tuple[int, ...]) -> Norm:
     if not shape or shape[-1] != layer.in_features:
         raise Refused(f"a linear layer of {layer.in_features} inputs does not take {shape}")
     return Norm(_largest_singular_value(layer.weight))
@@ -273,7 +283,7 @@ class _Axis(NamedTuple):
     times: int = 1
 
 
-def _convolution(layer, shape):
+def _convolution(layer: _ConvNd, shape: tuple[int, ...]) -> Norm:
     """Exact with circular padding: the Fourier transform makes one matrix of output by input
     channels of each frequency (Sedghi, Gupta and Long 2019), and a stride joins the frequencies
     that it cannot tell apart. With zeros around it, a convolution is a part of one on a circle that
@@ -290,7 +300,7 @@ def _convolution(layer, shape):
     return Norm(factor * norm, factor == 1 and all(axis.exact for axis in axes))
 
 
-def _spatial(layer, shape):
+def _spatial(layer: _ConvNd, shape: tuple[int, ...]) -> tuple[int, ...]:
     count = len(layer.kernel_size)
     if len(shape) != 1 + count:
         raise Refused(
@@ -304,16 +314,16 @@ def _spatial(layer, shape):
     return shape[1:]
 
 
-def _padding(layer, axis):
+def _padding(layer: _ConvNd, axis: int) -> tuple[int, int]:
     if layer.padding == "valid":
         return 0, 0
     if layer.padding == "same":
         total = layer.dilation[axis] * (layer.kernel_size[axis] - 1)
         return total // 2, total - total // 2
-    return (layer.padding[axis],) * 2
+    return (cast(tuple[int, ...], layer.padding)[axis],) * 2
 
 
-def _along(layer, axis, size, left, right):
+def _along(layer: _ConvNd, axis: int, size: int, left: int, right: int) -> tuple[_Axis, int]:
     """One axis, and how many copies of an entry the padding makes at most."""
     kernel, stride, dilation = (
         getattr(layer, name)[axis] for name in ("kernel_size", "stride", "dilation")
@@ -341,16 +351,16 @@ def _along(layer, axis, size, left, right):
     return _Axis(_places(size, left, right, extent, stride), stride, dilation, False), copies
 
 
-def _copies(mode, size, left, right):
+def _copies(mode: str, size: int, left: int, right: int) -> int:
     places = torch.arange(size, dtype=torch.double)[None, None]
     return _most_copies(F.pad(places, (left, right), mode=mode))
 
 
-def _most_copies(places):
+def _most_copies(places: torch.Tensor) -> int:
     return int(places.long().flatten().bincount().max())
 
 
-def _on_a_torus(weight, groups, axes):
+def _on_a_torus(weight: torch.Tensor, groups: int, axes: Sequence[_Axis]) -> float:
     """The norm of the convolution with a weight (outputs, inputs / groups, ...) on a torus.
 
     Frequencies that a stride s cannot tell apart are s in each axis, its aliases; an output of one
@@ -373,21 +383,24 @@ def _on_a_torus(weight, groups, axes):
     return max(_largest_singular_value(block) for block in blocks.unbind(1)) / scale
 
 
-def _transposed_convolution(layer, shape):
+def _transposed_convolution(layer: _ConvNd, shape: tuple[int, ...]) -> Norm:
     """The adjoint of a convolution with zeros around, on the size of the output."""
     _spatial(layer, shape)
     _, *outputs = _output(layer, shape, type(layer).__name__)
-    axes = zip(layer.padding, layer.stride, layer.dilation, strict=True)
+    padding = cast(tuple[int, ...], layer.padding)  # only a convolution's may be a word
+    axes = zip(padding, layer.stride, layer.dilation, strict=True)
     return _adjoint(layer.weight, layer.groups, outputs, axes)
 
 
-def _doubling_convolution(layer, shape):
+def _doubling_convolution(layer: networks.UpsampleConv2d, shape: tuple[int, ...]) -> Norm:
     """`UpsampleConv2d` is a transposed convolution of another kernel, with stride 2."""
     outputs = [2 * size for size in _spatial(layer, shape)]
     return _adjoint(layer.kernel(), 1, outputs, [(1, 2, 1)] * 2)
 
 
-def _adjoint(weight, groups, outputs, axes):
+def _adjoint(
+    weight: torch.Tensor, groups: int, outputs: Sequence[int], axes: Iterable[tuple[int, int, int]]
+) -> Norm:
     """`axes` are padding, stride and dilation of each."""
     found = []
     for size, width, along in zip(outputs, weight.shape[2:], axes, strict=True):
@@ -397,13 +410,17 @@ def _adjoint(weight, groups, outputs, axes):
     return Norm(_on_a_torus(weight, groups, found), False)
 
 
-def _places(size, left, right, extent, stride):
+def _places(size: int, left: int, right: int, extent: int, stride: int) -> int:
     """Of a circle on which an image and its padding do not meet, a multiple of the stride."""
     places = max(size + max(left, right), size + left + right - extent + 1)
     return -(-places // stride) * stride
 
 
-def _separable(along, layer, shape):
+def _separable(
+    along: Callable[[Any, int, torch.Tensor], torch.Tensor],
+    layer: nn.Module,
+    shape: tuple[int, ...],
+) -> Norm:
     """Of a map that is one matrix along each axis: `along(layer, axis, identity)` returns the
     images of the rows of an identity (size, 1, size). Norms of Kronecker products are products."""
     norm = 1.0
@@ -413,12 +430,17 @@ def _separable(along, layer, shape):
     return Norm(norm)
 
 
-def _each(value, axis):
+_Option = TypeVar("_Option", bound=float | None)
+
+
+def _each(value: _Option | tuple[_Option, ...] | list[_Option], axis: int) -> _Option:
     """Of an option that is one for all axes, or one for each."""
     return value[axis] if isinstance(value, (tuple, list)) else value
 
 
-def _average(layer, axis, identity):
+def _average(
+    layer: nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d, axis: int, identity: torch.Tensor
+) -> torch.Tensor:
     return F.avg_pool1d(
         identity,
         _each(layer.kernel_size, axis),
@@ -429,13 +451,19 @@ def _average(layer, axis, identity):
     )
 
 
-def _average_pooling(layer, shape):
+def _average_pooling(
+    layer: nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d, shape: tuple[int, ...]
+) -> Norm:
     if getattr(layer, "divisor_override", None):
         raise Refused("average pooling with a divisor_override has no rule here; leave it out")
     return _separable(_average, layer, shape)
 
 
-def _adaptive(layer, axis, identity):
+def _adaptive(
+    layer: nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d | nn.AdaptiveAvgPool3d,
+    axis: int,
+    identity: torch.Tensor,
+) -> torch.Tensor:
     size = _each(layer.output_size, axis)
     return F.adaptive_avg_pool1d(identity, identity.shape[-1] if size is None else size)
 
@@ -443,7 +471,7 @@ def _adaptive(layer, axis, identity):
 _ALONG = {"bilinear": "linear", "trilinear": "linear"}
 
 
-def _resized(layer, axis, identity):
+def _resized(layer: nn.Upsample, axis: int, identity: torch.Tensor) -> torch.Tensor:
     mode = _ALONG.get(layer.mode, layer.mode)
     if mode not in ("nearest", "nearest-exact", "linear"):
         raise Refused(f"upsampling of mode {layer.mode!r} has no rule here; give one")
@@ -456,7 +484,7 @@ def _resized(layer, axis, identity):
     )
 
 
-def _max_pooling(layer, shape):
+def _max_pooling(layer: nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d, shape: tuple[int, ...]) -> Norm:
     """The largest of a window moves by no more than the window does. So √m bounds it, where m is in
     how many windows an entry can be; with windows apart it is 1, and reached."""
     outputs = _output(layer, shape, type(layer).__name__)[1:]
@@ -472,7 +500,7 @@ def _max_pooling(layer, shape):
     return Norm(math.sqrt(windows), windows == 1)
 
 
-def _copying(layer, shape):
+def _copying(layer: nn.Module, shape: tuple[int, ...]) -> Norm:
     """A layer that only copies entries: the root of how often one of them is copied at most."""
     places = torch.arange(math.prod(shape), dtype=torch.double).reshape(1, *shape)
     return Norm(math.sqrt(_most_copies(layer(places))))
@@ -481,14 +509,16 @@ def _copying(layer, shape):
 # Normalisation ---------------------------------------------------------------------------------
 
 
-def _batch_normalisation(layer, shape):
+def _batch_normalisation(layer: _BatchNorm | _InstanceNorm, shape: tuple[int, ...]) -> Norm:
     """In eval mode an affine map: the largest |γ| / √(variance + ε)."""
-    scale = (layer.running_var + layer.eps).rsqrt()
+    scale = (cast(torch.Tensor, layer.running_var) + layer.eps).rsqrt()
     scale = scale if layer.weight is None else scale * layer.weight.abs()
     return Norm(scale.max().item())
 
 
-def _normalisation(layer, size, repeats):
+def _normalisation(
+    layer: nn.LayerNorm | nn.GroupNorm | _InstanceNorm, size: int, repeats: int
+) -> Norm:
     """x ↦ γ·(x − mean)/√(variance + ε) on groups of `size` entries, each weight of which is there
     `repeats` times.
 
@@ -504,18 +534,18 @@ def _normalisation(layer, size, repeats):
     return Norm(weight.max().item() / math.sqrt(layer.eps), several)
 
 
-def _layer_normalisation(layer, shape):
+def _layer_normalisation(layer: nn.LayerNorm, shape: tuple[int, ...]) -> Norm:
     if shape[-len(layer.normalized_shape) :] != tuple(layer.normalized_shape):
         raise Refused(f"a layer normalisation of {layer.normalized_shape} does not take {shape}")
     return _normalisation(layer, math.prod(layer.normalized_shape), 1)
 
 
-def _group_normalisation(layer, shape):
+def _group_normalisation(layer: nn.GroupNorm, shape: tuple[int, ...]) -> Norm:
     pixels = math.prod(shape[1:])
     return _normalisation(layer, layer.num_channels // layer.num_groups * pixels, pixels)
 
 
-def _instance_normalisation(layer, shape):
+def _instance_normalisation(layer: _InstanceNorm, shape: tuple[int, ...]) -> Norm:
     if layer.track_running_stats:
         return _batch_normalisation(layer, shape)
     pixels = math.prod(shape[1:])
@@ -525,7 +555,7 @@ def _instance_normalisation(layer, shape):
 # Units -----------------------------------------------------------------------------------------
 
 
-def _gelu(layer):
+def _gelu(layer: nn.GELU) -> float:
     """The slope of x·Φ(x) is steepest at √2, of that of tanh's approximation a little less so."""
     if layer.approximate != "none":
         raise Refused("GELU(approximate='tanh') has no rule here; give one")
@@ -555,15 +585,15 @@ SLOPES: dict[type[nn.Module], Callable[[Any], float]] = {
 }
 
 
-def _unit(layer, shape):
+def _unit(layer: nn.Module, shape: tuple[int, ...]) -> Norm:
     return Norm(SLOPES[type(layer)](layer), not isinstance(layer, nn.SiLU))
 
 
-def _isometry(layer, shape):
+def _isometry(layer: nn.Module, shape: tuple[int, ...]) -> Norm:
     return Norm(1.0)
 
 
-def _fourier_features(layer, shape):
+def _fourier_features(layer: networks.FourierFeatures, shape: tuple[int, ...]) -> Norm:
     """J ᵀJ = (1 + BᵀB)/e², for cos² + sin² = 1."""
     norm = _largest_singular_value(layer.frequencies)
     return Norm(math.sqrt(1 + norm**2) / layer.extent)
@@ -572,13 +602,21 @@ def _fourier_features(layer, shape):
 # Layers with parts -----------------------------------------------------------------------------
 
 
-def _residual(block, shape, norm_of):
+def _residual(
+    block: networks.ResidualBlock,
+    shape: tuple[int, ...],
+    norm_of: Callable[[nn.Module, tuple[int, ...]], Norm],
+) -> Norm:
     """A sum is Lipschitz with the sum of the constants."""
     value = norm_of(block.shortcut, shape).value + 0.1 * norm_of(block.residual, shape).value
     return Norm(value, False)
 
 
-def _concatenated(layer, shape, norm_of):
+def _concatenated(
+    layer: networks._Concatenated,
+    shape: tuple[int, ...],
+    norm_of: Callable[[nn.Module, tuple[int, ...]], Norm],
+) -> Norm:
     """For each label: what is appended to the sample does not change."""
     shape = (shape[0] + layer.classes, *shape[1:]) if layer.planes else (
         math.prod(shape) + layer.classes,
@@ -586,7 +624,11 @@ def _concatenated(layer, shape, norm_of):
     return norm_of(layer.network, shape)._replace(exact=False)
 
 
-def _projected(layer, shape, norm_of):
+def _projected(
+    layer: networks._Projected,
+    shape: tuple[int, ...],
+    norm_of: Callable[[nn.Module, tuple[int, ...]], Norm],
+) -> Norm:
     """The logit of a label y is ⟨w + v(y), φ(x)⟩ and a constant."""
     reads = torch.linalg.vector_norm(layer.linear.weight + layer.classwise.weight, dim=1).max()
     return Norm(reads.item() * norm_of(layer.features, shape).value, False)
@@ -664,7 +706,7 @@ def lower_bound(
         raise Refused("the points hold NaN or infinity")
     network, given = _resting(network), [part.cpu() for part in condition]
 
-    def f(x, k=slice(None)):
+    def f(x: torch.Tensor, k: slice | list[int] = slice(None)) -> torch.Tensor:
         return network(x, *(part[k] for part in given)).reshape(len(x), -1)
 
     x = points.detach().double().cpu().clone()
@@ -693,16 +735,16 @@ def lower_bound(
     return LowerBound((rise / torch.linalg.vector_norm(x - y)).item(), x[0], y[0])
 
 
-def _lengths(x):
+def _lengths(x: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(x.flatten(1), dim=1)
 
 
-def _columns(values, x):
+def _columns(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """One value a sample, to go with samples."""
     return values.reshape(-1, *[1] * (x.ndim - 1))
 
 
-def _unit_vectors(x):
+def _unit_vectors(x: torch.Tensor) -> torch.Tensor:
     """Each sample divided by its length; zero where that is zero."""
     return x / _columns(_lengths(x), x).clamp(min=1e-300)
 

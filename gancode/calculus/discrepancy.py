@@ -13,7 +13,13 @@ from .densities import NoClosedFormError
 
 
 def maximum_mean_discrepancy(
-    first, second, kernel: str = "gaussian", *, bandwidth=1, degree: int = 3, offset=1
+    first: Expr,
+    second: Expr,
+    kernel: str = "gaussian",
+    *,
+    bandwidth: Expr | float = 1,
+    degree: int = 3,
+    offset: Expr | float = 1,
 ) -> Expr:
     """The squared maximum mean discrepancy of two normal variables of `sympy.stats`.
 
@@ -38,7 +44,7 @@ def maximum_mean_discrepancy(
     return _of_differences(lambda mean, variance: _MEANS[kernel](mean, variance, scale), one, other)
 
 
-def energy_distance(first, second) -> Expr:
+def energy_distance(first: Expr, second: Expr) -> Expr:
     """2 E‖x − y‖ − E‖x − x′‖ − E‖y − y′‖ of two normal variables of `sympy.stats`: twice Cramér's
     distance, the integral of (F − G)². Raises `NoClosedFormError` for other variables."""
     return _of_differences(lambda *law: -_mean_size(*law), _normal(first), _normal(second))

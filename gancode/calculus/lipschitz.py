@@ -5,6 +5,7 @@ one number with the supremum of its slope. `gancode.lipschitz` has the same of n
 """
 
 import itertools
+from typing import Any
 
 import sympy
 from sympy import Abs, Expr, Matrix, Max, Rational, S, Symbol, cos, log, oo, pi, sqrt
@@ -16,7 +17,7 @@ from .kinks import pieces
 from .proof import prove
 
 
-def operator_norm(matrix) -> Expr:
+def operator_norm(matrix: Any) -> Expr:
     """The largest singular value of a real matrix.
 
     In closed form where its smaller side is one or two, or where its rows, or its columns, are
@@ -50,7 +51,7 @@ def operator_norm(matrix) -> Expr:
     )
 
 
-def circular_convolution_norm(kernel, size) -> Expr:
+def circular_convolution_norm(kernel: Any, size: int | tuple[int, ...] | list[int]) -> Expr:
     """The norm of the convolution of one channel with a kernel on a circle of `size` places, or on
     a torus where kernel and size have more axes.
 
@@ -91,7 +92,7 @@ def circular_convolution_norm(kernel, size) -> Expr:
     return sqrt(Max(*map(squared, sorted(half))))
 
 
-def lipschitz_constant(function, symbol: Symbol | None = None) -> Expr:
+def lipschitz_constant(function: Expr | float, symbol: Symbol | None = None) -> Expr:
     """The Lipschitz constant of a function of one real symbol: the supremum of the size of its
     slope, which may be infinite.
 

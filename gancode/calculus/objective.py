@@ -268,7 +268,7 @@ class Objective:
         """
         return readings.held_still(self._loss_at_critic())
 
-    def played_out(self, on_real=None) -> Divergence:
+    def played_out(self, on_real: sympy.Expr | float | None = None) -> Divergence:
         """What the generator minimises when the critic answers each of its moves with its optimum:
         E_q[L_G(t*)] as a function of q.
 

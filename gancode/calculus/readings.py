@@ -23,7 +23,7 @@ _SECONDS = 1.5  # for an integral, and for a name
 _U = Symbol("u", positive=True)  # q/p
 
 
-def force(h) -> sympy.Expr:
+def force(h: sympy.Expr) -> sympy.Expr:
     """Φ(r) = −r·h′(r), with which a sample is pulled along ∇ₓ log r: h is the generator's loss at
     the optimal critic."""
     if isinstance(h, Piecewise):
@@ -32,7 +32,7 @@ def force(h) -> sympy.Expr:
     return pull if h.has(Implicit) else _shortest(pull)
 
 
-def held_still(h) -> Divergence:
+def held_still(h: sympy.Expr) -> Divergence:
     """The divergence ∫ q·g(p/q) whose gradient is that of E_q[h] with h held still.
 
     The mean of p·k(q/p) changes with q as E_q[h] does if k′(u) = h(1/u), up to a constant. So
@@ -59,7 +59,7 @@ def held_still(h) -> Divergence:
     return _named(g, sympy.S.Zero)
 
 
-def played_out(h, on_real) -> Divergence:
+def played_out(h: sympy.Expr, on_real: sympy.Expr) -> Divergence:
     """The divergence in E_q[h] + E_p[on_real], two expressions in r.
 
     Raises `NotConvexError` where it is none.

@@ -11,7 +11,7 @@ from .proof import prove
 from .symbols import r
 
 
-def recognised(value) -> tuple[str, sympy.Expr] | None:
+def recognised(value: sympy.Expr) -> tuple[str, sympy.Expr] | None:
     """The name of a known divergence and s > 0, where `value` = s·f + c·(r − 1) for some c, which
     integrates to zero; None where no such name is proved."""
     for name in divergences:

@@ -31,7 +31,7 @@ class Gaussian:
 
     bandwidth: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _require_positive("bandwidth", self.bandwidth)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ class Laplace:
 
     bandwidth: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _require_positive("bandwidth", self.bandwidth)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ class RationalQuadratic:
     bandwidth: float
     alpha: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _require_positive("bandwidth", self.bandwidth)
         _require_positive("alpha", self.alpha)
 
@@ -76,7 +76,7 @@ class Polynomial:
     offset: float = 1.0
     scale: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.degree, int) or self.degree < 1:
             raise Refused(
                 f"degree={self.degree!r} must be a positive integer: of another power the kernel "
@@ -155,7 +155,13 @@ def discrepancy(x: Any, y: Any, kernel: Callable, biased: bool) -> Estimate:
         _sums(kernel, *pair, biased) for pair in ((x, x), (y, y), (x, y))
     )
 
-    def difference(xx, yy, xy, n, m):
+    def difference(
+        xx: np.ndarray | float,
+        yy: np.ndarray | float,
+        xy: np.ndarray | float,
+        n: np.ndarray | float,
+        m: np.ndarray | float,
+    ) -> np.ndarray | float:
         fewer = 0 if biased else 1
         return xx / (n * (n - fewer)) + yy / (m * (m - fewer)) - 2 * xy / (n * m)
 
@@ -169,23 +175,30 @@ def discrepancy(x: Any, y: Any, kernel: Callable, biased: bool) -> Estimate:
     return Estimate(float(difference(xx, yy, xy, n, m)), jackknife_error(left_out))
 
 
-def _sums(kernel, x, y, with_itself):
+def _sums(
+    kernel: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    x: list[np.ndarray],
+    y: list[np.ndarray],
+    with_itself: bool,
+) -> np.ndarray:
     """The sums of the kernel over the pairs of two groups, with or without those of a point and
     itself."""
 
-    def block(a, b):
+    def block(a: np.ndarray, b: np.ndarray) -> float:
         values = kernel(a, b)
         return values.sum() - (values.trace() if a is b and not with_itself else 0)
 
     return np.array([[block(a, b) for b in y] for a in x])
 
 
-def _require_positive(name, value):
+def _require_positive(name: str, value: float) -> None:
     if not 0 < value < np.inf:
         raise Refused(f"{name}={value} must be positive and finite")
 
 
-def _require_positive_kernel(kernel, points):
+def _require_positive_kernel(
+    kernel: Callable[[np.ndarray, np.ndarray], np.ndarray], points: np.ndarray
+) -> None:
     """Refuse a kernel whose matrix on some points has a negative eigenvalue."""
     matrix = np.asarray(kernel(points, points), dtype=float)
     if matrix.shape != (len(points),) * 2 or not np.isfinite(matrix).all():

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -51,10 +51,10 @@ def _launched() -> int:
 
 
 @contextmanager
-def _said_to_wait(launched: int, patience: float = 10.0):
+def _said_to_wait(launched: int, patience: float = 10.0) -> Iterator[None]:
     """Says once, on stderr, that the others are waited for, after `patience` seconds."""
 
-    def say():
+    def say() -> None:
         where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT', 29500)}"
         print(
             f"gancode: waiting at {where} for the rest of {launched} processes; if this one was "
