@@ -1,5 +1,6 @@
 """f-divergences: D_f(p‖q) = E_q[f(p/q)], with f convex on (0, ∞) and f(1) = 0."""
 
+import re
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -292,7 +293,7 @@ def _signed(expr):
 
 def _text(expr) -> str:
     text = str(expr).replace("**", "^").replace("*", "·")
-    text = text.replace("log(2)", "log 2").replace("log(4)", "log 4")
+    text = re.sub(r"log\((\d+)\)(?![/^])", r"log \1", text)
     return f"({text})" if expr.is_Add else text
 
 

@@ -9,15 +9,14 @@ import sympy
 from sympy import Add, Dummy, Float, Interval, Lambda, Piecewise, Rational, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
 
+from ..errors import Refused
 from . import advice, readings
 from .card import Card
-from .convex import NotConvexError
 from .deadline import OutOfTime, attempt, within
-from .densities import NoClosedFormError
 from .digits import in_digits
 from .dirac import dirac_gan
 from .divergence import Divergence, divergences
-from .game import Game, NotStationaryError
+from .game import Game
 from .implicit import Implicit, inverted
 from .optimum import (
     ObjectiveError,
@@ -36,7 +35,6 @@ from .symbols import a, b, p, q, r
 __all__ = ["Card", "Objective", "ObjectiveError"]
 
 _SECONDS = 4.5  # for a card
-_NOTHING_FOLLOWS = (ObjectiveError, NotConvexError, NotStationaryError, NoClosedFormError)
 
 
 class Objective:
@@ -275,8 +273,8 @@ class Objective:
         `on_real`, an expression in `a`, is added as E_p[on_real(t*)]: the generator moves it too,
         by way of the critic. By default it is what makes a zero-sum game, -L_real, where the
         generator's loss is -L_generated, and 0 otherwise. In the first case both readings are the
-        same, by the envelope theorem. Raises `ObjectiveError`, `NotConvexError` and
-        `NoClosedFormError` as `held_still` does.
+        same where the critic is smooth, by the envelope theorem. Raises `ObjectiveError`,
+        `NotConvexError` and `NoClosedFormError` as `held_still` does.
         """
         if on_real is None and not self.paired and self._is_zero_sum:
             return self.divergence()
@@ -436,7 +434,7 @@ class Objective:
                         rows.append((label, found))
                         if isinstance(found, Divergence) and label != "value at the optimum":
                             rows += [] if found.name else [("with f(r)", found.f)]
-                    except _NOTHING_FOLLOWS as error:
+                    except Refused as error:
                         reason = str(error)
                         seen = reason in reasons
                         rows.append((label, "none, for the same reason" if seen else reason))

@@ -3,7 +3,8 @@
 Let h(r) = L_G(t*(r)) be the generator's loss at a sample, as the optimal critic has it there. *Held
 still*, the critic is a function that does not answer, as in one step of training: the mean of h is
 differentiated through the samples only. *Played out*, it answers each change of the generator: the
-mean of h is what is minimised. In a zero-sum game both are the same (the envelope theorem).
+mean of h is what is minimised. In a zero-sum game both are the same where the critic is a smooth
+function of r (the envelope theorem).
 """
 
 import sympy
@@ -17,7 +18,7 @@ from .divergence import Divergence, divergences
 from .implicit import Implicit
 from .proof import prove
 from .recognition import recognised
-from .symbols import r
+from .symbols import r, softplus
 
 _SECONDS = 1.5  # for an integral, and for a name
 _U = Symbol("u", positive=True)  # q/p
@@ -28,7 +29,9 @@ def force(h: sympy.Expr) -> sympy.Expr:
     the optimal critic."""
     if isinstance(h, Piecewise):
         return _merged(*((force(part), where) for part, where in h.args))
-    pull = -r * h.rewrite(log).diff(r)
+    pull = -r * _in_logarithms(h).diff(r)
+    if pull.has(sympy.DiracDelta):
+        raise NoClosedFormError("the generator's loss jumps: almost no sample is pulled")
     return pull if h.has(Implicit) else _shortest(pull)
 
 
@@ -39,16 +42,23 @@ def held_still(h: sympy.Expr) -> Divergence:
     g(r) = r·∫ from 1 to 1/r of (h(1/u) − h(1)) du, which has g″ = Φ/r² and g(1) = g′(1) = 0. That
     is proved of what SymPy finds for the integral.
     """
-    _require_formula(h)
+    if h.has(Implicit):
+        raise NoClosedFormError(
+            "the critic has no closed form: g is the one with g″ = Φ/r²"
+        )
     phi = force(h)
+    if phi == 0:
+        raise NoClosedFormError("the force is 0: the critic pulls at almost no sample")
+    if phi.has(Piecewise):
+        raise NoClosedFormError("the force has several formulas: g is the one with g″ = Φ/r²")
     sign = prove(phi, 0, ">=")
     if sign.status == "refuted":
-        (where,) = sign.counterexample.values()
+        where = "".join(f" at r = {value}" for value in sign.counterexample.values())
         raise NotConvexError(
-            f"the force {phi} is negative at r = {where}: samples there are pushed towards smaller "
-            "p/q, and held still the critic leads the generator down no divergence"
+            f"the force {phi} is negative{where}: samples there are pushed towards smaller p/q, "
+            "and held still the critic leads the generator down no divergence"
         )
-    slope = (h - h.subs(r, 1)).rewrite(log).subs(r, 1 / _U)
+    slope = _in_logarithms(h - h.subs(r, 1)).subs(r, 1 / _U)
     integral = _antiderivative(slope)
     if integral is None:
         raise NoClosedFormError("no closed form was found; its g is known by g″ = Φ/r²")
@@ -64,23 +74,20 @@ def played_out(h: sympy.Expr, on_real: sympy.Expr) -> Divergence:
 
     Raises `NotConvexError` where it is none.
     """
-    _require_formula(h)
-    value = (h + r * on_real).rewrite(log)
+    value = _in_logarithms(h + r * on_real)
+    if value.has(Piecewise, Implicit):
+        raise NoClosedFormError("E_q[L_G(t*)] has no single formula")
     offset = advice.simplified(value.subs(r, 1))
     slope = value.diff(r).subs(r, 1)
     try:
         return _named(_shortest(value - offset - slope * (r - 1)), offset)
     except NotConvexError as error:
-        raise NotConvexError(f"E_q[L_G(t*)] is no divergence: {error}") from None
+        raise NotConvexError(f"E_q[L_G(t*)] is not proved a divergence: {error}") from None
 
 
-def _require_formula(h) -> None:
-    if isinstance(h, Piecewise) and force(h) == 0:
-        raise NoClosedFormError(
-            "the optimal critic jumps, and stands still elsewhere: it pulls at almost no sample"
-        )
-    if h.has(Piecewise, Implicit):
-        raise NoClosedFormError("the optimal critic has no single formula; g is known by g″ = Φ/r²")
+def _in_logarithms(expr):
+    """`expr` with softplus written out, for SymPy to differentiate and to integrate."""
+    return expr.replace(softplus, lambda x: softplus(x).rewrite(log))
 
 
 def _named(f, offset) -> Divergence:
