@@ -43,9 +43,7 @@ def held_still(h: sympy.Expr) -> Divergence:
     is proved of what SymPy finds for the integral.
     """
     if h.has(Implicit):
-        raise NoClosedFormError(
-            "the critic has no closed form: g is the one with g″ = Φ/r²"
-        )
+        raise NoClosedFormError("the critic has no closed form: g is the one with g″ = Φ/r²")
     phi = force(h)
     if phi == 0:
         raise NoClosedFormError("the force is 0: the critic pulls at almost no sample")

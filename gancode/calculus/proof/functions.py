@@ -145,12 +145,13 @@ def instances(left, right) -> Iterator[dict]:
         return
     arities = {f.func: len(f.args) for f in applied}
     random = Random(0)
-    tails = (0, 0, 0, *(_TAILS if both.has(Limit) else ()))
-    for tail in (*tails, None):
+    shapes = [(1, 0), (1, 0), (100, 0)]  # how high, and towards which number
+    shapes += [(1, tail) for tail in _TAILS] if both.has(Limit) else []
+    for size, tail in (*shapes, (1, None)):
         functions = {}
         for function in undefined:
             xs = sympy.symbols(f"x1:{arities.get(function, 1) + 1}", real=True)
-            value = _particular(xs, random, sign_of(function(*xs)), tail)
+            value = _particular(xs, random, sign_of(function(*xs)), size, tail)
             functions[function] = sympy.Lambda(xs, value)
         yield functions
 
@@ -162,12 +163,12 @@ def with_functions(expr, functions: dict):
     return expr
 
 
-def _particular(xs, random: Random, signs: dict, tail):
-    """A smooth function of `xs` whose values have a sign. It falls off fast towards `tail`, of
-    either sign; None means the zero function, where the sign allows it."""
+def _particular(xs, random: Random, signs: dict, size: int, tail):
+    """A smooth function of `xs` whose values have a sign, about `size` high. It falls off fast
+    towards `tail`, of either sign; None means the zero function, where the sign allows it."""
     centre = [Rational(random.randint(-4, 4), 4) for _ in xs]
     wide = Rational(random.randint(1, 4), 2)
-    height = Rational(random.randint(1, 9), random.randint(1, 9)) * random.choice((1, -1))
+    height = size * Rational(random.randint(1, 9), random.randint(1, 9)) * random.choice((1, -1))
     if "positive" in signs or "nonnegative" in signs:
         height = abs(height)
     elif "negative" in signs or "nonpositive" in signs:

@@ -216,6 +216,7 @@ def test_functions_may_tend_to_any_number(bound):
     for f in (Function("f"), D):
         assert prove(Limit(f(t), t, oo), bound, "<=").status == "refuted"
         assert prove(Limit(t * f(t) / (1 + t), t, oo), bound, "<=").status == "refuted"
+    assert prove(Integral(D(t), (t, 0, 1)), min(bound, 3), "<=").status == "refuted"
     assert prove(Limit(D(t), t, -oo), Rational(1, 100), ">=").status == "refuted"
 
 
