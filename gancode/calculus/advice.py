@@ -10,7 +10,8 @@ from sympy import Dummy, S
 
 from .deadline import attempt
 from .implicit import Implicit
-from .proof import effort
+from .rewriting import may_be_rewritten
+from .rewriting import simplified as _simplified
 from .symbols import softplus
 
 SECONDS = 2.0  # for one question
@@ -21,7 +22,7 @@ def simplified(expr: sympy.Expr, size: int = 400, seconds: float = SECONDS) -> s
     simplifying it fails or takes too long, or would write out powers with long exponents."""
     if expr.count_ops() > size:
         return expr
-    return attempt(effort.simplified, expr, seconds=seconds, default=expr)
+    return attempt(_simplified, expr, seconds=seconds, default=expr)
 
 
 def simplified_on(expr: sympy.Expr, symbol: sympy.Symbol, where: sympy.Interval) -> sympy.Expr:
@@ -40,8 +41,9 @@ def simplified_on(expr: sympy.Expr, symbol: sympy.Symbol, where: sympy.Interval)
 
 def roots(expr: sympy.Expr, x: sympy.Symbol, seconds: float = SECONDS) -> list:
     """Candidates for the roots of `expr` in `x`, without the formulas of Cardano and Ferrari, which
-    nobody can read or simplify; none where SymPy has none in time."""
-    if expr.count_ops() > 200:
+    nobody can read or simplify; none where SymPy has none in time, or would write out powers with
+    long exponents."""
+    if expr.count_ops() > 200 or not may_be_rewritten(expr):
         return []
     found = attempt(
         lambda: sympy.solve(expr, x, cubics=False, quartics=False), seconds=seconds, default=[]

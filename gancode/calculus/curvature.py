@@ -8,6 +8,7 @@ convex functions they say nothing.
 import sympy
 from sympy import Abs, Add, Expr, Max, Min, Mul, Pow, Symbol, exp, log
 
+from .rewriting import simplified
 from .symbols import softplus
 
 
@@ -79,7 +80,7 @@ class _Rules:
         if not base.is_polynomial(self.x) or sympy.degree(base, self.x) != 2:
             return False
         a, b, c = sympy.Poly(base, self.x).all_coeffs()
-        return bool(a.is_positive and sympy.simplify(4 * a * c - b**2).is_nonnegative)
+        return bool(a.is_positive and simplified(4 * a * c - b**2).is_nonnegative)
 
     def _is_positive(self, base, bend) -> bool:
         if base.is_positive:

@@ -16,8 +16,8 @@ from sympy import Dummy, Expr, Matrix, Symbol
 
 from ..errors import Refused
 from .deadline import attempt
-from .proof import effort
 from .registry import UnknownNameError
+from .rewriting import simplified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ class Game:
         if at is None:
             return field.jacobian(self.players)
         point = self._point(at)
-        at_point = field.subs(point).applyfunc(sympy.simplify)
+        at_point = field.subs(point).applyfunc(simplified)
         if any(component != 0 for component in at_point):
             raise NotStationaryError(
                 f"the field at {point} is {list(at_point)}, not zero: the eigenvalues of its "
@@ -96,7 +96,7 @@ class Game:
                     f"the field jumps at {point}: it holds {kink}, so there is no Jacobian, and "
                     "the point is an equilibrium only by the convention for the kink's slope"
                 )
-        return field.jacobian(self.players).subs(point).applyfunc(sympy.simplify)
+        return field.jacobian(self.players).subs(point).applyfunc(simplified)
 
     def eigenvalues(self, at: Any) -> list[Expr]:
         """Eigenvalues of the Jacobian at an equilibrium, each as often as its multiplicity.
@@ -197,7 +197,7 @@ class UpdateMap:
             memory: point[players[i % len(players)]]
             for i, memory in enumerate(self.state[len(players) :])
         }
-        return self.image.jacobian(self.state).subs(point).applyfunc(sympy.simplify)
+        return self.image.jacobian(self.state).subs(point).applyfunc(simplified)
 
     def eigenvalues(self, at: Any) -> list[Expr]:
         """Eigenvalues of the map's Jacobian at an equilibrium."""
@@ -216,7 +216,7 @@ class UpdateMap:
             return attempt(
                 lambda: sympy.Max(*map(sympy.Abs, values)), seconds=_SECONDS, default=plain
             )
-        return effort.simplified(sympy.Max(*(effort.simplified(sympy.Abs(v)) for v in set(values))))
+        return simplified(sympy.Max(*(simplified(sympy.Abs(v)) for v in set(values))))
 
     def iterate(self, start: Any, steps: int) -> "np.ndarray":
         """Follow the map from `start`; see `Game.simulate`."""
@@ -329,7 +329,7 @@ def _eigenvalues(matrix) -> list[Expr]:
 
 
 def _formulas(matrix) -> list[Expr]:
-    tidy = sympy.simplify if matrix.rows <= 2 else sympy.radsimp
+    tidy = simplified if matrix.rows <= 2 else sympy.radsimp
     return [tidy(value) for value, times in matrix.eigenvals().items() for _ in range(times)]
 
 

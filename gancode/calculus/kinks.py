@@ -7,6 +7,7 @@ from sympy import Abs, Expr, Max, Min, Piecewise, S, Symbol, log, oo
 from sympy.core.relational import Relational
 
 from .deadline import attempt
+from .rewriting import may_be_rewritten
 from .symbols import softplus
 
 KINKED = (Max, Min, Abs, Piecewise)
@@ -66,7 +67,8 @@ def _without_roots_of_squares(function):
 def _roots(crossing, x, part):
     if not crossing.has(x):
         return S.EmptySet
-    found = attempt(sympy.solveset, crossing, x, S.Reals, seconds=_SECONDS)
+    short = may_be_rewritten(crossing)
+    found = short and attempt(sympy.solveset, crossing, x, S.Reals, seconds=_SECONDS)
     if not (found is S.EmptySet or isinstance(found, sympy.FiniteSet)):
         raise NotImplementedError(f"the kinks of {part} cannot be found")
     return found

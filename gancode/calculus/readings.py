@@ -18,6 +18,7 @@ from .divergence import Divergence, divergences
 from .implicit import Implicit
 from .proof import prove
 from .recognition import recognised
+from .rewriting import may_be_factored
 from .symbols import r, softplus
 
 _SECONDS = 1.5  # for an integral, and for a name
@@ -96,7 +97,8 @@ def _named(f, offset) -> Divergence:
 
 
 def _antiderivative(slope):
-    slope = slope.replace(log, lambda x: sympy.expand_log(log(sympy.factor(x))))
+    if may_be_factored(slope):
+        slope = slope.replace(log, lambda x: sympy.expand_log(log(sympy.factor(x))))
     found = attempt(_by_terms, slope, seconds=_SECONDS)
     return None if found is None or found.has(sympy.Integral, Piecewise) else found
 

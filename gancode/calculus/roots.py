@@ -15,6 +15,7 @@ from . import advice
 from .deadline import attempt
 from .kinks import inside, probes
 from .proof import prove
+from .rewriting import may_be_factored
 from .stable import on_hyperbola, stable
 
 _DEGREE = 6  # of an equation in an exponential that is tried to be solved
@@ -73,12 +74,13 @@ def _roots_by_logarithm(sloped, x, s):
     if s.is_positive:
         form = stable(log(-sloped.second / sloped.first))
         if form.is_polynomial(x) and sympy.degree(form, x) == 1:
-            yield from ((root, None) for root in sympy.solve(form - log(s), x))
+            yield from ((root, None) for root in advice.roots(form - log(s), x))
 
 
 def _power_roots(sloped, x, s):
     """Roots of c·g(x)ⁿ = s, with g rational: those of g(x) = ±(s/c)^(1/n)."""
-    ratio = sympy.factor(-sloped.second / sloped.first)
+    ratio = -sloped.second / sloped.first
+    ratio = sympy.factor(ratio) if may_be_factored(ratio) else ratio
     if not (s.is_positive and ratio.is_rational_function(x)):
         return
     c, rest = ratio.as_independent(x)
@@ -98,8 +100,8 @@ def _root_of_one_power(sloped, x, s):
         rest, power = sympy.expand(sloped.slope).as_independent(x, as_Add=True)
     c, power = power.as_independent(x)
     if power.is_Pow and power.base.is_polynomial(x) and sympy.degree(power.base, x) == 1:
-        (root,) = sympy.solve(power.base - (-rest / c) ** (1 / power.exp), x)
-        yield root, None
+        roots = advice.roots(power.base - (-rest / c) ** (1 / power.exp), x)
+        yield from ((root, None) for root in roots)
 
 
 def _exponential_roots(sloped, x, s):

@@ -11,11 +11,12 @@ from flint import arb, arb_mat, ctx
 from sympy import Dummy, Rational, S
 
 from ..deadline import attempt
+from ..rewriting import solutions
 from . import cells
 from .algebra import Field
 from .attack import POINTS, Comparison, Refutation, ordered
 from .domain import Domain
-from .effort import TooLongError, put_in, solutions
+from .effort import TooLongError, put_in
 from .enclosure import Unsure, ball, compiled, condition
 from .points import belongs, points_for
 

@@ -1,15 +1,13 @@
-"""How long numbers become: what SymPy, which works exactly, is not asked to put in or to solve."""
+"""How long numbers become: what SymPy, which works exactly, is not asked to put in."""
 
 import sympy
 from flint import acb
-from sympy import Rational, S
+from sympy import S
 
-from ..deadline import attempt
 from .enclosure import Unsure, enclose
 
 _BITS = 100_000  # of the longest number that is written out
 _STEPS = 10_000  # of the longest recursion
-_EXPONENT = 10**6  # the largest number in an equation with exponentials
 _BY_DIGITS = (sympy.floor, sympy.ceiling)  # all digits before the point are needed
 _PLAIN = (
     sympy.log,
@@ -61,29 +59,6 @@ def is_quick(expr, values: dict) -> bool:
         for node in sympy.preorder_traversal(expr)
         if node.args and node.has(*values) and node.free_symbols <= values.keys()
     )
-
-
-def solutions(equation, symbol, seconds) -> list:
-    """What SymPy finds for the zeros of an expression; nothing where it has no answer in time, or
-    would write out, as it does between exponentials, powers with long numbers as exponents."""
-    if not may_be_rewritten(equation):
-        return []
-    return attempt(sympy.solve, equation, symbol, seconds=seconds, default=[])
-
-
-def simplified(expr) -> sympy.Expr:
-    """`sympy.simplify`; the expression as it is where that would write out such powers: it turns
-    n·log 2 into log(2ⁿ)."""
-    return sympy.simplify(expr) if may_be_rewritten(expr) else expr
-
-
-def may_be_rewritten(expr) -> bool:
-    """Whether SymPy may be asked for the zeros of an expression, or for its simplest form: it has
-    no long number that might become the exponent of another."""
-    powers = expr.atoms(sympy.Pow, sympy.exp)
-    if not expr.has(sympy.log) and not any(power.exp.free_symbols for power in powers):
-        return True
-    return all(max(abs(number.p), number.q) <= _EXPONENT for number in expr.atoms(Rational))
 
 
 def _node_is_quick(node, values: dict) -> bool:

@@ -11,6 +11,7 @@ import sympy
 from sympy import Dummy, S, exp, log
 
 from ..kinks import KINKED
+from ..rewriting import solutions
 from ..symbols import softplus
 from . import cells, forms
 from .algebra import Field
@@ -18,7 +19,7 @@ from .analysis import Region, closed_form
 from .analysis.evaluation import ATOMS
 from .attack import fails_somewhere
 from .domain import Domain, EmptyDomainError, is_continuum
-from .effort import put_in, solutions
+from .effort import put_in
 from .enclosure import FUNCTIONS, enclose
 from .forms import Form
 from .functions import free_jets

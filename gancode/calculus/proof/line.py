@@ -14,7 +14,8 @@ from sympy import Interval, Rational, S
 
 from ..deadline import attempt, check
 from ..kinks import KINKED, pieces
-from .effort import is_quick, put_in, solutions
+from ..rewriting import solutions
+from .effort import is_quick, put_in
 from .enclosure import Undefined, Unsure, compiled, contains_zero, enclose, real_if_exact
 from .ends import germ
 

@@ -1,17 +1,21 @@
 """Numbers of astronomical length are not written out: every answer comes soon."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 import sympy
-from sympy import Function, Max, Rational, Symbol, factorial, floor, log, oo, sqrt
+from sympy import Function, Max, Rational, Symbol, exp, factorial, floor, log, oo, pi, sqrt
 
-from gancode.calculus import advice, prove
-from gancode.calculus.proof.effort import TooLongError, is_quick, put_in, simplified, solutions
+import gancode.calculus
+from gancode.calculus import Divergence, Game, Objective, a, advice, b, prove, r, softplus
+from gancode.calculus.proof.effort import TooLongError, is_quick, put_in
+from gancode.calculus.rewriting import may_be_factored, simplified, solutions
 
 n = Symbol("n", integer=True, nonnegative=True)
 k = Symbol("k", integer=True)
-x = Symbol("x", real=True)
+x, y = sympy.symbols("x y", real=True)
 u = Symbol("u", positive=True)
 HUGE = 10**20
 
@@ -107,3 +111,58 @@ def test_logarithms_with_long_numbers_are_not_put_together():
     expr = long * log(2) - log(u) / 3
     assert simplified(expr) == expr == advice.simplified(expr)
     assert simplified(log(u) + log(2)) == log(2 * u)
+
+
+def test_only_guarded_places_ask_sympy_to_rewrite():
+    package = Path(gancode.calculus.__file__).parent
+    asked = re.compile(r"sympy\.(simplify|solve|solveset|logcombine)\b(?![`.])")
+    places = {
+        str(path.relative_to(package)): len(found)
+        for path in package.rglob("*.py")
+        if (found := [x for x in path.read_text("utf-8").splitlines() if asked.search(x)])
+    }
+    # Those outside of `rewriting` ask `may_be_rewritten` first.
+    assert places == {
+        "rewriting.py": 2,
+        "advice.py": 1,
+        "kinks.py": 1,
+        "proof/analysis/integrals.py": 1,
+    }
+
+
+LONG = Rational(136308121570117, 428224593349304)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: Objective(softplus(-LONG * a) + softplus(LONG * b), -b).report(),
+        lambda: Objective(exp(-LONG * a) + LONG * exp(b) * log(2), -b).report(),
+        lambda: Objective((a - LONG * log(2)) ** 2 + (b + log(3)) ** 2, (b - 1) ** 2).report(),
+        lambda: Objective(Max(0, LONG * log(2) - a) + Max(0, 1 + b), -b).report(),
+        lambda: Divergence(LONG * (r * log(r) - r + 1) + log(2) * LONG * (r - 1) ** 2).conjugate(),
+        lambda: Game({x: LONG * log(2) * x**2 + log(3) * x * y, y: -x * y}).eigenvalues((0, 0)),
+        lambda: prove(LONG * log(2) * x - log(u) / pi, LONG * log(2) * x - log(u) * LONG),
+        lambda: prove(Max(LONG * log(2) * x, x), x, ">="),
+    ],
+)
+def test_long_numbers_beside_logarithms_cost_nothing(ask):
+    began = time.process_time()
+    ask()
+    assert time.process_time() - began < 6
+
+
+@pytest.mark.parametrize("order", [0.3333, 1.37, -0.123, 0.3183098861837907, 1.123456])
+def test_roots_of_high_degree_are_not_factored(order):
+    """r^0.3333 is, for factors, a power of the ten-thousandth root of r."""
+    began = time.process_time()
+    card = str(gancode.calculus.alpha_divergence(order).objective().report())
+    assert time.process_time() - began < 6
+    assert "not derived" not in card and "game played out" in card
+
+
+def test_roots_of_low_degree_are_factored():
+    power = sympy.Rational(3333, 10_000)
+    assert may_be_factored(u ** Rational(1, 3) + u ** Rational(5, 7)) and may_be_factored(u**500)
+    assert not may_be_factored(u**power - 1)
+    assert may_be_factored(2**power + u)

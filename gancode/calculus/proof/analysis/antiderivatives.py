@@ -14,8 +14,8 @@ from sympy.integrals.manualintegrate import manualintegrate
 from sympy.simplify.fu import TR8
 
 from ...deadline import attempt
+from ...rewriting import simplified
 from ...symbols import softplus
-from .. import effort
 from .continuity import Undecided
 from .regions import Region
 
@@ -172,7 +172,7 @@ def _dilogarithm(f, t):
     """log(1 + c·e^(at)), and log(1 + ct)/t."""
     if isinstance(f, log):
         inner = sympy.expand(f.args[0] - 1)
-        slope = effort.simplified(inner.diff(t) / inner) if inner.has(exp) else t
+        slope = simplified(inner.diff(t) / inner) if inner.has(exp) else t
         return None if slope.has(t) or slope == 0 else -polylog(2, -inner) / slope
     logs = f.atoms(log)
     if len(logs) == 1:
@@ -189,8 +189,8 @@ def _circular_over(f, t):
     wave = next((z for z in f.atoms(sin, cos)), None)
     if wave is None or len(f.atoms(sin, cos)) != 1 or power is None:
         return None
-    n, a = -(effort.simplified(f / wave)).as_coeff_exponent(t)[1], wave.args[0] / t
-    if not n.is_Integer or n < 1 or a.has(t) or effort.simplified(f * t**n / wave) != 1:
+    n, a = -(simplified(f / wave)).as_coeff_exponent(t)[1], wave.args[0] / t
+    if not n.is_Integer or n < 1 or a.has(t) or simplified(f * t**n / wave) != 1:
         return None
     other, sign = (cos, 1) if isinstance(wave, sin) else (sin, -1)
     if n == 1:

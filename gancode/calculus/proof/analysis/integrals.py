@@ -13,7 +13,8 @@ from sympy import Integral, Max, Min, Piecewise, S
 from sympy.core.function import AppliedUndef
 
 from ...deadline import attempt
-from ..effort import may_be_rewritten, put_in, solutions
+from ...rewriting import may_be_rewritten, solutions
+from ..effort import put_in
 from .antiderivatives import antiderivatives
 from .continuity import STEPS, analytic, defined_almost_everywhere, is_finite, requirements
 from .definite import known_integral

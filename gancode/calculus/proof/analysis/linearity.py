@@ -12,7 +12,7 @@ import sympy
 from sympy import Dummy, Integral, S
 from sympy.core.function import AppliedUndef
 
-from ..effort import solutions
+from ...rewriting import solutions
 from .continuity import Undecided, analytic
 from .integrals import orientation
 from .limits import limit_of
