@@ -78,7 +78,10 @@ class UpperBound:
             for *cells, value in self._rows()
         )  # fmt: skip
         foot = f"Lipschitz constant ≤ {_measured(f'{self.value:.4g}')}"
-        return _table(head, body, foot)
+        return (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+            f'<tfoot><tr><td colspan="5">{foot}</td></tr></tfoot></table>'
+        )
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,6 @@ class Bounds:
 
 def _measured(shown: str) -> str:
     return f'<span class="measured">{html.escape(shown)}</span>'
-
-
-def _table(head: str, body: str, foot: str) -> str:
-    return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        f'<tfoot><tr><td colspan="5">{foot}</td></tr></tfoot></table>'
-    )
 
 
 # A whole network -------------------------------------------------------------------------------
@@ -477,8 +473,8 @@ def _resized(layer: nn.Upsample, axis: int, identity: torch.Tensor) -> torch.Ten
         raise Refused(f"upsampling of mode {layer.mode!r} has no rule here; give one")
     return F.interpolate(
         identity,
-        size=None if layer.size is None else _each(layer.size, axis),
-        scale_factor=None if layer.scale_factor is None else _each(layer.scale_factor, axis),
+        size=_each(layer.size, axis),
+        scale_factor=_each(layer.scale_factor, axis),
         mode=mode,
         align_corners=layer.align_corners if mode == "linear" else None,
     )
@@ -601,11 +597,13 @@ def _fourier_features(layer: networks.FourierFeatures, shape: tuple[int, ...]) -
 
 # Layers with parts -----------------------------------------------------------------------------
 
+_NormOf = Callable[[nn.Module, tuple[int, ...]], Norm]
+
 
 def _residual(
     block: networks.ResidualBlock,
     shape: tuple[int, ...],
-    norm_of: Callable[[nn.Module, tuple[int, ...]], Norm],
+    norm_of: _NormOf,
 ) -> Norm:
     """A sum is Lipschitz with the sum of the constants."""
     value = norm_of(block.shortcut, shape).value + 0.1 * norm_of(block.residual, shape).value
@@ -615,7 +613,7 @@ def _residual(
 def _concatenated(
     layer: networks._Concatenated,
     shape: tuple[int, ...],
-    norm_of: Callable[[nn.Module, tuple[int, ...]], Norm],
+    norm_of: _NormOf,
 ) -> Norm:
     """For each label: what is appended to the sample does not change."""
     shape = (shape[0] + layer.classes, *shape[1:]) if layer.planes else (
@@ -627,7 +625,7 @@ def _concatenated(
 def _projected(
     layer: networks._Projected,
     shape: tuple[int, ...],
-    norm_of: Callable[[nn.Module, tuple[int, ...]], Norm],
+    norm_of: _NormOf,
 ) -> Norm:
     """The logit of a label y is ⟨w + v(y), φ(x)⟩ and a constant."""
     reads = torch.linalg.vector_norm(layer.linear.weight + layer.classwise.weight, dim=1).max()

@@ -8,7 +8,6 @@ smallest and the largest beside it. Sizes and durations are arguments.
 
 import copy
 import itertools
-import json
 import math
 import os
 import statistics
@@ -27,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import gancode
 from gancode import data, metrics, networks, runs
-from gancode.benchmarks import provenance, reference
+from gancode.benchmarks import provenance, reference, write
 from gancode.errors import Refused
 from gancode.problems import problems
 
@@ -58,7 +57,7 @@ def bench(
         result["sections"][name] = section
         show(table(section))
         if out is not None:
-            Path(out).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            write(Path(out), result)
     return result["sections"]
 
 

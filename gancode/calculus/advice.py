@@ -12,7 +12,7 @@ from .deadline import attempt
 from .implicit import Implicit
 from .rewriting import may_be_rewritten
 from .rewriting import simplified as _simplified
-from .symbols import softplus
+from .symbols import in_logarithms
 
 SECONDS = 2.0  # for one question
 
@@ -62,8 +62,7 @@ def limit(
         return expr
     if expr.has(Implicit):
         return None
-    expr = expr.rewrite(sympy.log) if expr.has(softplus) else expr
-    found = attempt(sympy.limit, expr, x, point, side, seconds=seconds)
+    found = attempt(sympy.limit, in_logarithms(expr), x, point, side, seconds=seconds)
     if found is None or not isinstance(found, sympy.Expr) or found.has(S.NaN, sympy.AccumBounds):
         return None
     if found.has(sympy.Limit) or found is S.ComplexInfinity:

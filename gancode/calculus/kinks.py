@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import sympy
-from sympy import Abs, Expr, Max, Min, Piecewise, S, Symbol, log, oo
+from sympy import Abs, Expr, Max, Min, Piecewise, S, Symbol, oo
 from sympy.core.relational import Relational
 
 from .deadline import attempt
 from .rewriting import may_be_rewritten
-from .symbols import softplus
+from .symbols import in_logarithms
 
 KINKED = (Max, Min, Abs, Piecewise)
 _SECONDS = 2.0  # for the kinks of one part
@@ -35,8 +35,7 @@ def pieces(function: Expr, x: Symbol, low: Expr = -oo, high: Expr = oo) -> list[
 
     Raises `NotImplementedError` where the kinks cannot be found.
     """
-    function = function.rewrite(log) if function.has(softplus) else function
-    function = _without_roots_of_squares(function)
+    function = _without_roots_of_squares(in_logarithms(function))
     kinks = set()
     for part in function.atoms(*KINKED):
         for crossing in _crossings(part):

@@ -27,12 +27,7 @@ def operator_norm(matrix: Any) -> Expr:
     matrix = Matrix(matrix)
     if not matrix.rows or not matrix.cols:
         raise Refused(f"a matrix of shape {matrix.shape} has no norm: it has no entries")
-    for entry in matrix:
-        if not (entry.is_real and entry.is_finite):
-            raise Refused(
-                f"the entry {entry} is not known to be real and finite; declare its symbols, as in "
-                "Symbol('w', real=True)"
-            )
+    _require_real(matrix)
     matrix = matrix.applyfunc(lambda entry: Rational(entry) if entry.is_Float else entry)
     grams = [(matrix * matrix.T).applyfunc(sympy.expand) for matrix in (matrix, matrix.T)]
     for gram in grams:
@@ -73,7 +68,7 @@ def circular_convolution_norm(kernel: Any, size: int | tuple[int, ...] | list[in
                 f"a kernel of {width} places does not fit on a circle of {places!r}: its ends "
                 "would lie on one another; give a size that is a whole number, at least the kernel"
             )
-    operator_norm(list(weights.reshape(len(weights))))  # refuses what is not real
+    _require_real(weights.reshape(len(weights)))
     at = list(itertools.product(*map(range, weights.shape)))
 
     def squared(frequency):  # |ŵ|², as the transform of the autocorrelation
@@ -90,6 +85,15 @@ def circular_convolution_norm(kernel: Any, size: int | tuple[int, ...] | list[in
     # −θ has the same modulus as θ.
     half = {min(f, tuple(-k % n for k, n in zip(f, sizes, strict=True))) for f in frequencies}
     return sqrt(Max(*map(squared, sorted(half))))
+
+
+def _require_real(entries):
+    for entry in entries:
+        if not (entry.is_real and entry.is_finite):
+            raise Refused(
+                f"the entry {entry} is not known to be real and finite; declare its symbols, as in "
+                "Symbol('w', real=True)"
+            )
 
 
 def lipschitz_constant(function: Expr | float, symbol: Symbol | None = None) -> Expr:
@@ -135,9 +139,9 @@ def _steepest(piece, x, function):
     turns = [root for root in turns if all(bool(each.subs(x, root)) for each in within)]
     found = [end for end in ends if end is not None] + [slope.subs(x, root) for root in turns]
     for value in sorted({Abs(advice.simplified(v)) for v in found}, key=sympy.N, reverse=True):
-        if prove(slope, value, "<=", within).status == "proved":
-            if prove(slope, -value, ">=", within).status == "proved":
-                return value
+        bounds = (value, "<="), (-value, ">=")
+        if all(prove(slope, *bound, within).status == "proved" for bound in bounds):
+            return value
     raise Refused(
         f"the largest slope of {function} was not found, or not proved; prove a bound of it with "
         "prove(f.diff(x), bound, '<=')"

@@ -19,7 +19,7 @@ from .implicit import Implicit
 from .proof import prove
 from .recognition import recognised
 from .rewriting import may_be_factored
-from .symbols import r, softplus
+from .symbols import in_logarithms, r
 
 _SECONDS = 1.5  # for an integral, and for a name
 _U = Symbol("u", positive=True)  # q/p
@@ -30,7 +30,7 @@ def force(h: sympy.Expr) -> sympy.Expr:
     the optimal critic."""
     if isinstance(h, Piecewise):
         return _merged(*((force(part), where) for part, where in h.args))
-    pull = -r * _in_logarithms(h).diff(r)
+    pull = -r * in_logarithms(h).diff(r)
     if pull.has(sympy.DiracDelta):
         raise NoClosedFormError("the generator's loss jumps: almost no sample is pulled")
     return pull if h.has(Implicit) else _shortest(pull)
@@ -57,7 +57,7 @@ def held_still(h: sympy.Expr) -> Divergence:
             f"the force {phi} is negative{where}: samples there are pushed towards smaller p/q, "
             "and held still the critic leads the generator down no divergence"
         )
-    slope = _in_logarithms(h - h.subs(r, 1)).subs(r, 1 / _U)
+    slope = in_logarithms(h - h.subs(r, 1)).subs(r, 1 / _U)
     integral = _antiderivative(slope)
     if integral is None:
         raise NoClosedFormError("no closed form was found; its g is known by g″ = Φ/r²")
@@ -73,7 +73,7 @@ def played_out(h: sympy.Expr, on_real: sympy.Expr) -> Divergence:
 
     Raises `NotConvexError` where it is none.
     """
-    value = _in_logarithms(h + r * on_real)
+    value = in_logarithms(h + r * on_real)
     if value.has(Piecewise, Implicit):
         raise NoClosedFormError("E_q[L_G(t*)] has no single formula")
     offset = advice.simplified(value.subs(r, 1))
@@ -82,11 +82,6 @@ def played_out(h: sympy.Expr, on_real: sympy.Expr) -> Divergence:
         return _named(_shortest(value - offset - slope * (r - 1)), offset)
     except NotConvexError as error:
         raise NotConvexError(f"E_q[L_G(t*)] is not proved a divergence: {error}") from None
-
-
-def _in_logarithms(expr):
-    """`expr` with softplus written out, for SymPy to differentiate and to integrate."""
-    return expr.replace(softplus, lambda x: softplus(x).rewrite(log))
 
 
 def _named(f, offset) -> Divergence:

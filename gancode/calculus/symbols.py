@@ -53,6 +53,11 @@ class softplus(Function):
         return rf"\operatorname{{softplus}}{power}\left({printer._print(self.args[0])}\right)"
 
 
+def in_logarithms(expr: sympy.Expr) -> sympy.Expr:
+    """`expr` with softplus written out, for SymPy to take limits of, differentiate or integrate."""
+    return expr.replace(softplus, lambda t: softplus(t).rewrite(log))
+
+
 def sigmoid(t: Any) -> sympy.Expr:
     """The logistic function `1 / (1 + exp(-t))`, as a SymPy expression."""
     return 1 / (1 + exp(-t))

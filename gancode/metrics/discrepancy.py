@@ -19,47 +19,44 @@ from gancode.metrics.estimate import (
     in_groups,
     in_one_space,
     jackknife_error,
-    require_two_a_group,
+    two_a_group,
 )
 
 _TRIED = 200  # points of each sample on which a kernel of one's own is looked at
 
 
 @dataclass(frozen=True)
-class Gaussian:
-    """exp(−‖x − y‖²/(2ℓ²)) of bandwidth ℓ; characteristic: it tells any two distributions apart."""
+class _OfDistances:
+    """A kernel of the distance in units of its bandwidth ℓ."""
 
     bandwidth: float
 
     def __post_init__(self) -> None:
         _require_positive("bandwidth", self.bandwidth)
+
+
+class Gaussian(_OfDistances):
+    """exp(−‖x − y‖²/(2ℓ²)) of bandwidth ℓ; characteristic: it tells any two distributions apart."""
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.exp(-((cdist(x, y) / self.bandwidth) ** 2) / 2)
 
 
-@dataclass(frozen=True)
-class Laplace:
+class Laplace(_OfDistances):
     """exp(−‖x − y‖/ℓ) of bandwidth ℓ; characteristic, and with a kink at x = y."""
-
-    bandwidth: float
-
-    def __post_init__(self) -> None:
-        _require_positive("bandwidth", self.bandwidth)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.exp(-cdist(x, y) / self.bandwidth)
 
 
 @dataclass(frozen=True)
-class RationalQuadratic:
+class RationalQuadratic(_OfDistances):
     """(1 + ‖x − y‖²/(2αℓ²))^(−α): Gaussian kernels of all bandwidths around ℓ; characteristic."""
 
-    bandwidth: float
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        _require_positive("bandwidth", self.bandwidth)
+        super().__post_init__()
         _require_positive("alpha", self.alpha)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -110,10 +107,8 @@ def maximum_mean_discrepancy(x: Any, y: Any, kernel: Callable, biased: bool = Fa
     Raises `Refused` for fewer than 50 samples, and for a kernel that is not symmetric, or not
     positive on them: then there is no space of functions behind it, and no distance.
     """
-    x, y = in_one_space("x", x, "y", y)
-    for name, points in (("x", x), ("y", y)):
-        require_two_a_group(name, points)
-    if not isinstance(kernel, (Gaussian, Laplace, RationalQuadratic, Polynomial)):
+    x, y = two_a_group("x", x, "y", y)
+    if not isinstance(kernel, (_OfDistances, Polynomial)):
         _require_positive_kernel(kernel, np.concatenate([x[:_TRIED], y[:_TRIED]]))
     return discrepancy(x, y, kernel, biased)
 
@@ -125,9 +120,7 @@ def energy_distance(x: Any, y: Any, biased: bool = False) -> Estimate:
     the first two terms fall out (Székely and Rizzo 2013). Bias, standard error and what is raised
     as in `maximum_mean_discrepancy`.
     """
-    x, y = in_one_space("x", x, "y", y)
-    for name, points in (("x", x), ("y", y)):
-        require_two_a_group(name, points)
+    x, y = two_a_group("x", x, "y", y)
     return discrepancy(x, y, lambda a, b: -cdist(a, b), biased)
 
 

@@ -58,19 +58,25 @@ def check_enough(name: str, points: np.ndarray) -> None:
         )
 
 
-def require_two_a_group(name: str, points: Any) -> None:
-    if len(points) < 2 * GROUPS:
-        raise Refused(
-            f"{len(points)} {name} are too few for a standard error; give at least {2 * GROUPS}"
-        )
-
-
 def in_one_space(
     name: str, points: Any, other_name: str, others: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     x, y = as_points(name, points), as_points(other_name, others)
     if x.shape[1] != y.shape[1]:
         raise Refused(f"{name} has {x.shape[1]} coordinates and {other_name} has {y.shape[1]}")
+    return x, y
+
+
+def two_a_group(
+    name: str, points: Any, other_name: str, others: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both samples `in_one_space`, each with enough points for two in every group."""
+    x, y = in_one_space(name, points, other_name, others)
+    for each, sample in ((name, x), (other_name, y)):
+        if len(sample) < 2 * GROUPS:
+            raise Refused(
+                f"{len(sample)} {each} are too few for a standard error; give at least {2 * GROUPS}"
+            )
     return x, y
 
 

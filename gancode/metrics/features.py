@@ -15,8 +15,8 @@ from gancode.metrics.estimate import (
     in_groups,
     in_one_space,
     jackknife_error,
-    require_two_a_group,
     share_of,
+    two_a_group,
 )
 from gancode.metrics.transport import gaussian_wasserstein
 
@@ -144,7 +144,4 @@ def _inside_manifold(points: np.ndarray, others: np.ndarray, k: int) -> np.ndarr
 
 def _named_features(real: Any, generated: Any) -> dict[str, np.ndarray]:
     names = "real features", "generated features"
-    features = dict(zip(names, in_one_space(names[0], real, names[1], generated), strict=True))
-    for name, x in features.items():
-        require_two_a_group(name, x)
-    return features
+    return dict(zip(names, two_a_group(names[0], real, names[1], generated), strict=True))

@@ -176,6 +176,10 @@ def number_or_schedule(text: Any) -> Any:
 
 
 _count: dict[str, Any] = {"check": positive_integer, "type": int}
+_several: dict[str, Any] = {
+    "plain": lambda value: [each.text for each in value],
+    "action": "append",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,10 +204,9 @@ class Settings:
         "`gancode.penalties`): r1, r2, wgan-gp, wgan-lp, dragan and others; r1=10..0.1 falls, "
         "r1=1@16 is lazy; several add up",
         _penalties,
-        lambda value: [each.text for each in value],
         flag="--penalty",
-        action="append",
         metavar="NAME=WEIGHT",
+        **_several,
     )
     constraints: Any = _option(
         (),
@@ -211,10 +214,9 @@ class Settings:
         '"clip=0.01", no weight is larger, or "spectral", each layer is divided by its largest '
         "singular value",
         _constraints,
-        lambda value: [each.text for each in value],
         flag="--constraint",
-        action="append",
         metavar="NAME",
+        **_several,
     )
     steps: int | None = _option(None, "how many steps of the generator", kind=LENGTH, **_count)
     seconds: float | None = _option(

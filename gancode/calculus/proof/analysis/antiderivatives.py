@@ -15,7 +15,7 @@ from sympy.simplify.fu import TR8
 
 from ...deadline import attempt
 from ...rewriting import simplified
-from ...symbols import softplus
+from ...symbols import in_logarithms
 from .continuity import Undecided
 from .regions import Region
 
@@ -27,8 +27,7 @@ _LONGEST = 150  # operations of an integrand that is worth the time
 def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
     """Expressions whose derivative in `t` may be `f`, the likeliest first. Raises `Undecided`
     where the form of the answer hangs on a parameter."""
-    f = f.rewrite(log) if f.has(softplus) else f
-    f = _half_angles(f, t)
+    f = _half_angles(in_logarithms(f), t)
     undecided = None
     for adviser in (_by_parts, _gaussian, _by_terms, _rational, _of_exponential, _of_half_angle):
         try:
