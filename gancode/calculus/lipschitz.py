@@ -116,10 +116,12 @@ def lipschitz_constant(function: Expr | float, symbol: Symbol | None = None) -> 
         return S.Zero
     try:
         parts = pieces(function, x)
-    except (NotImplementedError, TypeError) as error:  # kinks that hang on other symbols
+    except (NotImplementedError, TypeError, StopIteration) as error:  # on other symbols; gaps
         raise Refused(f"the kinks of {function} are not known: {error}") from error
     for one, other in itertools.pairwise(parts):
-        if prove(one.expr.subs(x, one.high), other.expr.subs(x, one.high)).status != "proved":
+        at = one.high  # the value there may be one by itself
+        sides = (part.expr.subs(x, at) for part in (one, other))
+        if any(prove(side, function.subs(x, at)).status != "proved" for side in sides):
             raise Refused(f"{function} is not known to be continuous at {one.high}; it may jump")
     return Max(*(_steepest(piece, x, function) for piece in parts))
 

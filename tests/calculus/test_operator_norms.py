@@ -195,6 +195,21 @@ def test_a_function_without_a_known_constant_is_refused(function, said):
         lipschitz_constant(function)
 
 
+@pytest.mark.parametrize("value", [5, -1])
+@pytest.mark.parametrize("where", [0, 2, Rational(1, 3)])
+def test_a_jump_at_a_single_point_has_no_lipschitz_constant(where, value):
+    equal, other = sympy.Eq(x, where), sympy.Ne(x, where)
+    for function in (Piecewise((value, equal), (x, True)), Piecewise((x, other), (value, True))):
+        with pytest.raises(Refused, match=f"not known to be continuous at {where}"):
+            lipschitz_constant(function)
+    assert lipschitz_constant(Piecewise((where, equal), (x, True))) == 1
+
+
+def test_a_function_with_a_gap_is_refused():
+    with pytest.raises(Refused, match="kinks"):
+        lipschitz_constant(Piecewise((x, x < 0), (2 * x, x > 1)))
+
+
 def test_the_slope_of_silu_is_below_the_number_that_networks_are_given():
     from torch import nn
 

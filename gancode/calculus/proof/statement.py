@@ -23,13 +23,14 @@ from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .effort import is_quick
-from .enclosure import Undefined, Unsure, contains_zero, enclose
+from .enclosure import Undefined, Unsure, enclose
 from .functions import Jets, bound, free_jets, require_smooth
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
 SECONDS = 20.0
 # What a rule takes for granted, and leaves to the reader.
 ASSUMED = {"under one integral": "the integrals converge", "under one sum": "the sums converge"}
+_SHOWN_BITS = 40  # of a value that is shown
 _POINTS_OF_PROVED = 40  # looked at all the same, to see that the statement says something
 
 
@@ -252,9 +253,9 @@ def _is_exact(value) -> bool:
 def _shown(side, point, value) -> sympy.Expr:
     if not is_quick(side, point):
         return side if value is None else _number(value)
-    if value is None or contains_zero(value):
+    if value is None or not _is_exact(value):  # a ball over both sides of a step, say
         exact = sympy.sympify(side).subs(point)
-        if value is None or exact == 0:
+        if value is None or exact == 0 or value.rel_accuracy_bits() < _SHOWN_BITS:
             return exact
     return _number(value)
 

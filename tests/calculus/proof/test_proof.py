@@ -184,6 +184,13 @@ def test_undefined_functions_of_two_variables_are_not_taken_for_sums():
     assert prove(value.diff(x, y), value.diff(y, x)).status == "proved"
 
 
+@pytest.mark.parametrize("step", [sqrt(2), sympy.pi, sympy.cbrt(5)])
+def test_the_values_at_a_single_point_are_those_of_the_point(step):
+    """A ball around π does not tell whether x = π; SymPy does."""
+    found = prove(sympy.Piecewise((-5, Eq(x, step)), ((x - 1) ** 2, True)), 0, ">=")
+    assert found.counterexample == {x: step} and (found.lhs_value, found.rhs_value) == (-5, 0)
+
+
 SIGNS = {
     "positive": {"<=": False, ">=": True, "square > 0": True},
     "nonnegative": {"<=": False, ">=": True, "square > 0": False},
