@@ -121,6 +121,11 @@ def test_no_cell_hides_its_value_by_a_semicolon(notebook):
     assert not [c.source for c in code_cells(notebook) if c.source.rstrip().endswith(";")]
 
 
+def test_no_cell_shows_a_bare_truth_value(notebook):
+    shown = {text.strip() for cell in code_cells(notebook) for _, text in texts(cell)}
+    assert not {"True", "False", "None"} & shown
+
+
 def test_every_output_has_a_form_that_a_page_can_draw(notebook):
     """Of an unknown type the book draws nothing, and does not say so."""
     for cell in code_cells(notebook):
