@@ -162,11 +162,7 @@ def upper_bound(network: nn.Module, shape: Any, rules: Mapping | None = None) ->
     shape = _sizes(shape)
     for name, layer in network.named_modules():
         _refuse_unsteady(name, layer)
-    _refuse_unfinite(network)
-    network = _resting(network)
-    for name, layer in network.named_modules():
-        _refuse_unfinite_weights(name, layer)
-    found = _Reading(dict(rules or {})).rows(network, shape, "")
+    found = _Reading(dict(rules or {})).rows(_resting(network), shape, "")
     value = _product(row.norm.value for row in found)
     if value == math.inf:
         raise Refused("the product of the norms of the layers is too large for a number: no bound")
@@ -193,19 +189,6 @@ def _product(values: Iterable[float]) -> float:
     return value if value >= exact else math.nextafter(value, math.inf)
 
 
-@torch.no_grad()
-def _refuse_unfinite_weights(name: str, layer: nn.Module) -> None:
-    """Of those that a parametrisation computes: a weight of zero has no direction to normalise."""
-    for weight in (
-        getattr(layer, "parametrizations", ()) if parametrize.is_parametrized(layer) else ()
-    ):
-        if not getattr(layer, weight).isfinite().all():
-            raise Refused(
-                f"the {weight} that is computed for {_said(name, type(layer))} holds NaN or "
-                "infinity, as where what is normalised is zero, so the network has no bound"
-            )
-
-
 def _said(name: str, kind: type[nn.Module]) -> str:
     return f"the layer {name!r} ({kind.__name__})" if name else kind.__name__
 
@@ -224,15 +207,19 @@ def _refuse_unsteady(name: str, layer: nn.Module) -> None:
         raise Refused(f"{said} has hooks, which may change what it computes; remove them")
 
 
-def _refuse_unfinite(network: nn.Module) -> None:
-    for name, tensor in network.state_dict().items():
+def _resting(network: nn.Module) -> nn.Module:
+    """A copy in eval mode and in float64, of weights that are finite."""
+    network = copy.deepcopy(network).eval().double().requires_grad_(False).cpu()
+    computed = (
+        (f"{name}.{weight}".strip("."), getattr(layer, weight))
+        for name, layer in network.named_modules()
+        if parametrize.is_parametrized(layer)
+        for weight in cast(nn.ModuleDict, layer.parametrizations)
+    )  # spectral normalisation makes NaN of a weight of zero
+    for name, tensor in (*network.state_dict().items(), *computed):
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise Refused(f"{name!r} holds NaN or infinity, so the network has no bound")
-
-
-def _resting(network: nn.Module) -> nn.Module:
-    """A copy in eval mode and in float64."""
-    return copy.deepcopy(network).eval().double().requires_grad_(False).cpu()
+    return network
 
 
 class _Reading:
@@ -818,7 +805,7 @@ def lower_bound(
     moved at random by 64 of its roundings, eight times.
     `condition` has what a conditional network is given beside, one entry a point; `seed` is what
     the directions are drawn from. Raises `Refused` for points that are none or that the network
-    does not take, for weights or outputs that are not finite, and for a negative number of steps.
+    does not take, for weights that are not finite, and for a negative number of steps.
     """
     if not torch.is_tensor(points) or points.ndim < 2 or not len(points):
         raise WrongType("points must be a tensor of samples, (n, ...), with one at least")
@@ -826,13 +813,13 @@ def lower_bound(
         raise Refused("the points hold NaN or infinity")
     if not isinstance(steps, (int, np.integer)) or steps < 0:
         raise Refused(f"steps={steps!r} must be a whole number, and not negative")
-    _refuse_unfinite(network)
     network, given = _resting(network), [part.cpu() for part in condition]
 
     def f(x: torch.Tensor) -> torch.Tensor:  # of clones: a layer may work in place
         return network(x.clone(), *(part.clone() for part in given)).reshape(len(x), -1)
 
     x = points.detach().double().cpu().clone()
+    _refuse_points(f, x)
     draws = torch.Generator().manual_seed(seed)
     d = torch.randn(x.shape, generator=draws, dtype=torch.double)
     size = _lengths(x).mean().item() or math.sqrt(x[0].numel())
@@ -858,6 +845,19 @@ def lower_bound(
     slopes = _sure_slopes(f, *pairs)
     k = int(slopes.argmax())
     return LowerBound(slopes[k].item(), *pairs[:, k])
+
+
+@torch.no_grad()
+def _refuse_points(f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> None:
+    try:
+        found = f(x)
+    except Exception as error:
+        raise Refused(
+            f"the network does not take points of shape {tuple(x.shape)}: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    if not found.is_floating_point():
+        raise Refused(f"the network makes {found.dtype}, which has no slope")
 
 
 _SHAKEN = 64  # roundings: a sum of n terms loses about √n of them
@@ -895,7 +895,7 @@ def _sure_slopes(
     for _ in range(8):
         with _Shaking(draws):
             shaken = f(x), f(y)
-        moved = sum(_lengths(a - b) for a, b in zip(values, shaken, strict=True))
+        moved = _lengths(values[0] - shaken[0]) + _lengths(values[1] - shaken[1])
         rounding = torch.maximum(rounding, moved)
     rise = _lengths(values[0] - values[1]) - rounding
     return torch.where(rise > 0, rise / _lengths(x - y), 0.0)

@@ -415,6 +415,74 @@ def test_a_kink_is_not_taken_for_a_slope():
     assert lower_bound(Zero(), torch.zeros(3, 2)).value == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda inplace: nn.Hardsigmoid(inplace=inplace),
+        lambda inplace: nn.LeakyReLU(0.2, inplace=inplace),
+        lambda inplace: nn.ReLU6(inplace=inplace),
+        lambda inplace: nn.Sequential(nn.Flatten(), nn.SiLU(inplace=inplace), nn.Linear(3, 2)),
+    ],
+)
+def test_a_layer_that_works_in_place_is_as_steep_as_one_that_does_not(make):
+    points = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    found = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        network = make(inplace)
+        found.append(bounds(network, points, steps=20))
+        assert found[-1].gap >= 1
+    assert found[0].lower.value == found[1].lower.value > 0
+
+
+class Lambda(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def shifted(*shifts, slope=1.0):
+    """x and then some shifts in turn: as steep as x · slope."""
+    layers = [nn.Linear(2, 2, bias=False).double(), *(nn.Linear(2, 2).double() for _ in shifts)]
+    for layer, shift in zip(layers, [0, *shifts], strict=True):
+        nn.init.eye_(layer.weight)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, shift)
+    layers[-1].weight.data *= slope
+    return nn.Sequential(*layers)
+
+
+CANCELLING = {
+    "one shift": (lambda: shifted(1e12), 1.0),
+    "a larger one": (lambda: shifted(1e15), 1.0),
+    "there and back": (lambda: shifted(1e12, -1e12), 1.0),
+    "there, back and stretched": (lambda: shifted(1e13, -1e13 / 1024, slope=1 / 1024), 1 / 1024),
+    "in one operation": (lambda: Lambda(lambda x: x + 1e12 - 1e12), 1.0),
+    "by a factor": (lambda: Lambda(lambda x: 1e14 * (x + 1) - 1e14 * (x + 1) + x), 1.0),
+    "in float32": (lambda: Lambda(lambda x: ((x.float() + 1e4) - 1e4).double()), 1.0),
+    "to float32": (lambda: Lambda(lambda x: x.float() + 1e4), 1.0),
+    "in place": (lambda: Lambda(lambda x: x.add_(1e12).sub_(1e12)), 1.0),
+    "none at all": (lambda: Lambda(lambda x: (x + 1e12) * 0 + 1e12), 0.0),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", CANCELLING)
+def test_rounding_is_not_taken_for_a_slope(name, seed):
+    torch.manual_seed(seed)
+    make, slope = CANCELLING[name]
+    for points in (torch.randn(16, 2), 1e-3 * torch.randn(16, 2)):
+        assert lower_bound(make(), points, seed=seed).value <= slope
+
+
+def test_a_shift_that_rounding_leaves_alone_costs_nothing():
+    found = lower_bound(shifted(3.0), torch.randn(4, 2)).value
+    assert 1 - 1e-7 < found <= 1
+
+
 def test_a_network_is_left_as_it_was():
     torch.manual_seed(0)
     network = networks.spectral_norm(networks.mlp_discriminator(3, [8]))  # in train mode
@@ -593,7 +661,7 @@ def with_values(layer, **values):
 
 
 NO_NUMBER = {
-    "spectral": lambda: networks.spectral_norm(with_values(nn.Linear(4, 4), weight=0)),
+    "spectral": lambda: parametrizations.spectral_norm(with_values(nn.Linear(4, 4), weight=0)),
     "weight norm": lambda: parametrizations.weight_norm(with_values(nn.Linear(4, 4), weight=0)),
     "inner": lambda: nn.Sequential(
         nn.Sequential(parametrizations.weight_norm(with_values(nn.Linear(4, 4), weight=0)))
@@ -705,6 +773,25 @@ def test_points_that_are_none_are_refused(points):
         lower_bound(nn.Linear(1, 1), points)
     with pytest.raises(gancode.Refused, match="NaN or infinity"):
         lower_bound(nn.Linear(1, 1), torch.full((2, 1), math.nan))
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "said"),
+    [
+        (lambda: broken(math.nan), {}, "'0.weight' holds NaN"),
+        (NO_NUMBER["spectral"], {}, "'weight' holds NaN"),
+        (NO_NUMBER["inner"], {}, "'0.0.weight' holds NaN"),
+        (lambda: nn.Linear(5, 1), {}, "does not take points of shape"),
+        (lambda: nn.Conv2d(1, 1, 3), {}, "does not take points of shape"),
+        (lambda: nn.Linear(4, 1), {"steps": -1}, "steps=-1"),
+        (lambda: nn.Linear(4, 1), {"steps": 2.5}, "steps=2.5"),
+        (lambda: Lambda(lambda x: x > 0), {}, "has no slope"),
+    ],
+)
+def test_what_has_no_slope_is_refused_with_its_reason(network, options, said):
+    with pytest.raises(gancode.Refused, match=said):
+        lower_bound(network(), torch.randn(3, 4), **options)
+    assert lower_bound(nn.Linear(4, 1), torch.randn(3, 4), steps=0).value > 0
 
 
 def test_bounds_show_themselves():
