@@ -152,7 +152,7 @@ def upper_bound(network: nn.Module, shape: Any, rules: Mapping | None = None) ->
 
     A convolution costs the eigenvalues of one matrix, of its channels, for every second place of
     its input: with 64 channels seconds for 64 × 64 places, half a minute for 256 × 256. They are
-    taken some frequencies at a time, in a few hundred MiB.
+    taken some frequencies at a time, in less memory than it takes to run the layer on two samples.
 
     Raises `Refused` for a layer without a rule, for one whose output depends on the whole batch or
     on chance (batch normalisation and dropout in train mode), for weights or norms that are not
