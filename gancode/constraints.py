@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from gancode import networks, randomness
 from gancode.errors import Refused
@@ -65,7 +67,7 @@ class Clip(Constraint):
 
     def prepare(self, network: nn.Module) -> Callable[[], None]:
         for name, layer in network.named_modules():
-            if parametrize.is_parametrized(layer):
+            if parametrize.is_parametrized(layer) or _computes_weights_in_a_hook(layer):
                 raise Refused(
                     f"the weights of the layer {name or type(layer).__name__!r} are computed from "
                     "others, as by spectral normalisation, so clipping those confines nothing; "
@@ -153,6 +155,12 @@ def prepared(network: nn.Module, constraints: Sequence[Constraint], seed: int) -
                 undo.callback(each.prepare(network))
         yield
         undo.pop_all()
+
+
+def _computes_weights_in_a_hook(layer: nn.Module) -> bool:
+    """As `torch.nn.utils.spectral_norm` and `weight_norm` do, older than parametrisations."""
+    hooks = layer._forward_pre_hooks.values()
+    return any(isinstance(hook, (SpectralNorm, WeightNorm)) for hook in hooks)
 
 
 def _nothing() -> None:

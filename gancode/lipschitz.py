@@ -10,11 +10,15 @@ coordinates, in whatever shape. `gancode.calculus.lipschitz` has the same as exp
 import copy
 import html
 import math
+import operator
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -23,6 +27,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.utils import parametrize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gancode import networks
 from gancode.errors import Refused, WrongType
@@ -145,24 +150,51 @@ def upper_bound(network: nn.Module, shape: Any, rules: Mapping | None = None) ->
     the layer (in eval mode, in float64) and of the shape of its input, that returns a number above
     its Lipschitz constant. They come before the rules here.
 
+    A convolution costs the eigenvalues of one matrix, of its channels, for every second place of
+    its input: with 64 channels seconds for 64 × 64 places, half a minute for 256 × 256. They are
+    taken some frequencies at a time, in less memory than it takes to run the layer on two samples.
+
     Raises `Refused` for a layer without a rule, for one whose output depends on the whole batch or
-    on chance (batch normalisation and dropout in train mode), for weights that are not finite, and
-    for a shape that a layer does not take, such as a convolution's without a height and a width.
+    on chance (batch normalisation and dropout in train mode), for weights or norms that are not
+    finite, and for a shape that a layer does not take, such as a convolution's without a height and
+    a width: each layer that has a rule here is first run on two samples.
     """
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if not all(isinstance(size, int) and size > 0 for size in shape):
-        raise Refused(f"shape={shape} must be that of one sample: positive whole numbers")
+    shape = _sizes(shape)
     for name, layer in network.named_modules():
         _refuse_unsteady(name, layer)
-    for name, tensor in network.state_dict().items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise Refused(f"{name!r} holds NaN or infinity, so the network has no bound")
     found = _Reading(dict(rules or {})).rows(_resting(network), shape, "")
-    return UpperBound(math.prod(row.norm.value for row in found), tuple(found))
+    value = _product(row.norm.value for row in found)
+    if value == math.inf:
+        raise Refused("the product of the norms of the layers is too large for a number: no bound")
+    return UpperBound(value, tuple(found))
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    try:
+        sizes = tuple(map(operator.index, shape if isinstance(shape, Iterable) else (shape,)))
+    except TypeError:
+        sizes = (0,)
+    if min(sizes, default=1) < 1:
+        raise Refused(f"shape={shape!r} must be that of one sample: positive whole numbers")
+    return sizes
+
+
+def _product(values: Iterable[float]) -> float:
+    """Rounded once, and up: many small numbers have no product of zero."""
+    exact = math.prod(map(Fraction, values))
+    try:
+        value = float(exact)
+    except OverflowError:
+        return math.inf
+    return value if value >= exact else math.nextafter(value, math.inf)
+
+
+def _said(name: str, kind: type[nn.Module]) -> str:
+    return f"the layer {name!r} ({kind.__name__})" if name else kind.__name__
 
 
 def _refuse_unsteady(name: str, layer: nn.Module) -> None:
-    said = f"the layer {name!r} ({type(layer).__name__})" if name else type(layer).__name__
+    said = _said(name, type(layer))
     statistics = isinstance(layer, (_BatchNorm, _InstanceNorm)) and layer.track_running_stats
     if layer.training and (statistics or isinstance(layer, (_BatchNorm, _DropoutNd))):
         raise Refused(
@@ -176,8 +208,18 @@ def _refuse_unsteady(name: str, layer: nn.Module) -> None:
 
 
 def _resting(network: nn.Module) -> nn.Module:
-    """A copy in eval mode and in float64."""
-    return copy.deepcopy(network).eval().double().requires_grad_(False).cpu()
+    """A copy in eval mode and in float64, of weights that are finite."""
+    network = copy.deepcopy(network).eval().double().requires_grad_(False).cpu()
+    computed = (
+        (f"{name}.{weight}".strip("."), getattr(layer, weight))
+        for name, layer in network.named_modules()
+        if parametrize.is_parametrized(layer)
+        for weight in cast(nn.ModuleDict, layer.parametrizations)
+    )  # spectral normalisation makes NaN of a weight of zero
+    for name, tensor in (*network.state_dict().items(), *computed):
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise Refused(f"{name!r} holds NaN or infinity, so the network has no bound")
+    return network
 
 
 class _Reading:
@@ -192,9 +234,12 @@ class _Reading:
         kind = parametrize.type_before_parametrizations(module)
         if kind is nn.Sequential and kind not in self.rules:
             found = []
-            for key, layer in module.named_children():
-                found += self.rows(layer, shape, f"{name}.{key}".strip("."))
-                shape = _output(layer, shape, key)
+            # named_children() leaves out a layer that was there before, which counts again
+            for key, layer in module._modules.items():
+                if layer is not None:
+                    inner = f"{name}.{key}".strip(".")
+                    found += self.rows(layer, shape, inner)
+                    shape = _output(layer, shape, inner)
             return found
         return [Layer(name, kind.__name__, shape, self._norm(module, kind, shape, name))]
 
@@ -203,7 +248,7 @@ class _Reading:
         rows = self.rows(module, shape, "")
         several = sum(row.norm.value != 1 for row in rows) > 1
         exact = all(row.norm.exact for row in rows) and not several
-        return Norm(math.prod(row.norm.value for row in rows), exact)
+        return Norm(_product(row.norm.value for row in rows), exact)
 
     def _norm(
         self, module: nn.Module, kind: type[nn.Module], shape: tuple[int, ...], name: str
@@ -212,13 +257,18 @@ class _Reading:
             return Norm(_given(self.rules[kind], module, shape, kind), False)
         if kind in _PARTS:
             return _PARTS[kind](module, shape, self.norm)
-        if kind in _RULES:
-            return _RULES[kind](module, shape)
-        said = f"the layer {name!r}" if name else "the network"
-        raise Refused(
-            f"there is no rule for {said}, a {kind.__name__}; give one, rules={{{kind.__name__}: "
-            "bound}}, a number or a function of the layer and of the shape of its input"
-        )
+        if kind not in _RULES:
+            said = f"the layer {name!r}" if name else "the network"
+            raise Refused(
+                f"there is no rule for {said}, a {kind.__name__}; give one, "
+                f"rules={{{kind.__name__}: bound}}, a number or a function of the layer and of the "
+                "shape of its input"
+            )
+        _refuse_shape(module, kind, shape, name)
+        norm = _RULES[kind](module, shape)
+        if not 0 <= norm.value < math.inf:
+            raise Refused(f"the norm of {_said(name, kind)} comes out as {norm.value}: no bound")
+        return norm
 
 
 def _given(
@@ -233,16 +283,43 @@ def _given(
     return value
 
 
-@torch.no_grad()
-def _output(layer: nn.Module, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """The shape of one output."""
-    try:
-        return tuple(layer(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
-    except (RuntimeError, ValueError, IndexError, AttributeError) as error:
+def _refuse_shape(
+    layer: nn.Module, kind: type[nn.Module], shape: tuple[int, ...], name: str
+) -> None:
+    """A shape that torch does not take, or that it takes for something other than one sample."""
+    digit = kind.__name__[-2:-1]  # of Conv2d
+    if digit in ("1", "2", "3") and kind not in _OF_ANY_SHAPE and len(shape) != 1 + int(digit):
         raise Refused(
-            f"the layer {name!r} ({type(layer).__name__}) does not take samples of shape {shape}: "
-            f"{' '.join(str(error).split())}"
-        ) from error
+            f"a {kind.__name__} needs samples of {1 + int(digit)} axes, channels and then {digit} "
+            f"of space, not of shape {shape}: its norm depends on their size"
+        )
+    if not _run(layer, shape, name).isfinite().all():
+        raise Refused(f"{_said(name, kind)} makes NaN or infinity of zeros, so it has no bound")
+
+
+def _output(layer: nn.Module, shape: tuple[int, ...], name: str = "") -> tuple[int, ...]:
+    """The shape of one output."""
+    return tuple(_run(layer, shape, name).shape[1:])
+
+
+@torch.no_grad()
+def _run(layer: nn.Module, shape: tuple[int, ...], name: str) -> torch.Tensor:
+    """What a layer makes of two samples that are zero."""
+    refused = (
+        f"{_said(name, parametrize.type_before_parametrizations(layer))} does not take samples of "
+        f"shape {shape}: "
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = layer(torch.zeros(2, *shape, dtype=torch.float64))
+    except Exception as error:
+        raise Refused(refused + " ".join(str(error).split())) from error
+    if not torch.is_tensor(found):
+        raise Refused(f"{refused}it returns a {type(found).__name__}, no tensor")
+    if found.shape[:1] != (2,):
+        raise Refused(f"{refused}of two it makes {tuple(found.shape)}, which mixes samples")
+    return found
 
 
 # Linear maps -----------------------------------------------------------------------------------
@@ -254,17 +331,24 @@ def _largest_singular_value(matrices: torch.Tensor) -> float:
     It is the root of the largest eigenvalue of the smaller Gram matrix. Forming that loses at most
     m·n roundings of its own size, which are added.
     """
-    if matrices.shape[-2] > matrices.shape[-1]:
-        matrices = matrices.mT
     if not matrices.numel():
         return 0.0
+    size = matrices.abs().max().item()
+    if not math.isfinite(size):
+        return math.inf
+    if matrices.shape[-2] > matrices.shape[-1]:
+        matrices = matrices.mT
+    exponent = math.frexp(size)[1]
+    unit = math.ldexp(1.0, max(-1000, min(exponent, 1000)))  # squares of 1e±200 are no numbers
+    matrices = matrices / unit
     largest = torch.linalg.eigvalsh(matrices @ matrices.mH).max().clamp(min=0).sqrt().item()
-    return largest * (1 + matrices.shape[-2] * matrices.shape[-1] * torch.finfo(torch.double).eps)
+    rounding = matrices.shape[-2] * matrices.shape[-1] * torch.finfo(torch.double).eps
+    return largest * (1 + rounding) * unit
 
 
 def _linear(layer: nn.Linear, shape: tuple[int, ...]) -> Norm:
-    if not shape or shape[-1] != layer.in_features:
-        raise Refused(f"a linear layer of {layer.in_features} inputs does not take {shape}")
+    if not shape:
+        raise Refused("a linear layer needs samples of one axis at least, not of shape ()")
     return Norm(_largest_singular_value(layer.weight))
 
 
@@ -285,29 +369,14 @@ def _convolution(layer: _ConvNd, shape: tuple[int, ...]) -> Norm:
     that it cannot tell apart. With zeros around it, a convolution is a part of one on a circle that
     is larger by the padding: put the image on the circle, the rest zero, and look at some of the
     outputs. Neither step is longer than one, so its norm is at most that of the circle."""
-    sizes = _spatial(layer, shape)
     axes, factor = [], 1.0
-    for axis, size in enumerate(sizes):
+    for axis, size in enumerate(shape[1:]):
         left, right = _padding(layer, axis)
         along, copies = _along(layer, axis, size, left, right)
         axes.append(along)
         factor *= math.sqrt(copies * along.times)
     norm = _on_a_torus(layer.weight, layer.groups, axes)
     return Norm(factor * norm, factor == 1 and all(axis.exact for axis in axes))
-
-
-def _spatial(layer: _ConvNd, shape: tuple[int, ...]) -> tuple[int, ...]:
-    count = len(layer.kernel_size)
-    if len(shape) != 1 + count:
-        raise Refused(
-            f"a {type(layer).__name__} needs samples of {1 + count} axes, channels and then "
-            f"{count} of space, not of shape {shape}: its norm depends on their size"
-        )
-    if shape[0] != layer.in_channels:
-        raise Refused(
-            f"a {type(layer).__name__} of {layer.in_channels} channels does not take {shape}"
-        )
-    return shape[1:]
 
 
 def _padding(layer: _ConvNd, axis: int) -> tuple[int, int]:
@@ -327,11 +396,10 @@ def _along(layer: _ConvNd, axis: int, size: int, left: int, right: int) -> tuple
     extent, copies = dilation * (kernel - 1) + 1, 1
     outputs = (size + left + right - extent) // stride + 1
     circular = layer.padding_mode == "circular"
-    if outputs < 1 or (circular and extent > size):
+    if circular and extent > size:
         raise Refused(
-            f"a kernel that spans {extent} places does not fit {size}"
-            f"{' on a circle' if circular else f' with a padding of {left} and {right}'}; give "
-            "larger samples, or a smaller kernel"
+            f"a kernel that spans {extent} places does not fit {size} on a circle; give larger "
+            "samples, or a smaller kernel"
         )
     if circular:
         step = stride if size % stride == 0 else 1
@@ -356,6 +424,9 @@ def _most_copies(places: torch.Tensor) -> int:
     return int(places.long().flatten().bincount().max())
 
 
+_ENTRIES = 2**21  # of matrices held at once: 32 MiB, and a few times that to work with
+
+
 def _on_a_torus(weight: torch.Tensor, groups: int, axes: Sequence[_Axis]) -> float:
     """The norm of the convolution with a weight (outputs, inputs / groups, ...) on a torus.
 
@@ -363,26 +434,39 @@ def _on_a_torus(weight: torch.Tensor, groups: int, axes: Sequence[_Axis]) -> flo
     is 1/√s times the sum over them.
     """
     out, inputs, *widths = weight.shape
-    spectrum = weight.reshape(groups, out // groups, inputs, *widths).to(torch.complex128)
-    for axis, width in reversed(list(zip(axes, widths, strict=True))):
-        turns = torch.outer(torch.arange(axis.places), torch.arange(width) * axis.dilation)
-        angle = -2 * math.pi * (turns % axis.places).double() / axis.places
-        transform = torch.polar(torch.ones_like(angle), angle)
-        transform = transform.reshape(axis.stride, axis.places // axis.stride, width)
-        # The last axis goes, and aliases and frequencies come after the channels.
-        spectrum = torch.tensordot(spectrum, transform, dims=([spectrum.ndim - 1], [2]))
-        spectrum = spectrum.movedim((-2, -1), (3, 4))
-    aliases, apart = (range(first, spectrum.ndim, 2) for first in (3, 4))
-    blocks = spectrum.permute(0, *apart, 1, 2, *aliases).flatten(2 + len(axes))
-    blocks = blocks[:, : blocks.shape[1] // 2 + 1]  # the others are their conjugates
-    scale = math.sqrt(math.prod(axis.stride for axis in axes))
-    return max(_largest_singular_value(block) for block in blocks.unbind(1)) / scale
+    kernels = weight.reshape(groups, out // groups, inputs, -1).to(torch.complex128)
+    counts = [axis.places // axis.stride for axis in axes]
+    counts[0] = counts[0] // 2 + 1  # the others are their conjugates
+    aliases = math.prod(axis.stride for axis in axes)
+    each = aliases * max(out * inputs, math.prod(widths))
+    norm = 0.0
+    for frequencies in torch.arange(math.prod(counts)).split(max(1, _ENTRIES // each)):
+        places = torch.unravel_index(frequencies, counts)
+        waves = _waves(axes, widths, places)
+        blocks = torch.tensordot(waves, kernels, dims=([2], [3]))  # (f, aliases, g, out, in)
+        blocks = blocks.permute(0, 2, 3, 4, 1).flatten(3)
+        norm = max(norm, _largest_singular_value(blocks))
+    return norm / math.sqrt(aliases)
+
+
+def _waves(
+    axes: Sequence[_Axis], widths: Sequence[int], frequencies: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """The waves at some frequencies, of each axis (f,), with their aliases, at the entries of a
+    kernel: (f, aliases, entries)."""
+    waves = torch.ones(len(frequencies[0]), 1, 1, dtype=torch.complex128)
+    for axis, width, frequency in zip(axes, widths, frequencies, strict=True):
+        aliases = frequency[:, None] + torch.arange(axis.stride) * (axis.places // axis.stride)
+        turns = aliases[:, :, None] * torch.arange(width) * axis.dilation % axis.places
+        angle = -2 * math.pi * turns.double() / axis.places
+        along = torch.polar(torch.ones_like(angle), angle)
+        waves = (waves[:, :, None, :, None] * along[:, None, :, None, :]).flatten(3).flatten(1, 2)
+    return waves
 
 
 def _transposed_convolution(layer: _ConvNd, shape: tuple[int, ...]) -> Norm:
     """The adjoint of a convolution with zeros around, on the size of the output."""
-    _spatial(layer, shape)
-    _, *outputs = _output(layer, shape, type(layer).__name__)
+    _, *outputs = _output(layer, shape)
     padding = cast(tuple[int, ...], layer.padding)  # only a convolution's may be a word
     axes = zip(padding, layer.stride, layer.dilation, strict=True)
     return _adjoint(layer.weight, layer.groups, outputs, axes)
@@ -390,7 +474,7 @@ def _transposed_convolution(layer: _ConvNd, shape: tuple[int, ...]) -> Norm:
 
 def _doubling_convolution(layer: networks.UpsampleConv2d, shape: tuple[int, ...]) -> Norm:
     """`UpsampleConv2d` is a transposed convolution of another kernel, with stride 2."""
-    outputs = [2 * size for size in _spatial(layer, shape)]
+    outputs = [2 * size for size in shape[1:]]
     return _adjoint(layer.kernel(), 1, outputs, [(1, 2, 1)] * 2)
 
 
@@ -477,13 +561,14 @@ def _resized(layer: nn.Upsample, axis: int, identity: torch.Tensor) -> torch.Ten
         scale_factor=_each(layer.scale_factor, axis),
         mode=mode,
         align_corners=layer.align_corners if mode == "linear" else None,
+        recompute_scale_factor=layer.recompute_scale_factor,
     )
 
 
 def _max_pooling(layer: nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d, shape: tuple[int, ...]) -> Norm:
     """The largest of a window moves by no more than the window does. So √m bounds it, where m is in
     how many windows an entry can be; with windows apart it is 1, and reached."""
-    outputs = _output(layer, shape, type(layer).__name__)[1:]
+    outputs = _output(layer, shape)[1:]
     windows = 1
     for axis, (size, count) in enumerate(zip(shape[1:], outputs, strict=True)):
         width, stride, padding, dilation = (
@@ -523,6 +608,8 @@ def _normalisation(
     ‖ΓP‖/√ε is reached where the group is constant, y = 0. ‖ΓP‖ = max |γ| where the largest weight
     is there twice; then a direction of these two alone has mean zero.
     """
+    if not layer.eps > 0:
+        raise Refused(f"normalisation with eps={layer.eps} has no bound: give a positive one")
     if size < 2:
         return Norm(0.0)  # a single entry is its own mean
     weight = torch.ones(1) if layer.weight is None else layer.weight.abs().flatten()
@@ -531,7 +618,7 @@ def _normalisation(
 
 
 def _layer_normalisation(layer: nn.LayerNorm, shape: tuple[int, ...]) -> Norm:
-    if shape[-len(layer.normalized_shape) :] != tuple(layer.normalized_shape):
+    if len(layer.normalized_shape) > len(shape):
         raise Refused(f"a layer normalisation of {layer.normalized_shape} does not take {shape}")
     return _normalisation(layer, math.prod(layer.normalized_shape), 1)
 
@@ -558,18 +645,36 @@ def _gelu(layer: nn.GELU) -> float:
     return (1 + math.erf(1)) / 2 + 1 / (math.e * math.sqrt(math.pi))
 
 
-# The largest slope of each unit. tests/test_lipschitz.py proves them.
+def _celu(layer: nn.CELU) -> float:
+    if layer.alpha < 0:
+        raise Refused(f"CELU of alpha={layer.alpha} grows as an exponential does: it has no bound")
+    return 1.0
+
+
+def _softplus(layer: nn.Softplus) -> float:
+    """From `threshold` on torch takes x for log(1 + exp(βx))/β, which is a jump: of 2e-9/β where it
+    is 20. It may be so large as to be lost among the roundings of float32."""
+    rounding = torch.finfo(torch.float32).eps / 2
+    if math.log1p(math.exp(-min(max(layer.threshold, 0), 700))) > rounding * layer.threshold:
+        raise Refused(
+            f"Softplus jumps at its threshold={layer.threshold}, so it has no bound; leave it at 20"
+        )
+    return 1.0
+
+
+# The largest slope of each unit: NaN where a number of it is, which max() keeps if it comes first.
+# tests/test_lipschitz.py proves them.
 SLOPES: dict[type[nn.Module], Callable[[Any], float]] = {
     nn.ReLU: lambda unit: 1.0,
     nn.ReLU6: lambda unit: 1.0,
-    nn.LeakyReLU: lambda unit: max(1.0, abs(unit.negative_slope)),
-    nn.PReLU: lambda unit: max(1.0, unit.weight.abs().max().item()),
-    nn.ELU: lambda unit: max(1.0, abs(unit.alpha)),
-    nn.CELU: lambda unit: 1.0,
+    nn.LeakyReLU: lambda unit: max(abs(unit.negative_slope), 1.0),
+    nn.PReLU: lambda unit: max(unit.weight.abs().max().item(), 1.0),
+    nn.ELU: lambda unit: max(abs(unit.alpha), 1.0),
+    nn.CELU: _celu,
     nn.SELU: lambda unit: 1.0507009873554805 * 1.6732632423543772,  # scale · α, left of zero
     nn.GELU: _gelu,
     nn.SiLU: lambda unit: 1.09983933,  # rounded up, near x = 2.4
-    nn.Softplus: lambda unit: 1.0,
+    nn.Softplus: _softplus,
     nn.Tanh: lambda unit: 1.0,
     nn.Sigmoid: lambda unit: 0.25,
     nn.LogSigmoid: lambda unit: 1.0,
@@ -592,7 +697,7 @@ def _isometry(layer: nn.Module, shape: tuple[int, ...]) -> Norm:
 def _fourier_features(layer: networks.FourierFeatures, shape: tuple[int, ...]) -> Norm:
     """J ᵀJ = (1 + BᵀB)/e², for cos² + sin² = 1."""
     norm = _largest_singular_value(layer.frequencies)
-    return Norm(math.sqrt(1 + norm**2) / layer.extent)
+    return Norm(math.hypot(1, norm) / abs(layer.extent))
 
 
 # Layers with parts -----------------------------------------------------------------------------
@@ -628,8 +733,8 @@ def _projected(
     norm_of: _NormOf,
 ) -> Norm:
     """The logit of a label y is ⟨w + v(y), φ(x)⟩ and a constant."""
-    reads = torch.linalg.vector_norm(layer.linear.weight + layer.classwise.weight, dim=1).max()
-    return Norm(reads.item() * norm_of(layer.features, shape).value, False)
+    reads = _largest_singular_value((layer.linear.weight + layer.classwise.weight)[:, None])
+    return Norm(_product([reads, norm_of(layer.features, shape).value]), False)
 
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -642,6 +747,7 @@ _ISOMETRIES = (
     *(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d),
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
 )
+_OF_ANY_SHAPE = (nn.BatchNorm1d, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _COPYING = (
     *(nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d),
     *(nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d),
@@ -694,20 +800,26 @@ def lower_bound(
     From each of the `points` (n, ...), such as data, random ones or both, a pair x ± h·d climbs:
     x by the gradient of ‖f(x + hd) − f(x − hd)‖ / 2h, the direction d by power iteration, while h
     falls from a tenth of the points' size to a ten-thousandth. Between two points a slope is a
-    bound whatever the network is, also where it has kinks and a derivative says nothing.
+    bound whatever the network is, also where it has kinks and a derivative says nothing. What
+    rounding may have added to it is taken off, as it is found when the result of every operation is
+    moved at random by 64 of its roundings, eight times.
     `condition` has what a conditional network is given beside, one entry a point; `seed` is what
-    the directions are drawn from. Raises `Refused` for points that are none.
+    the directions are drawn from. Raises `Refused` for points that are none or that the network
+    does not take, for weights that are not finite, and for a negative number of steps.
     """
     if not torch.is_tensor(points) or points.ndim < 2 or not len(points):
         raise WrongType("points must be a tensor of samples, (n, ...), with one at least")
     if not points.isfinite().all():
         raise Refused("the points hold NaN or infinity")
+    if not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise Refused(f"steps={steps!r} must be a whole number, and not negative")
     network, given = _resting(network), [part.cpu() for part in condition]
 
-    def f(x: torch.Tensor, k: slice | list[int] = slice(None)) -> torch.Tensor:
-        return network(x, *(part[k] for part in given)).reshape(len(x), -1)
+    def f(x: torch.Tensor) -> torch.Tensor:  # of clones: a layer may work in place
+        return network(x.clone(), *(part.clone() for part in given)).reshape(len(x), -1)
 
     x = points.detach().double().cpu().clone()
+    _refuse_points(f, x)
     draws = torch.Generator().manual_seed(seed)
     d = torch.randn(x.shape, generator=draws, dtype=torch.double)
     size = _lengths(x).mean().item() or math.sqrt(x[0].numel())
@@ -716,21 +828,77 @@ def lower_bound(
         h = 0.1 * size * 10 ** (-3 * share)
         x, d = x.requires_grad_(True), _unit_vectors(d).requires_grad_(True)
         ends = torch.stack([x + h * d, x - h * d])
-        found = _lengths(f(ends[0]) - f(ends[1])) / _lengths(ends[0] - ends[1]).detach()
-        better = found.detach() > best
-        best[better], pairs[:, better] = found.detach()[better], ends.detach()[:, better]
+        values = f(ends[0]), f(ends[1])
+        distance = _lengths(ends[0] - ends[1]).detach()
+        found = _lengths(values[0] - values[1]) / distance
+        sure = (
+            found.detach()
+            - sum(_SHAKEN * _eps(v) * _lengths(v).detach() for v in values) / distance
+        )
+        better = sure > best
+        best[better], pairs[:, better] = sure[better], ends.detach()[:, better]
         if not found.requires_grad:
             break  # it is constant
         up, turn = torch.autograd.grad(found.sum(), (x, d), materialize_grads=True)
         x = (x + h * _unit_vectors(up)).detach()
         d = torch.where(_columns(_lengths(turn), d) > 0, turn, d).detach()  # JᵀJd, up to a factor
-    if not best.any():
-        return LowerBound(0.0, *pairs[:, 0])
-    k = int(best.argmax())
-    x, y = pairs[:, k : k + 1]
-    with torch.no_grad():  # once more, as the pair is handed out
-        rise = torch.linalg.vector_norm(f(x, [k]) - f(y, [k]))
-    return LowerBound((rise / torch.linalg.vector_norm(x - y)).item(), x[0], y[0])
+    slopes = _sure_slopes(f, *pairs)
+    k = int(slopes.argmax())
+    return LowerBound(slopes[k].item(), *pairs[:, k])
+
+
+@torch.no_grad()
+def _refuse_points(f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> None:
+    try:
+        found = f(x)
+    except Exception as error:
+        raise Refused(
+            f"the network does not take points of shape {tuple(x.shape)}: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    if not found.is_floating_point():
+        raise Refused(f"the network makes {found.dtype}, which has no slope")
+
+
+_SHAKEN = 64  # roundings: a sum of n terms loses about √n of them
+
+
+def _eps(x: torch.Tensor) -> float:
+    return torch.finfo(x.dtype).eps
+
+
+class _Shaking(TorchDispatchMode):
+    """Each result of an operation is moved by some roundings of its own: what comes of it at the
+    end is about what rounding does to the whole, also where large numbers cancel inside."""
+
+    def __init__(self, draws: torch.Generator) -> None:
+        super().__init__()
+        self.draws = draws
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):  # type: ignore
+        found = operation(*args, **(kwargs or {}))
+        made = all(r.alias_info is None or r.alias_info.is_write for r in operation._schema.returns)
+        if made and torch.is_tensor(found) and found.is_floating_point():  # and is no view
+            by = 2 * torch.rand(found.shape, generator=self.draws, dtype=found.dtype) - 1
+            found.mul_(1 + _SHAKEN * _eps(found) * by)
+        return found
+
+
+@torch.no_grad()
+def _sure_slopes(
+    f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, y: torch.Tensor
+) -> torch.Tensor:
+    """‖f(x) − f(y)‖ / ‖x − y‖ of pairs without what rounding may have added; zero where x = y."""
+    draws = torch.Generator().manual_seed(0)
+    values = f(x), f(y)
+    rounding = torch.zeros(len(x), dtype=torch.double)
+    for _ in range(8):
+        with _Shaking(draws):
+            shaken = f(x), f(y)
+        moved = _lengths(values[0] - shaken[0]) + _lengths(values[1] - shaken[1])
+        rounding = torch.maximum(rounding, moved)
+    rise = _lengths(values[0] - values[1]) - rounding
+    return torch.where(rise > 0, rise / _lengths(x - y), 0.0)
 
 
 def _lengths(x: torch.Tensor) -> torch.Tensor:

@@ -420,7 +420,7 @@ def spectral_norm(module: nn.Module) -> nn.Module:
     kernel k, each pixel is seen up to (k/s)² times, so the norm of the map is at most k/s.
 
     Raises ValueError, before anything has changed, for a module without such a layer, and for one
-    where a layer has it already.
+    where a layer has it already, is lazy, or has a weight of zero, which has no direction to keep.
     """
     layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LINEAR)]
     if not layers:
@@ -433,6 +433,16 @@ def spectral_norm(module: nn.Module) -> nn.Module:
             raise Refused(
                 f"the layer {name or type(layer).__name__!r} has a parametrised weight already; "
                 "apply spectral_norm once, to a module as it was made"
+            )
+        if isinstance(layer.weight, nn.UninitializedParameter):
+            raise Refused(
+                f"the layer {name or type(layer).__name__!r} is lazy, so its weight has no shape "
+                "yet; run the module once, then apply spectral_norm"
+            )
+        if not layer.weight.any():
+            raise Refused(
+                f"the weight of the layer {name or type(layer).__name__!r} is zero, and so is its "
+                "largest singular value, which spectral_norm divides by; draw the weight at random"
             )
     for _, layer in layers:
         parametrizations.spectral_norm(layer)

@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -82,6 +83,14 @@ EXACT = {
     "circular padding": (lambda: nn.CircularPad2d(1), (1, 3, 3)),
     "zeros": (lambda: nn.ZeroPad2d(1), (1, 3, 3)),
     "pixel shuffle": (lambda: nn.PixelShuffle(2), (4, 3, 3)),
+    "scale computed again": (
+        lambda: nn.Upsample(scale_factor=1.6, mode="bilinear", recompute_scale_factor=True),
+        (1, 4, 6),
+    ),
+    "scale computed again, nearest": (
+        lambda: nn.Upsample(scale_factor=(1.7, 2.6), recompute_scale_factor=True),
+        (1, 3, 7),
+    ),
     "batch normalisation": (
         lambda: spoilt(nn.BatchNorm2d(3)),
         (3, 2, 2),
@@ -406,6 +415,74 @@ def test_a_kink_is_not_taken_for_a_slope():
     assert lower_bound(Zero(), torch.zeros(3, 2)).value == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda inplace: nn.Hardsigmoid(inplace=inplace),
+        lambda inplace: nn.LeakyReLU(0.2, inplace=inplace),
+        lambda inplace: nn.ReLU6(inplace=inplace),
+        lambda inplace: nn.Sequential(nn.Flatten(), nn.SiLU(inplace=inplace), nn.Linear(3, 2)),
+    ],
+)
+def test_a_layer_that_works_in_place_is_as_steep_as_one_that_does_not(make):
+    points = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    found = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        network = make(inplace)
+        found.append(bounds(network, points, steps=20))
+        assert found[-1].gap >= 1
+    assert found[0].lower.value == found[1].lower.value > 0
+
+
+class Lambda(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def shifted(*shifts, slope=1.0):
+    """x and then some shifts in turn: as steep as x · slope."""
+    layers = [nn.Linear(2, 2, bias=False).double(), *(nn.Linear(2, 2).double() for _ in shifts)]
+    for layer, shift in zip(layers, [0, *shifts], strict=True):
+        nn.init.eye_(layer.weight)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, shift)
+    layers[-1].weight.data *= slope
+    return nn.Sequential(*layers)
+
+
+CANCELLING = {
+    "one shift": (lambda: shifted(1e12), 1.0),
+    "a larger one": (lambda: shifted(1e15), 1.0),
+    "there and back": (lambda: shifted(1e12, -1e12), 1.0),
+    "there, back and stretched": (lambda: shifted(1e13, -1e13 / 1024, slope=1 / 1024), 1 / 1024),
+    "in one operation": (lambda: Lambda(lambda x: x + 1e12 - 1e12), 1.0),
+    "by a factor": (lambda: Lambda(lambda x: 1e14 * (x + 1) - 1e14 * (x + 1) + x), 1.0),
+    "in float32": (lambda: Lambda(lambda x: ((x.float() + 1e4) - 1e4).double()), 1.0),
+    "to float32": (lambda: Lambda(lambda x: x.float() + 1e4), 1.0),
+    "in place": (lambda: Lambda(lambda x: x.add_(1e12).sub_(1e12)), 1.0),
+    "none at all": (lambda: Lambda(lambda x: (x + 1e12) * 0 + 1e12), 0.0),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", CANCELLING)
+def test_rounding_is_not_taken_for_a_slope(name, seed):
+    torch.manual_seed(seed)
+    make, slope = CANCELLING[name]
+    for points in (torch.randn(16, 2), 1e-3 * torch.randn(16, 2)):
+        assert lower_bound(make(), points, seed=seed).value <= slope
+
+
+def test_a_shift_that_rounding_leaves_alone_costs_nothing():
+    found = lower_bound(shifted(3.0), torch.randn(4, 2)).value
+    assert 1 - 1e-7 < found <= 1
+
+
 def test_a_network_is_left_as_it_was():
     torch.manual_seed(0)
     network = networks.spectral_norm(networks.mlp_discriminator(3, [8]))  # in train mode
@@ -455,9 +532,17 @@ def untracked(layer):
 
 REFUSED = {
     "no space": (lambda: nn.Conv2d(4, 2, 3), (4,), "needs samples of 3 axes.*depends on their"),
-    "channels": (lambda: nn.Conv2d(4, 2, 3), (3, 5, 5), "of 4 channels does not take"),
-    "kernel": (lambda: nn.Conv2d(4, 2, 5), (4, 3, 3), "spans 5 places does not fit 3"),
-    "dilated kernel": (lambda: nn.Conv1d(4, 2, 3, dilation=3), (4, 6), "spans 7 places"),
+    "channels": (
+        lambda: nn.Conv2d(4, 2, 3),
+        (3, 5, 5),
+        "Conv2d does not take samples of shape .*to have 4 channels",
+    ),
+    "kernel": (lambda: nn.Conv2d(4, 2, 5), (4, 3, 3), "Kernel size can't be greater"),
+    "dilated kernel": (
+        lambda: nn.Conv1d(4, 2, 3, dilation=3),
+        (4, 6),
+        "Kernel size can't be greater",
+    ),
     "circle": (
         lambda: circular(4, 2, kernel=(5, 5), padding=2),
         (4, 3, 3),
@@ -467,7 +552,7 @@ REFUSED = {
     "doubling": (lambda: networks.UpsampleConv2d(4, 2), (4,), "needs samples of 3 axes"),
     "nan": (lambda: broken(math.nan), (4,), "'0.weight' holds NaN or infinity"),
     "infinity": (lambda: broken(math.inf), (4,), "'0.weight' holds NaN or infinity"),
-    "width": (lambda: nn.Linear(4, 2), (5,), "of 4 inputs does not take"),
+    "width": (lambda: nn.Linear(4, 2), (5,), "does not take samples of shape .*multiplied"),
     "size": (lambda: nn.Linear(4, 2), (0,), "positive whole numbers"),
     "shape": (lambda: nn.Sequential(nn.Unflatten(1, (2, 2)), nn.ReLU()), (5,), "does not take"),
     "unknown": (lambda: nn.Sequential(Mine()), (4,), r"the layer '0', a Mine; .*rules={Mine:"),
@@ -485,6 +570,7 @@ REFUSED = {
     "bicubic": (lambda: nn.Upsample(scale_factor=2, mode="bicubic"), (1, 4, 4), "'bicubic'"),
     "approximate": (lambda: nn.GELU(approximate="tanh"), (4,), "approximate"),
     "layer norm": (lambda: nn.LayerNorm(4), (5,), "does not take"),
+    "brace": (Mine, (4,), "rules={Mine: bound}, a number"),
     "product": (lambda: nn.Bilinear(4, 4, 1), (4,), "a Bilinear"),
 }
 
@@ -515,12 +601,197 @@ def test_a_rule_of_ones_own():
             upper_bound(network, 4, {Mine: bad})
 
 
+NOT_ONE_SAMPLE = [
+    *((nn.MaxPool2d(3, 1), shape) for shape in [(8, 8), (8,), (1, 1, 8, 8)]),
+    (nn.MaxPool1d(2), (8,)),
+    (nn.MaxPool3d(2), (4, 4, 4)),
+    (nn.AvgPool2d(2), (4, 4)),
+    (nn.AvgPool2d(2), (3,)),
+    (nn.AvgPool1d(3, 1), (2, 2)),
+    (nn.AvgPool3d(2), (4, 4, 4)),
+    (nn.AdaptiveAvgPool2d(2), (4, 4)),
+    (nn.AdaptiveAvgPool1d(2), (2, 4, 4)),
+    (nn.AdaptiveAvgPool1d(2), (4,)),
+    (nn.InstanceNorm1d(3), (5,)),
+    (nn.InstanceNorm2d(3), (3, 5)),
+    (nn.BatchNorm2d(3), (5, 4, 4)),
+    (nn.BatchNorm2d(3), (3,)),
+    (nn.BatchNorm3d(3), (3, 4, 4)),
+    (nn.BatchNorm1d(3), (3, 4, 4)),
+    (nn.BatchNorm1d(3), (4,)),
+    (nn.GroupNorm(2, 4), (6, 3)),
+    (nn.LayerNorm((2, 3)), (3,)),
+    (nn.Upsample(scale_factor=2), (3,)),
+    (nn.Upsample(scale_factor=0.1), (1, 3, 3)),
+    (nn.Upsample(size=(4,)), (1, 3, 3)),
+    (nn.UpsamplingBilinear2d(scale_factor=2), (3, 3)),
+    (nn.PixelShuffle(2), (3, 2, 2)),
+    (nn.PixelUnshuffle(2), (4, 4)),
+    (nn.PReLU(3), (5, 2)),
+    (nn.Conv1d(2, 2, 3, padding=4, padding_mode="reflect"), (2, 4)),
+    (nn.Conv1d(2, 2, 3, padding=5, padding_mode="circular"), (2, 4)),
+    (nn.Conv2d(2, 2, 3), (4, 4)),
+    (nn.ConvTranspose1d(2, 2, 3), (3, 5)),
+    (nn.ReflectionPad1d(4), (2, 4)),
+    (nn.ReflectionPad2d(1), (4, 4)),
+    (nn.ReplicationPad1d(1), (4,)),
+    (nn.CircularPad1d(5), (2, 4)),
+    (nn.CircularPad2d(1), (4, 4)),
+    (nn.ZeroPad2d(1), (4,)),
+    (nn.ConstantPad1d(1, 2.0), (4,)),
+    (nn.Flatten(0), (3,)),
+    (nn.Linear(2, 2), ()),
+    (networks.FourierFeatures(3, 2), (4,)),
+]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(
+    ("layer", "shape"), NOT_ONE_SAMPLE, ids=lambda each: str(each).replace("\n", "")
+)
+def test_a_shape_that_is_not_one_sample_of_a_layer_is_refused(layer, shape, inside):
+    with pytest.raises(gancode.Refused, match="not of shape|does not take"):
+        upper_bound((nn.Sequential(layer) if inside else layer).eval(), shape)
+
+
+def with_values(layer, **values):
+    for name, value in values.items():
+        getattr(layer, name).data.fill_(value)
+    return layer.eval()
+
+
+NO_NUMBER = {
+    "spectral": lambda: parametrizations.spectral_norm(with_values(nn.Linear(4, 4), weight=0)),
+    "weight norm": lambda: parametrizations.weight_norm(with_values(nn.Linear(4, 4), weight=0)),
+    "inner": lambda: nn.Sequential(
+        nn.Sequential(parametrizations.weight_norm(with_values(nn.Linear(4, 4), weight=0)))
+    ),
+    "negative variance": lambda: with_values(nn.BatchNorm1d(4), running_var=-1),
+    "no variance": lambda: with_values(nn.BatchNorm1d(4, eps=0), running_var=0),
+    "layer norm": lambda: nn.LayerNorm(4, eps=0),
+    "group norm": lambda: nn.GroupNorm(2, 4, eps=0),
+    "group norm of single entries": lambda: nn.GroupNorm(4, 4, eps=0),
+    "negative eps": lambda: nn.LayerNorm(4, eps=-1e-3),
+    "too large": lambda: nn.Sequential(
+        *(with_values(nn.Linear(4, 4).double(), weight=1e160) for _ in "ab")
+    ),
+    "slope": lambda: nn.LeakyReLU(math.nan),
+    "exponential unit": lambda: nn.ELU(math.nan),
+    "infinite": lambda: nn.LeakyReLU(math.inf),
+    "celu": lambda: nn.CELU(-1.0),
+    "softplus": lambda: nn.Softplus(threshold=1.0),
+    "softplus at zero": lambda: nn.Softplus(threshold=0),
+    "softplus below": lambda: nn.Softplus(threshold=-3.0),
+    "softplus, steep": lambda: nn.Softplus(beta=50.0, threshold=5.0),
+    "softplus of no beta": lambda: nn.Softplus(beta=0),
+    "times": lambda: networks._Times(math.inf),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBER)
+def test_what_is_no_number_is_not_handed_out_as_a_bound(name):
+    with pytest.raises(gancode.Refused):
+        upper_bound(NO_NUMBER[name](), (4,))
+
+
+@pytest.mark.parametrize("size", [1e160, 1e-170, 1e300, 1e-310])
+def test_weights_of_any_size_have_their_norm(size):
+    torch.manual_seed(0)
+    layers = {
+        (4,): nn.Linear(4, 3),
+        (2, 5): nn.Conv1d(2, 3, 3, padding=1, padding_mode="circular"),
+        (2, 6): nn.ConvTranspose1d(2, 3, 3),
+    }
+    for shape, layer in layers.items():
+        known = upper_bound(layer, shape).value
+        layer.double().weight.data *= size
+        assert upper_bound(layer, shape).value / size == pytest.approx(known, rel=1e-3)
+    judge = networks._Projected(nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)), 3).double()
+    known = upper_bound(judge, (4,)).value
+    for part in (judge.linear, judge.classwise):
+        part.weight.data *= size
+    assert upper_bound(judge, (4,)).value / size == pytest.approx(known, rel=1e-3)
+    features = networks.FourierFeatures(2, 3).double()
+    features.frequencies *= 1e160
+    assert 1e160 < upper_bound(features, (2,)).value < 1e163
+    small = nn.Sequential(*(with_values(nn.Linear(1, 1).double(), weight=1e-170) for _ in "ab"))
+    assert 0 < upper_bound(small, (1,)).value < 1e-300  # the product itself is no number
+    small.append(with_values(nn.Linear(1, 1).double(), weight=1e250))
+    assert upper_bound(small, (1,)).value == pytest.approx(1e-90)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_layer_counts_as_often_as_it_is_there(times):
+    torch.manual_seed(0)
+    one, unit = nn.Linear(2, 2), nn.LeakyReLU(3.0)
+    single = upper_bound(one, 2).value
+    found = upper_bound(nn.Sequential(*[one] * times), 2)
+    assert found.value == pytest.approx(single**times)
+    assert [row.name for row in found.layers] == [str(k) for k in range(times)]
+    inner = nn.Sequential(one, unit)
+    found = upper_bound(nn.Sequential(inner, *[inner, unit] * (times - 1)), 2)
+    assert found.value == pytest.approx(single**times * 3 ** (2 * times - 1))
+    block = networks.ResidualBlock(1, 1)
+    block.residual = nn.Sequential(*[unit] * times)
+    assert upper_bound(block, (1, 2, 2)).value == pytest.approx(1 + 0.1 * 3**times)
+
+
+def test_the_frequencies_of_a_large_image_are_taken_some_at_a_time(monkeypatch):
+    torch.manual_seed(0)
+    layers = [
+        (circular(3, 4, kernel=(3, 3), padding=1, stride=2), (3, 12, 10)),
+        (nn.Conv3d(2, 4, 3, groups=2), (2, 5, 4, 6)),
+        (nn.ConvTranspose2d(2, 3, 4, stride=2), (2, 5, 6)),
+    ]
+    whole = [upper_bound(layer, shape).value for layer, shape in layers]
+    sizes = []
+    norm = lipschitz._largest_singular_value
+
+    def watched(matrices):
+        sizes.append(matrices.numel())
+        return norm(matrices)
+
+    monkeypatch.setattr(lipschitz, "_largest_singular_value", watched)
+    monkeypatch.setattr(lipschitz, "_ENTRIES", 300)
+    assert [upper_bound(*each).value for each in layers] == pytest.approx(whole, rel=1e-12)
+    assert max(sizes) <= 300 and len(sizes) > 10
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    torch.manual_seed(0)
+    layer = nn.Linear(4, 2)
+    for shape in (np.int64(4), (np.int64(4),), np.array([4]), torch.Size([4]), torch.tensor([4])):
+        assert upper_bound(layer, shape).value == upper_bound(layer, 4).value
+    for shape in (4.0, (4.5,), "4", None, (-4,), ((4,),)):
+        with pytest.raises(gancode.Refused, match="positive whole numbers"):
+            upper_bound(layer, shape)
+
+
 @pytest.mark.parametrize("points", [[[1.0]], torch.zeros(3), torch.zeros(0, 2)])
 def test_points_that_are_none_are_refused(points):
     with pytest.raises(gancode.Refused, match="points must be a tensor"):
         lower_bound(nn.Linear(1, 1), points)
     with pytest.raises(gancode.Refused, match="NaN or infinity"):
         lower_bound(nn.Linear(1, 1), torch.full((2, 1), math.nan))
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "said"),
+    [
+        (lambda: broken(math.nan), {}, "'0.weight' holds NaN"),
+        (NO_NUMBER["spectral"], {}, "'weight' holds NaN"),
+        (NO_NUMBER["inner"], {}, "'0.0.weight' holds NaN"),
+        (lambda: nn.Linear(5, 1), {}, "does not take points of shape"),
+        (lambda: nn.Conv2d(1, 1, 3), {}, "does not take points of shape"),
+        (lambda: nn.Linear(4, 1), {"steps": -1}, "steps=-1"),
+        (lambda: nn.Linear(4, 1), {"steps": 2.5}, "steps=2.5"),
+        (lambda: Lambda(lambda x: x > 0), {}, "has no slope"),
+    ],
+)
+def test_what_has_no_slope_is_refused_with_its_reason(network, options, said):
+    with pytest.raises(gancode.Refused, match=said):
+        lower_bound(network(), torch.randn(3, 4), **options)
+    assert lower_bound(nn.Linear(4, 1), torch.randn(3, 4), steps=0).value > 0
 
 
 def test_bounds_show_themselves():

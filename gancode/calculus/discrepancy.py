@@ -5,11 +5,13 @@ the kernel is an integral over one normal variable. `gancode.metrics` estimates 
 """
 
 import sympy
-from sympy import Expr, S, binomial, erf, erfc, exp, pi, sqrt
+from sympy import Expr, S, binomial, erf, erfc, exp, factorial, pi, sqrt
 
-from ..errors import Refused, WrongType
+from ..errors import Refused, WrongType, positive_integer
 from . import advice
 from .densities import NoClosedFormError
+
+_HIGHEST = 100  # degree of a polynomial kernel
 
 
 def maximum_mean_discrepancy(
@@ -28,7 +30,7 @@ def maximum_mean_discrepancy(
     degree: its discrepancy is Σₖ C(degree, k) offset^(degree − k) · (difference of k-th moments)².
     Raises `NoClosedFormError` for other variables, and `Refused` for another kernel, and for one
     that is not positive: a bandwidth that is not above zero, a negative offset, a degree that is no
-    positive integer.
+    positive integer or above 100.
     """
     one, other = _normal(first), _normal(second)
     if kernel == "polynomial":
@@ -95,19 +97,21 @@ def _mean_size(mean, variance):
 
 
 def _of_moments(one, other, degree, offset):
-    if not (isinstance(degree, int) and degree > 0):
-        raise Refused(f"degree={degree!r} must be a positive integer")
+    if positive_integer("degree", degree) > _HIGHEST:
+        raise Refused(f"degree={degree} must be {_HIGHEST} at most: its expression is very long")
     if not offset.is_nonnegative:
         raise Refused(
             f"the offset {offset} is not known to be at least zero, and with a negative one the "
             "kernel is not positive"
         )
 
-    def moment(law, k):  # by Stein: E xᵏ = μ E xᵏ⁻¹ + (k − 1) σ² E xᵏ⁻²
+    def moment(law, k):  # E (μ + σz)ᵏ, by E z²ʲ = (2j)! / (2ʲ j!)
         mean, variance = law
-        if k < 2:
-            return mean**k
-        return mean * moment(law, k - 1) + (k - 1) * variance * moment(law, k - 2)
+        return sum(
+            factorial(k) / (factorial(k - 2 * j) * factorial(j)) * mean ** (k - 2 * j)
+            * (variance / 2) ** j
+            for j in range(k // 2 + 1)
+        )  # fmt: skip
 
     terms = [
         binomial(degree, k) * offset ** (degree - k) * (moment(one, k) - moment(other, k)) ** 2

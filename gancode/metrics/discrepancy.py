@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 from gancode.errors import Refused
 from gancode.metrics.estimate import (
     Estimate,
+    as_numbers,
     in_groups,
     in_one_space,
     jackknife_error,
@@ -23,6 +24,7 @@ from gancode.metrics.estimate import (
 )
 
 _TRIED = 200  # points of each sample on which a kernel of one's own is looked at
+_HIGHEST = 100  # degree of a polynomial kernel: beyond, its sums are those of the outermost pair
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class RationalQuadratic(_OfDistances):
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         squares = (cdist(x, y) / self.bandwidth) ** 2
-        return (1 + squares / (2 * self.alpha)) ** -self.alpha
+        return np.exp(-self.alpha * np.log1p(squares / (2 * self.alpha)))
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ class Polynomial:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.degree, int) or self.degree < 1:
+        if not isinstance(self.degree, (int, np.integer)) or not 1 <= self.degree <= _HIGHEST:
             raise Refused(
-                f"degree={self.degree!r} must be a positive integer: of another power the kernel "
-                "is not positive"
+                f"degree={self.degree!r} must be a positive integer, {_HIGHEST} at most: of "
+                "another power the kernel is not positive, and of a higher one nearly all that it "
+                "sees is the outermost pair of points"
             )
         _require_positive("scale", self.scale)
         if not 0 <= self.offset < np.inf:
@@ -94,22 +97,29 @@ class Polynomial:
         return found
 
 
+_POSITIVE = (Gaussian, Laplace, RationalQuadratic, Polynomial)
+
+
 def maximum_mean_discrepancy(x: Any, y: Any, kernel: Callable, biased: bool = False) -> Estimate:
     """The squared maximum mean discrepancy of two samples, (n, d) and (m, d), under a kernel.
 
     `kernel` is one of this module's, or a function of points (n, d) and (m, d) that returns the
     matrix (n, m). By default the estimate is unbiased (the U-statistic), so it may be negative;
     `biased` keeps the pairs of a point with itself (the V-statistic), which is the discrepancy of
-    the two samples themselves: never negative, and too large by about E k(x, x)·(1/n + 1/m). The
+    the two samples themselves: never negative, and on average too large by
+    (E k(x, x) − E k(x, x′))/n + (E k(y, y) − E k(y, y′))/m. The
     standard error is that of a jackknife that leaves out one of 25 groups of each sample, which is
     too large, by about √2, where the two distributions are the same. Costs time of (n + m)²·d.
 
-    Raises `Refused` for fewer than 50 samples, and for a kernel that is not symmetric, or not
-    positive on them: then there is no space of functions behind it, and no distance.
+    Raises `Refused` for fewer than 50 samples, for a kernel that is complex or not finite on them,
+    and for one of your own that is not symmetric, or not positive, on 200 of each, taken at random:
+    then there is no space of functions behind it, and no distance.
     """
     x, y = two_a_group("x", x, "y", y)
-    if not isinstance(kernel, (_OfDistances, Polynomial)):
-        _require_positive_kernel(kernel, np.concatenate([x[:_TRIED], y[:_TRIED]]))
+    if type(kernel) not in _POSITIVE:
+        rng = np.random.default_rng(0)
+        tried = [rng.permutation(sample)[:_TRIED] for sample in (x, y)]
+        _require_positive_kernel(kernel, np.concatenate(tried))
     return discrepancy(x, y, kernel, biased)
 
 
@@ -165,7 +175,8 @@ def discrepancy(x: Any, y: Any, kernel: Callable, biased: bool) -> Estimate:
         difference(without_x, yy, xy - between.sum(1), n - sizes_x, m),
         difference(xx, without_y, xy - between.sum(0), n, m - sizes_y),
     ]
-    return Estimate(float(difference(xx, yy, xy, n, m)), jackknife_error(left_out))
+    value = float(difference(xx, yy, xy, n, m))
+    return Estimate(max(value, 0.0) if biased else value, jackknife_error(left_out))
 
 
 def _sums(
@@ -178,10 +189,25 @@ def _sums(
     itself."""
 
     def block(a: np.ndarray, b: np.ndarray) -> float:
-        values = kernel(a, b)
-        return values.sum() - (values.trace() if a is b and not with_itself else 0)
+        values = _values(kernel, a, b)
+        return values.sum(dtype=float) - (
+            values.trace(dtype=float) if a is b and not with_itself else 0
+        )
 
     return np.array([[block(a, b) for b in y] for a in x])
+
+
+def _values(kernel: Callable, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The matrix of a kernel; `Refused` where it is none of finite real numbers."""
+    matrix = np.asarray(kernel(x, y))
+    needed = f"a matrix of finite numbers of shape {(len(x), len(y))} for so many points"
+    if matrix.shape != (len(x), len(y)) or matrix.dtype.kind not in "biuf":
+        raise Refused(
+            f"the kernel must return {needed}, not {matrix.dtype} of shape {matrix.shape}"
+        )
+    if not np.isfinite(matrix).all():
+        raise Refused(f"the kernel must return {needed}; some are not finite")
+    return matrix
 
 
 def _require_positive(name: str, value: float) -> None:
@@ -193,20 +219,23 @@ def _require_positive_kernel(
     kernel: Callable[[np.ndarray, np.ndarray], np.ndarray], points: np.ndarray
 ) -> None:
     """Refuse a kernel whose matrix on some points has a negative eigenvalue."""
-    matrix = np.asarray(kernel(points, points), dtype=float)
-    if matrix.shape != (len(points),) * 2 or not np.isfinite(matrix).all():
-        raise Refused(
-            f"the kernel must return a matrix of finite numbers of shape {(len(points),) * 2} for "
-            f"{len(points)} points and themselves, not {matrix.shape}"
-        )
-    size = np.abs(matrix).max()
-    if np.abs(matrix - matrix.T).max() > 1e-9 * size:
+    matrix, rounding = as_numbers(_values(kernel, points, points))
+    rounding = max(1e-9, 4 * rounding)
+    # In units of √(k(x, x) k(y, y)), which no entry of a positive kernel is above: so one point far
+    # away does not make all others small. Where k(x, x) = 0 all entries must be: a small unit.
+    lengths = np.sqrt(np.maximum(matrix.diagonal(), 0))
+    if lengths.any():
+        lengths[lengths == 0] = 1e-6 * lengths[lengths > 0].min()
+    else:
+        lengths[:] = np.sqrt(np.abs(matrix).max()) or 1.0
+    matrix = matrix / lengths[:, None] / lengths
+    if (np.abs(matrix - matrix.T) > rounding * np.maximum(np.abs(matrix), 1)).any():
         raise Refused("the kernel is not symmetric: k(x, y) and k(y, x) differ")
-    least = np.linalg.eigvalsh((matrix + matrix.T) / 2)[0]
-    if least < -1e-9 * len(points) * size:
+    least = min(np.linalg.eigvalsh((matrix + matrix.T) / 2)[0], matrix.diagonal().min())
+    if least < -rounding * len(points):
         raise Refused(
-            f"the kernel is not positive: on {len(points)} of the points its matrix has the "
-            f"eigenvalue {least:.3g}, so Σ cᵢcⱼ k(xᵢ, xⱼ) < 0 for some c, and its discrepancy is "
-            "no distance; for −‖x − y‖, which is one on differences of distributions only, take "
-            "energy_distance"
+            f"the kernel is not positive: on {len(points)} of the points its matrix, divided by "
+            f"√(k(x, x) k(y, y)), has the eigenvalue {least:.3g}, so Σ cᵢcⱼ k(xᵢ, xⱼ) < 0 for some "
+            "c, and its discrepancy is no distance; for −‖x − y‖, which is one on differences of "
+            "distributions only, take energy_distance"
         )

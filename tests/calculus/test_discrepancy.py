@@ -1,5 +1,7 @@
 """Closed forms of discrepancies beside quadrature and the formulas that follow from them."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -67,6 +69,29 @@ def test_a_polynomial_kernel_sees_moments_only():
     assert prove(found, (s**2 - 1) ** 2).status == "proved"
 
 
+@pytest.mark.parametrize("degree", [1, 2, 34, 60, 100, np.int64(5)])
+def test_a_polynomial_kernel_of_any_degree_is_a_sum_over_moments(degree):
+    for pair in [((0, 1), (1, 2)), ((0, 3), (0, 1))]:
+        moments = [[1, Rational(m)] for m, _ in pair]
+        for (mean, deviation), known in zip(pair, moments, strict=True):
+            for k in range(2, degree + 1):  # by Stein: E xᵏ = μ E xᵏ⁻¹ + (k − 1) σ² E xᵏ⁻²
+                known.append(mean * known[-1] + (k - 1) * deviation**2 * known[-2])
+        gaps = [one - other for one, other in zip(*moments, strict=True)]
+        exact = sum(
+            math.comb(int(degree), k) * 2 ** (int(degree) - k) * gap**2
+            for k, gap in enumerate(gaps)
+        )
+        found = maximum_mean_discrepancy(*variables(pair), "polynomial", degree=degree, offset=2)
+        assert found == exact
+
+
+def test_a_polynomial_kernel_of_high_degree_takes_symbols():
+    m, s = Symbol("m", real=True), Symbol("s", positive=True)
+    found = maximum_mean_discrepancy(Normal("x", m, s), Normal("y", 0, 1), "polynomial", degree=34)
+    known = maximum_mean_discrepancy(*variables([(1, 2), (0, 1)]), "polynomial", degree=34)
+    assert found.subs({m: 1, s: 2}) == known
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -74,6 +99,8 @@ def test_a_polynomial_kernel_sees_moments_only():
         ({"bandwidth": 0}, "bandwidth 0 is not known to be positive"),
         ({"kernel": "laplace", "bandwidth": Symbol("l")}, "declare its symbols"),
         ({"kernel": "polynomial", "degree": 0}, "degree=0 must be a positive integer"),
+        ({"kernel": "polynomial", "degree": 10**9}, "100 at most"),
+        ({"kernel": "polynomial", "degree": 101}, "100 at most"),
         ({"kernel": "polynomial", "degree": 1.5}, "degree=1.5 must be"),
         ({"kernel": "polynomial", "offset": -1}, "the kernel is not positive"),
     ],

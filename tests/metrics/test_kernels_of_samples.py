@@ -132,9 +132,163 @@ def test_a_kernel_that_is_not_positive_is_refused(kernel, said):
         metrics.maximum_mean_discrepancy(*samples(60, 60), kernel)
 
 
+def stretched(kernel, power=4):
+    """As positive as the kernel is, and large far from zero."""
+
+    def size(a):
+        return (1 + np.sum(a**2, axis=1)) ** power
+
+    return lambda a, b: size(a)[:, None] * kernel(distances(a, b)) * size(b)
+
+
+@pytest.mark.parametrize("far", [1e2, 1e4, 1e8])
+def test_an_outlier_hides_nothing(far):
+    x, y = samples(60, 60)
+    x[17] = far
+    for kernel in (lambda r: np.exp(-(r**3)), lambda r: np.exp(-r) - 0.5, lambda r: r < 1.0):
+        with pytest.raises(Refused, match="not positive"):
+            metrics.maximum_mean_discrepancy(x, y, stretched(kernel))
+    for kernel in (lambda r: np.exp(-(r**2)), lambda r: np.exp(-r), lambda r: r == 0):
+        found = metrics.maximum_mean_discrepancy(x, y, stretched(kernel), biased=True)
+        assert 0 <= found.value < np.inf
+
+
+class Steeper(Gaussian):
+    """Of a class that is positive, and not positive itself."""
+
+    def __call__(self, x, y):
+        return np.exp(-((distances(x, y) / self.bandwidth) ** 4))
+
+
+def one_pair(value):
+    """A kernel that has a value at one pair only, which few samples of 200 see."""
+
+    def kernel(a, b):
+        at = (np.abs(a[:, :1] - 3) < 1e-9) & (np.abs(b[None, :, 0] - 3) < 1e-9)
+        return np.where(at, value, Laplace(1)(a, b))
+
+    return kernel
+
+
+OWN = [
+    (Steeper(1.0), "not positive"),
+    (lambda a, b: Gaussian(1)(a, b) + 0j, "finite numbers.*not complex128"),
+    (lambda a, b: Gaussian(1)(a, b) * 1j, "finite numbers.*not complex128"),
+    (lambda a, b: Gaussian(1)(a, b).astype(object), "not object"),
+    (one_pair(np.nan), "not finite"),
+    (one_pair(np.inf), "not finite"),
+    (lambda a, b: -Gaussian(1)(a, b), "not positive"),
+    (lambda a, b: 1 - Gaussian(1)(a, b), "not positive"),
+    (lambda a, b: 0 * distances(a, b) - 1e-30, "not positive"),
+    (lambda a, b: np.where(distances(a, b) == 0, 0, 1e-3), "not positive"),
+    (lambda a, b: (a[:, :1] < 0) & (b[:, 0] > -np.inf), "not symmetric|not positive"),
+    (lambda a, b: np.where(np.arange(len(a))[:, None] > np.arange(len(b)), 0.9, 1), "symmetric"),
+]
+
+
+@pytest.mark.parametrize(("kernel", "said"), OWN)
+def test_a_kernel_of_ones_own_that_is_none_is_refused(kernel, said):
+    x, y = samples(500, 60)
+    x[499, 0] = 3
+    with pytest.raises(Refused, match=said):
+        metrics.maximum_mean_discrepancy(x, y, kernel)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_kernel_is_looked_at_all_over_a_sorted_sample(order):
+    x, y = (np.sort(np.random.default_rng(k).normal(size=1000))[::order] for k in (0, 1))
+
+    def kernel(a, b):  # Laplace's on one side, none on the other
+        r = np.abs(a - b.T)
+        return np.where((order * a > 0) & (order * b.T > 0), np.exp(-(r**4)), (r == 0))
+
+    with pytest.raises(Refused, match="not positive"):
+        metrics.maximum_mean_discrepancy(x, y, kernel)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        lambda a, b: 0 * distances(a, b),
+        lambda a, b: 1 + 0 * distances(a, b),
+        lambda a, b: 1e-200 * Gaussian(1)(a, b),
+        lambda a, b: 1e100 * Gaussian(1)(a, b),
+        lambda a, b: a @ b.T,
+        lambda a, b: (a @ b.T) ** 4,
+        lambda a, b: distances(a, 0 * a[:1]) + distances(0 * b[:1], b) - distances(a, b),
+        lambda a, b: (a[:, :1] > 0) & (b[:, 0] > 0),
+        lambda a, b: Gaussian(1)(a, b).astype(np.float32),
+        lambda a, b: np.minimum(np.abs(a[:, :1]), np.abs(b[:, 0])),
+    ],
+)
+def test_a_kernel_of_ones_own_that_is_positive_is_taken(kernel):
+    x, y = samples(60, 60)
+    x[3] = 0
+    assert metrics.maximum_mean_discrepancy(x, y, kernel, biased=True).value >= 0
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_biased_one_has_the_bias_that_it_says(seed):
+    """Drawn with replacement from a few points, over which E k(x, x′) is a plain mean."""
+    rng = np.random.default_rng(seed)
+    p, q = rng.normal(size=(7, 1)), rng.normal(1, 2, size=(5, 1))
+    kernel, n, m = Polynomial(2), 60, 50
+    true = kernel(p, p).mean() + kernel(q, q).mean() - 2 * kernel(p, q).mean()
+    values = [
+        metrics.maximum_mean_discrepancy(rng.choice(p, n), rng.choice(q, m), kernel, True).value
+        for _ in range(400)
+    ]
+    bias = sum(
+        (kernel(each, each).trace() / len(each) - kernel(each, each).mean()) / size
+        for each, size in ((p, n), (q, m))
+    )
+    assert np.mean(values) - true == pytest.approx(bias, abs=4 * np.std(values) / 20)
+
+
+def test_the_biased_one_is_not_below_zero_by_rounding():
+    x, _ = samples(60, 50)
+    measures = [
+        *(lambda a, b, k=k: metrics.maximum_mean_discrepancy(a, b, k, True) for k in PLAIN),
+        lambda a, b: metrics.energy_distance(a, b, biased=True),
+        lambda a, b: metrics.cramer_distance(a[:, 0], b[:, 0], biased=True),
+    ]
+    for shift in np.linspace(0, 1000, 11):
+        for measure in measures:
+            twice = np.concatenate([x, x])
+            assert 0 <= measure(x + shift, twice + shift).value < np.inf
+
+
+PLAIN = [kernel for kernel, _ in KERNELS.values()]
+
+
+def test_what_overflows_is_refused():
+    x, y = samples(60, 50)
+    with pytest.raises(Refused, match="not finite"), np.errstate(over="ignore", invalid="ignore"):
+        metrics.maximum_mean_discrepancy(1e200 * x, y, Polynomial(3))
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 1.0, 1e6, 1e12, 1e17, 1e300])
+def test_a_rational_quadratic_kernel_comes_to_a_gaussian_one(alpha):
+    x = np.linspace(0, 3, 7)[:, None]
+    found = RationalQuadratic(0.8, alpha)(x, x)
+    assert (found.diagonal() == 1).all()
+    if alpha >= 1e6:
+        assert found == pytest.approx(Gaussian(0.8)(x, x), rel=1e-4)
+
+
+@pytest.mark.parametrize("degree", [np.int64(3), 100])
+def test_degrees_that_are_taken(degree):
+    x, y = samples(60, 50)
+    found = metrics.maximum_mean_discrepancy(x / 10, y / 10, Polynomial(degree), biased=True)
+    assert 0 < found.value < np.inf
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (lambda: Polynomial(10**9), "degree=1000000000 must be.*100 at most"),
+        (lambda: Polynomial(101), "100 at most"),
+        (lambda: Polynomial(0), "positive integer"),
         (lambda: Gaussian(0), "bandwidth=0 must be positive"),
         (lambda: Gaussian(float("nan")), "bandwidth=nan must be positive"),
         (lambda: Laplace(-1), "bandwidth=-1 must be positive"),

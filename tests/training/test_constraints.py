@@ -2,6 +2,7 @@
 
 import copy
 import json
+import warnings
 
 import pytest
 import torch
@@ -207,11 +208,28 @@ def test_what_is_no_constraint_is_refused(given, said):
         Settings(constraints=given)
 
 
+def zero(layer):
+    nn.init.zeros_(layer.weight)
+    return layer
+
+
+def old_weight_norm(layer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(layer)
+
+
 @pytest.mark.parametrize(
     ("kind", "layers", "said"),
     [
         ("clip=1", [parametrizations.spectral_norm(nn.Linear(16, 1))], "computed from others"),
         ("clip=1", [parametrizations.weight_norm(nn.Linear(16, 1))], "computed from others"),
+        ("clip=1", [nn.utils.spectral_norm(nn.Linear(16, 1))], "computed from others"),
+        ("clip=1", [nn.Sequential(old_weight_norm(nn.Linear(16, 1)))], "computed from others"),
+        ("spectral", [nn.utils.spectral_norm(nn.Linear(16, 1))], "parametrised weight"),
+        ("spectral", [old_weight_norm(nn.Linear(16, 1))], "parametrised weight"),
+        ("spectral", [nn.Linear(16, 4), zero(nn.Linear(4, 1))], "layer '2' is zero"),
+        ("spectral", [zero(nn.Linear(16, 4)), nn.Linear(4, 1)], "layer '1' is zero"),
         ("spectral", [parametrizations.weight_norm(nn.Linear(16, 1))], "parametrised weight"),
         (
             "spectral",
@@ -227,6 +245,25 @@ def test_a_network_that_cannot_be_constrained_so_is_refused(kind, layers, said):
     gan.discriminator = nn.Sequential(nn.Flatten(), *layers, nn.Flatten(0))
     with pytest.raises(gancode.Refused, match=said):
         train(kind, gan, steps=1)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: nn.LazyLinear(1),
+        lambda: nn.LazyConv2d(1, 3),
+        lambda: zero(nn.Linear(4, 1)),
+        lambda: zero(nn.Conv2d(4, 1, 3)),
+    ],
+)
+@pytest.mark.parametrize("prepare", [Spectral().prepare, networks.spectral_norm])
+def test_a_layer_that_cannot_be_normalised_is_refused_before_another_is(prepare, last):
+    first = nn.Linear(16, 4)
+    network = nn.Sequential(first, nn.Sequential(last()))
+    with pytest.raises(gancode.Refused, match="is lazy|is zero"):
+        prepare(network)
+    assert type(network[0]) is nn.Linear and isinstance(first.weight, nn.Parameter)
+    assert list(network.state_dict())[:2] == ["0.weight", "0.bias"]
 
 
 def test_a_network_that_is_normalised_already_is_not_normalised_twice():
