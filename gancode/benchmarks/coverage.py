@@ -178,15 +178,16 @@ def train(
     `settings` replace entries of SETTINGS. `callback(step, sample, critic)` is called after each
     step; `sample(n)` draws n samples of every generator as it is, without touching the run's own
     draws; `critic(x)` is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
-    A seed is that of a `torch.Generator`, shifted by GANCODE_SEED as in `gancode.seed`.
+    Each run has the streams of its seed, as `gancode.seed` mixes them.
     """
     s = SETTINGS | NETWORKS[method.networks] | settings
     densities = [getattr(data, name)() for name, _ in runs]
     size = torch.tensor([DATA[name] for name, _ in runs])[:, None, None]
-    streams = [torch.Generator().manual_seed(_shifted(seed)) for _, seed in runs]
     # What is looked at draws from streams of its own, so that looking changes nothing.
-    looks, at_end = (
-        [torch.Generator().manual_seed(_shifted(seed) + k) for _, seed in runs] for k in (2, 1)
+    seeds = [randomness.streams(seed)[-3:] for _, seed in runs]
+    looks, streams, at_end = (
+        [torch.Generator().manual_seed(one) for one in of_each]
+        for of_each in zip(*seeds, strict=True)
     )
     G = _weights([s["latent_dim"], *[s["hidden"]] * s["depth"], 2], streams)
     B = 6 * _stack(torch.randn, 2, s["features"] // 2, streams)
@@ -301,10 +302,6 @@ def _weights(widths: Sequence[int], streams: Sequence[torch.Generator]) -> list[
             draws = _stack(torch.rand, rows, outputs, streams)
             weights.append((2 * draws - 1) / math.sqrt(inputs))
     return [weight.requires_grad_() for weight in weights]
-
-
-def _shifted(seed: int) -> int:
-    return 1_000_003 * randomness.shift() + 1000 * seed
 
 
 def score(samples: torch.Tensor, runs: Sequence[tuple[str, int]]) -> list[dict]:
