@@ -10,17 +10,19 @@ import re
 from itertools import chain
 
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$(?!\$)((?:\\.|[^$\\])+)\$", re.DOTALL)
-CODE = re.compile(
-    r"^( *)(?P<fence>```|~~~).*?^ *(?P=fence)|(?:\{[\w:]+\})?(?P<ticks>`+)(?!`)(?:(?!\n\n).)+?(?<!`)(?P=ticks)(?!`)",
+CODE = re.compile(  # and roles
+    r"^( *)(?P<fence>```|~~~).*?^ *(?P=fence)"
+    r"|(?:\{[\w:]+\})?(?P<ticks>`+)(?!`)(?:(?!\n\n).)+?(?<!`)(?P=ticks)(?!`)",
     re.DOTALL | re.MULTILINE,
-)  # and roles
+)
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\S", re.DOTALL)
 IGNORED = re.compile(
     r"\\[,;:!> ]|~|\\(?:left|right|(?:b|B)igg?[lrm]?|(?:display|text)style|small|limits)"
 )
+# The lines of these are parts by themselves; and how far a line is from the next.
 ENVIRONMENT = re.compile(
-    r"\\(?:begin|end)\{aligned\}|(?<=\\\\)\[[\w.-]*\]"
-)  # and the height of a line
+    r"\\(?:begin|end)\{(?:aligned|array|cases)\}(?:\{[lcr]+\})?|(?<=\\\\)\[[\w.-]*\]"
+)
 SAME = {r"\tfrac": r"\frac", r"\dfrac": r"\frac", r"\leq": r"\le", r"\geq": r"\ge", r"\neq": r"\ne"}
 BREAK = r"\\"  # the end of a line or of a cell, or a wide space
 BREAKS = {BREAK, "&", r"\quad", r"\qquad"}
@@ -43,7 +45,7 @@ def formulas(markdown: str) -> list[str]:
 
 def tokens(formula: str) -> list[str]:
     """What a formula consists of, in one spelling."""
-    found = TOKEN.findall(ENVIRONMENT.sub(" ", formula))
+    found = TOKEN.findall(ENVIRONMENT.sub("&", formula))
     found = [SAME.get(token, token) for token in found if not IGNORED.fullmatch(token)]
     found = [BREAK if token in BREAKS else token for token in found]
     # Next to a sign or a relation nothing ends.

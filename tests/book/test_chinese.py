@@ -8,6 +8,7 @@ import nbformat
 import pytest
 import yaml
 from formulas import formulas, stands_in
+from test_notation import uses
 from tree import ROOT
 
 from tools import chinese
@@ -28,12 +29,13 @@ ROLE = re.compile(r"\{\w+\}`([^`<]+?)(?: <[^`>]+>)?`")
 # Of the names that the glossary has beside its own, those with another meaning, which is meant.
 ELSEWHERE = {"噪声": "what disturbs a gradient or a sample, and no latent variable"}
 # Further names in use for what the glossary names.
-OTHERS = {
-    "判别网络", "对抗网络生成", "对抗式生成网络", "极大极小博弈", "纳什平衡", "马鞍点", "批量归一化", "批规范化",
-    "逆卷积", "解卷积", "雅克比", "雅各比", "海塞矩阵", "赫斯矩阵", "李普希茨", "李普希兹", "利普希兹", "学习速率",
-    "模型崩溃", "模式坍缩", "谱标准化", "权值裁剪", "权重剪裁", "梯度罚", "损失函式", "交叉信息熵", "詹生不等式",
-    "非饱和性损失", "熵散度", "批正则化", "正规化", "感知器", "随机丢弃", "沃瑟斯坦", "瓦瑟斯坦", "狄拉克-GAN",
-}  # fmt: skip
+OTHERS = set(
+    "对抗生成网络 鉴别网络 判别者 生成者 纳什平衡 批量归一化 批规范化 逆卷积 雅克比 雅各比 "
+    "海塞矩阵 李普希茨 李普希兹 利普希兹 学习速率 模型崩溃 模型坍塌 谱标准化 权值裁剪 权重剪裁 "
+    "梯度罚 感知器 沃瑟斯坦 瓦瑟斯坦 随机丢弃 标签光滑 互熵".split()
+)
+# What a page says that uses one of the four symbols with a single meaning.
+MEANINGS = {"lambda": "特征值", "kappa": "条件数", "mu": "均值", "s": "标准差"}
 
 
 @cache
@@ -106,33 +108,34 @@ def strangers(markdown):
 def untranslated(markdown):
     """The English terms of the glossary in a text, and what is put beside them in brackets that is
     not their name in Chinese."""
-    english, _ = glossary()
     words, wrong = prose(markdown), set()
-    for found in re.finditer(r"(?<![A-Za-z])[a-z][a-z -]+[a-z](?![A-Za-z])", words):
-        term = english.get(found[0])
-        before, after = words[: found.start()], words[found.end() :]
-        named = term and before.endswith(f"{term}（") and after.startswith("）")
-        if term and not named:
-            wrong.add(found[0])
+    for name, term in glossary()[0].items():
+        if not re.fullmatch("[a-z][a-z -]{2,}", name):  # GAN, Adam and R1 are names in Chinese too
+            continue
+        for found in re.finditer(rf"(?<![A-Za-z]){name}(?![A-Za-z])", words):
+            before, after = words[: found.start()], words[found.end() :]
+            if not (before.endswith(f"{term}（") and after.startswith("）")):
+                wrong.add(name)
     return wrong
 
 
 def badly_set(markdown):
     """Where Chinese and Latin touch without a space, or a space stands where none belongs."""
-    words = re.sub(
-        r"^ *(?:\* )?(?:-(?= |$)|\d+\.(?= )|:(?= )) ?", "\n", prose(markdown), flags=re.M
-    )
-    words = words.replace("*", "")
+    marker = re.compile(r"^ *(?:\* )?(?:-(?= |$)|\d+\.(?= )|:(?= )) ?", re.M)  # of a list
+    words = marker.sub("\n", prose(markdown)).replace("*", "")
+    spaced = []
     for term in glossary()[0].values():  # KL散度 has no space within
-        words = words.replace(term, "\u2060".join(re.findall(f"{HAN}+|[^\u4e00-\u9fff]+", term)))
-    latin = r"[A-Za-z0-9⟦⟧]"
-    marks = "，。；：？！、（）《》“”"
+        pieces = re.findall(f"{HAN}+|[^\u4e00-\u9fff]+", term)
+        spaced += [" ".join(pieces)] if len(pieces) > 1 else []
+        words = words.replace(term, "\u2060".join(pieces))
+    latin = "[A-Za-z0-9⟦⟧]"
+    marks = "[，。；：？！、（）《》“”]"
     rules = [
         rf"{HAN}{latin}|{latin}{HAN}",  # 的GAN
-        rf"[{marks}] (?=\S)(?!-)|(?<=\S) [{marks}]",  # 博弈 ，
-        rf"{HAN} {HAN}",  # 博 弈
+        rf"{marks} \S|\S {marks}",  # 博弈 ，
+        rf"{HAN}[ \n]{HAN}",  # 博 弈, for on the page the end of a line is a space
         rf"{HAN}[,;:?!()]|[,;:?!()]{HAN}",  # 博弈,
-        rf"{HAN}\n{HAN}",  # the end of a line is a space on the page
+        *spaced,
     ]
     return [found[0] for rule in rules for found in re.finditer(rule, words)]
 
@@ -189,6 +192,11 @@ def test_the_terms_are_those_of_the_glossary(page):
     assert [(name, target) for name, target in TERM.findall(text(page)) if target] == []
     assert strangers(text(page)) == set()
     assert untranslated(text(page)) == set()
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_a_guide_says_what_the_four_symbols_mean(page):
+    assert {name for name in uses(text(page)) if MEANINGS[name] not in text(page)} == set()
 
 
 @pytest.mark.parametrize("page", GUIDES)
@@ -290,6 +298,7 @@ def test_the_right_name_is_not(words):
         ("生成器（generator）", set()),
         ("鞍点（saddle point）与 `generator`", set()),
         ("马鞍（saddle point）", {"saddle point"}),
+        ("每个 saddle point game", {"saddle point", "game"}),
     ],
 )
 def test_an_english_term_needs_its_name(words, found):
@@ -307,6 +316,7 @@ def test_an_english_term_needs_its_name(words, found):
         "博\n弈",
         "（ x",
         "与KL散度",
+        "与 KL 散度",
         "- **甲。** 乙",
     ],
 )
