@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 from tree import ROOT
 
 from gancode import plots
-from tools import chromium, configure, plain
+from tools import chinese, chromium, configure, plain
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
@@ -275,6 +275,19 @@ def test_every_internal_link_and_anchor_resolves(documents):
             ):
                 broken.append((path.name, f"{link}#{fragment}"))
     assert broken == []
+
+
+def test_guides_in_chinese_and_their_pages_lead_to_each_other(site, documents):
+    guides = {page: chinese.original(page) for page in CHAPTERS if chinese.original(page)}
+    pairs = guides | {page: guide for guide, page in guides.items()}
+    led = {
+        str(path.relative_to(site).with_suffix("")): (path.parent / link["href"]).resolve()
+        for path, page in documents.items()
+        for link in page.select("article .counterpart a")
+    }
+    assert guides and led == {page: site / f"{other}.html" for page, other in pairs.items()}
+    for guide in guides:
+        assert documents[site / f"{guide}.html"].select_one("article section")["lang"] == "zh-Hans"
 
 
 def test_every_scheme_is_shown(documents):

@@ -1,0 +1,49 @@
+"""Link every page that has a guide in Chinese with that guide, and say which pages are Chinese.
+
+A guide lies at the path of its page within `chapters/chinese`: that of `chapters/game/saturation`
+is `chapters/chinese/game/saturation`. Sphinx loads this file: under the heading of either page it
+writes a link to the other, so that no page need name its counterpart.
+"""
+
+from html import escape
+
+FOLDER = "chapters/chinese"
+LANGUAGE = "zh-Hans"
+
+
+def guide(page: str) -> str:
+    """Where the guide in Chinese to a page lies, if there is one."""
+    return f"{FOLDER}/{page.removeprefix('chapters/')}"
+
+
+def original(page: str) -> str | None:
+    """The page in English to which a guide belongs; None where the page is no guide."""
+    if not page.startswith(f"{FOLDER}/"):
+        return None
+    path = page.removeprefix(f"{FOLDER}/")
+    return path if path == "index" else f"chapters/{path}"
+
+
+def setup(app) -> dict[str, bool]:
+    """Have the pages of both languages linked when they are written."""
+
+    def link(app, pagename, templatename, context, doctree):
+        if doctree is None or "</h1>" not in context["body"]:
+            return
+        source = original(pagename)
+        target = source or guide(pagename)
+        if target not in app.env.found_docs:
+            return
+        address = escape(app.builder.get_relative_uri(pagename, target))
+        title = escape(app.env.titles[target].astext())
+        if source:
+            line = f'英文原文：<a href="{address}" hreflang="en" lang="en">{title}</a>'
+            opening = f'<section lang="{LANGUAGE}"'
+            context["body"] = context["body"].replace("<section", opening, 1)
+        else:
+            line = f'中文导读：<a href="{address}" hreflang="{LANGUAGE}">{title}</a>'
+        line = f'<p class="counterpart" lang="{LANGUAGE}">{line}</p>'
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
+
+    app.connect("html-page-context", link)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
