@@ -56,7 +56,7 @@ const engine = (() => {
     }));
     const {"worker.js": [source], ...parts} = pieces;
     return {
-      source: URL.createObjectURL(new Blob([atob(source)])),
+      source: URL.createObjectURL(new Blob([atob(source)], {type: "text/javascript"})),
       parts: Object.fromEntries(Object.entries(parts).map(([name, each]) => [name, each.join("")])),
     };
   }
@@ -64,7 +64,7 @@ const engine = (() => {
   // What the worker says in the end; `say` hears what it says before.
   function heard(message, say) {
     return new Promise((done, failed) => {
-      worker.onerror = (event) => failed(new Error(event.message));
+      worker.onerror = (event) => failed(new Error(event.message ?? "the worker does not start"));
       worker.onmessage = ({data}) => {
         if (data.progress) say(data.progress);
         else if (data.broken) failed(new Error(data.broken));
