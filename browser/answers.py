@@ -24,6 +24,7 @@ from gancode.calculus.losses import CompileError
 from gancode.errors import Refused
 from gancode.notebook import MIME, powers
 
+PATIENCE = 120  # seconds for one proof; a reader can cancel it
 RATIOS = [10 ** (k / 20) for k in range(-40, 41)]  # where curves are drawn, from 1/100 to 100
 
 
@@ -141,7 +142,7 @@ def derivation(left: str, right: str, relation: str, assumptions: str) -> dict:
     if sympy.false in relations:
         raise ExpressionError(f"no numbers satisfy {assumptions}")
     known = [relation for relation in relations if relation != sympy.true]
-    return proved(prove(*sides, relation, known))
+    return proved(prove(*sides, relation, known, seconds=PATIENCE))
 
 
 WHOLE = re.compile(r"\b([^\W\d]\w*)\s+whole\b")

@@ -33,7 +33,7 @@
 
   // Curves ------------------------------------------------------------------------------------
 
-  const [WIDTH, HEIGHT, LEFT, BOTTOM] = [340, 220, 46, 34];
+  const [WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM] = [340, 220, 46, 16, 34];
 
   function draw(tag, attributes, text = "") {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -51,9 +51,11 @@
     const logarithmic = Math.min(...known) > 0 && Math.max(...known) > 30 * Math.min(...known);
     const scale = logarithmic ? Math.log10 : (value) => value;
     let [low, high] = [Math.min(...known.map(scale)), Math.max(...known.map(scale))];
-    if (!logarithmic) low = Math.min(low, 0);
+    if (logarithmic) [low, high] = [Math.floor(low), Math.ceil(high)];
+    else low = Math.min(low, 0);
     if (high - low < 1e-9) high = low + 1;
-    const x = (ratio) => LEFT + (WIDTH - LEFT - 8) * (Math.log10(ratio) + 2) / 4;
+    const parts = logarithmic ? high - low : 2;
+    const x = (ratio) => LEFT + (WIDTH - LEFT - RIGHT) * (Math.log10(ratio) + 2) / 4;
     const y = (value) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 10) * (scale(value) - low) / (high - low);
     const svg = draw("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "engine-curve"});
     const at = (ratio) => {
@@ -63,12 +65,12 @@
     svg.setAttribute("aria-label", `${title} against r = p/q: ${at(0.01)} at r = 0.01, ${at(1)} at r = 1, ${at(100)} at r = 100`);
     for (const ratio of [0.01, 0.1, 1, 10, 100]) {
       svg.append(draw("line", {x1: x(ratio), x2: x(ratio), y1: 10, y2: HEIGHT - BOTTOM, class: "grid"}));
-      svg.append(draw("text", {x: x(ratio), y: HEIGHT - BOTTOM + 14, "text-anchor": "middle"}, `${ratio}`));
+      svg.append(draw("text", {x: x(ratio), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle"}, `${ratio}`));
     }
-    for (const part of [0, 0.5, 1]) {
-      const level = low + part * (high - low);
+    for (let part = 0; part <= parts; part++) {
+      const level = low + part / parts * (high - low);
       const value = logarithmic ? 10 ** level : level;
-      svg.append(draw("line", {x1: LEFT, x2: WIDTH - 8, y1: y(value), y2: y(value), class: "grid"}));
+      svg.append(draw("line", {x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "grid"}));
       svg.append(draw("text", {x: LEFT - 5, y: y(value) + 4, "text-anchor": "end"}, short(value)));
     }
     svg.append(draw("text", {x: (LEFT + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle"}, "r = p/q"));

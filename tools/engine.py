@@ -171,7 +171,7 @@ def licences() -> dict[str, bytes]:
 
 
 def setup(app: Any) -> None:
-    """Have Sphinx put the engine into the built book, and its scripts into the pages that use it."""
+    """Have Sphinx put the engine into the book, and its scripts into the pages that use it."""
 
     def begin(app):
         if app.builder.format == "html":

@@ -147,8 +147,8 @@ def _read(node, symbols, functions) -> sympy.Expr:
         if digits > MAX_EXPONENT or _degree(base) * abs(exponent) > MAX_EXPONENT:
             raise ExpressionError(f"{ast.unparse(node)} is too large a power")
         return base**exponent
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
-        name = node.func.id
+    called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    if (name := called.lower()) in functions:  # SymPy prints Max and Abs
         if node.keywords or len(node.args) != _ARITY.get(name, 1):
             raise ExpressionError(f"{name} takes {_ARITY.get(name, 1)} argument(s)")
         return sympy.sympify(functions[name](*map(read, node.args)))
