@@ -4,6 +4,7 @@ A request has a `kind`, and the texts that a reader has typed. They are read aga
 (`gancode.calculus.parse`). An answer that is refused holds the sentence that says why.
 """
 
+import ast
 import json
 import logging
 import re
@@ -198,4 +199,54 @@ def proved(proof: Proof) -> dict:
     }
 
 
-KINDS = {"card": card, "derivation": derivation}
+# An exercise ---------------------------------------------------------------------------------
+
+
+def exercise(code: str, given: dict[str, str]) -> dict:
+    """What `prove` says of an answer, where the exercise's own code asks it.
+
+    `given` maps the names that the reader defines to what was typed: an expression in the names
+    that the code has defined before. The outcome that decides is the one to show: the first that is
+    refuted, or else the first that is only checked, or the last.
+    """
+    names: dict = {}
+    exec(PRELUDE, names)
+    usual, outcomes = set(names), []
+
+    def judge(*sides, **options):
+        outcomes.append(prove(*sides, **{"seconds": PATIENCE, **options}))
+        return outcomes[-1]
+
+    for step in ast.parse(code).body:
+        name = step.targets[0].id if _is_field(step, given) else None
+        if name is not None:
+            known = set(names) - usual | set(NAME.findall(code))
+            symbols = {key: names[key] for key in known if isinstance(names.get(key), sympy.Expr)}
+            names[name] = parse(given[name], symbols, IN_DERIVATIONS)
+        else:
+            names |= {"prove": judge, "print": lambda *_: None}
+            exec(compile(ast.Module([step], []), "<exercise>", "exec"), names)
+    order = ("proved", "checked", "refuted")
+    return proved(max(reversed(outcomes), key=lambda proof: order.index(proof.status)))
+
+
+def _is_field(step: ast.stmt, given: dict) -> bool:
+    """Whether a line of code is one that the reader's answer takes the place of."""
+    return (
+        isinstance(step, ast.Assign)
+        and isinstance(step.targets[0], ast.Name)
+        and step.targets[0].id in given
+    )
+
+
+# What the chapters import, too.
+PRELUDE = """
+from sympy import (
+    Abs, Derivative, Function, I, Integral, Limit, Matrix, Max, Min, Rational, Symbol, cos, diff,
+    erf, exp, eye, log, oo, pi, simplify, sin, sqrt, symbols, tanh
+)
+from sympy.stats import Bernoulli
+from gancode.calculus import *
+"""
+
+KINDS = {"card": card, "derivation": derivation, "exercise": exercise}
