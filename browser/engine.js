@@ -3,6 +3,7 @@
 //   engine.ask(request, say)   a promise of the answer; `say` hears how far the start is
 //   engine.cancel()            ends whatever runs; the next question begins anew
 //   engine.form(…)             a form that asks
+//   engine.outcome(…)          draws what `prove` says
 //
 // Questions wait for one another. PARTS, put before this by tools/engine.py, lists the scripts
 // that hand over the parts (`engine.receive`), with their sizes.
@@ -27,8 +28,21 @@ const engine = (() => {
     computing: "Computing",
   };
 
-  function make(tag, properties) {
-    return Object.assign(document.createElement(tag), properties);
+  const MARKS = {proved: "\u2713", checked: "\u2248", refuted: "\u2717"};
+
+  function make(tag, properties = {}, ...children) {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  }
+
+  function formula(latex) {
+    return make("span", {className: "math", textContent: `\\(${latex}\\)`});
+  }
+
+  async function typeset(place) {
+    await window.MathJax?.startup?.promise;
+    await window.MathJax?.typesetPromise?.([place]);
   }
 
   function receive(name, k, text) {
@@ -155,5 +169,19 @@ const engine = (() => {
     };
   }
 
-  return {ask, cancel, receive, form, Cancelled};
+  // Draw into `place` what `prove` says; a counterexample in large letters.
+  function outcome(answer, place) {
+    const verdict = `${MARKS[answer.status]} ${answer.status}`;
+    const values = answer.counterexample.map(([name, value]) => `${name} = ${value}`).join(", ");
+    place.className = `engine-answer engine-outcome engine-${answer.status}`;
+    place.replaceChildren(
+      make("p", {}, formula(`\\displaystyle ${answer.latex}`)),
+      make("p", {className: "engine-verdict", textContent: verdict}),
+      ...(values ? [make("p", {className: "engine-counterexample", textContent: values})] : []),
+      make("p", {textContent: answer.evidence}),
+    );
+    return typeset(place);
+  }
+
+  return {ask, cancel, receive, form, outcome, make, formula, typeset};
 })();

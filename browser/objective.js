@@ -2,18 +2,8 @@
 // lists the named objectives. What stands in the fields stands in the address too, after the #.
 
 (() => {
-  const make = (tag, properties = {}, ...children) => {
-    const element = Object.assign(document.createElement(tag), properties);
-    element.append(...children);
-    return element;
-  };
+  const {make, formula, typeset} = engine;
   const byId = (name) => document.getElementById(`engine-${name}`);
-  const formula = (latex) => make("span", {className: "math", textContent: `\\(${latex}\\)`});
-
-  async function typeset(place) {
-    await window.MathJax?.startup?.promise;
-    await window.MathJax?.typesetPromise?.([place]);
-  }
 
   // A text that one copies, with the button that does it.
   function copied(label, text) {
@@ -113,29 +103,11 @@
     return typeset(place);
   }
 
-  // Derivations -------------------------------------------------------------------------------
-
-  const MARKS = {proved: "✓", checked: "≈", refuted: "✗"};
-
-  function outcome(answer, place) {
-    place.className = `engine-outcome engine-${answer.status}`;
-    place.replaceChildren(
-      make("p", {}, formula(`\\displaystyle ${answer.latex}`)),
-      make("p", {className: "engine-verdict", textContent: `${MARKS[answer.status]} ${answer.status}`}),
-    );
-    if (answer.counterexample.length) {
-      const values = answer.counterexample.map(([name, value]) => `${name} = ${value}`).join(", ");
-      place.append(make("p", {className: "engine-counterexample", textContent: values}));
-    }
-    place.append(make("p", {textContent: answer.evidence}));
-    return typeset(place);
-  }
-
   // Fields and address ------------------------------------------------------------------------
 
   const FORMS = {
     card: {fields: ["critic", "generator"], show: (answer, place) => card(answer, place, edit)},
-    derivation: {fields: ["left", "relation", "right", "assumptions"], show: outcome},
+    derivation: {fields: ["left", "relation", "right", "assumptions"], show: engine.outcome},
   };
   const read = (kind) => Object.fromEntries(FORMS[kind].fields.map((name) => [name, byId(name).value]));
 

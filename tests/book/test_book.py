@@ -18,13 +18,15 @@ from gancode import plots
 from gancode.calculus import catalog, find_objective, prove
 from gancode.errors import Refused
 from gancode.notebook import powers
-from tools import chromium, configure, engine, plain
+from tools import chromium, configure, engine, exercises, plain
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
 PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
 PHONE = {"width": 390, "height": 844}
 SCHEMES = sorted(set((ROOT / "_static").glob("*.svg")) - {ROOT / "_static" / "favicon.svg"})
+ANSWERABLE = exercises.in_the_page()
+ANSWERS = yaml.safe_load((ROOT / exercises.LISTED).read_text(encoding="utf-8"))
 LETTERS = 14  # the smallest in a scheme, but for what is raised or lowered
 
 
@@ -167,6 +169,19 @@ def test_a_scheme_is_not_made_too_small_for_a_phone(visit):
     for scheme in visit.page.locator("article img[src$='.svg']").all():
         shown, drawn = scheme.evaluate("image => [image.width, image.naturalWidth]")
         assert LETTERS * shown >= 10 * drawn > 0
+
+
+def test_every_exercise_that_prove_judges_has_fields_with_labels(visit):
+    shown = visit.page.evaluate("""() => Object.fromEntries(
+        [...document.querySelectorAll(".exercise:has(form.engine)")].map(exercise => [
+            exercise.id,
+            [...exercise.querySelectorAll("input")].map(input => input.labels[0].innerText.trim()),
+        ]))""")
+    assert shown == {
+        label: [f"{name} {remark}".strip() for name, remark in each["fields"].items()]
+        for label, each in ANSWERABLE.items()
+        if each["page"] == visit.name
+    }
 
 
 @pytest.fixture(params=SCHEMES, ids=lambda scheme: scheme.stem)
@@ -471,3 +486,30 @@ def test_lines_of_a_derivation_in_the_page_are_judged_as_by_the_package(desk):
 def test_the_engine_asks_no_other_host(desk):
     assert [url for url in desk.fetched if not url.startswith((desk.base, "blob:", "data:"))] == []
     assert [url for url in desk.fetched if ".zip" in url]
+
+
+def test_an_exercise_answers_and_what_is_solved_is_kept_until_it_is_forgotten(context, site):
+    """In a copy of the book that is opened as files."""
+    label = "ex-sat-likelihood"
+    name, page = ANSWERABLE[label]["page"], context.new_page()
+    page.goto(f"{site.as_uri()}/{name}.html")
+    form, shown = page.locator(f"#{label} form"), page.locator(f"#{label} .engine-answer")
+    marks = page.locator(".bd-links .engine-solved, .admonition-title .engine-solved")
+    for which, status in (("wrong", "refuted"), ("right", "proved")):
+        assert marks.count() == 0
+        form.get_by_label("yours").fill(ANSWERS[label][which]["yours"])
+        form.get_by_role("button", name="Check").click()
+        form.locator("[type=submit]:enabled").wait_for(timeout=START)
+        assert shown.locator(".engine-verdict").text_content()[2:] == status
+        assert shown.locator(".engine-counterexample").count() == (status == "refuted")
+    assert marks.all_text_contents() == [" \u27131", " \u2713 solved"]
+    page.goto(f"{site.as_uri()}/index.html")
+    (link,) = page.locator(".bd-links a:has(.engine-solved)").all()
+    assert link.get_attribute("href") == f"{name}.html"
+    page.goto(f"{site.as_uri()}/{name}.html")
+    assert marks.count() == 2
+    page.get_by_role("button", name="Forget what I have solved").click()
+    assert marks.count() == 0
+    page.reload()
+    assert marks.count() == 0
+    page.close()
