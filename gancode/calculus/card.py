@@ -14,17 +14,24 @@ class Card:
     source: str
     rows: list
 
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Each row as its label, its value as text, and the value in LaTeX: empty where it is
+        words."""
+        return [(label, _plain(value), _formula(value)) for label, value in self.rows]
+
     def __str__(self) -> str:
         width = max(len(label) for label, _ in self.rows)
         lines = [self.name + (f"  ({self.source})" if self.source else "")]
-        lines += [f"  {label:<{width}}  {_plain(value)}" for label, value in self.rows]
+        lines += [f"  {label:<{width}}  {plain}" for label, plain, _ in self.lines()]
         return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         rows = [rf"{words(self.name)} & {words(self.source)}"]
-        rows += [rf"{words(label)} & {_latex(value)}" for label, value in self.rows]
+        rows += [
+            rf"{words(label)} & {formula or words(plain)}" for label, plain, formula in self.lines()
+        ]
         body = " \\\\[4pt]\n".join(rows)
         return "$$\n\\begin{array}{ll}\n" + body + "\n\\end{array}\n$$"
 
@@ -35,9 +42,9 @@ def _plain(value) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else text(value)
 
 
-def _latex(value) -> str:
+def _formula(value) -> str:
     if isinstance(value, (bool, str)):
-        return words(_plain(value))
+        return ""
     if isinstance(value, list):
         return r",\ ".join(map(latex, value))
     return value._latex() if isinstance(value, Divergence) else latex(value)

@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 _RETRY = 0.005  # s: until a thread is looked at again that could not be interrupted
 _REPEAT = 0.1  # s: until the exception is thrown again; a bare `except:` may have swallowed it
 _PATIENCE = 10  # times the seconds of work: the seconds that may pass
+# A browser computes several times slower and has no clock of work; who waits there can cancel.
+_SLOWER = _PATIENCE if sys.platform == "emscripten" else 1
 
 _WEAKREF = {
     kind.__init__.__code__.co_filename for kind in (weakref.WeakSet, weakref.WeakKeyDictionary)
@@ -47,7 +49,7 @@ class within:
     """
 
     def __init__(self, seconds: float):
-        self._seconds = seconds
+        self._seconds = seconds * _SLOWER
 
     def __enter__(self) -> None:
         check()

@@ -3,7 +3,7 @@
 import ast
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy
 
@@ -32,6 +32,12 @@ def _exp(t):
     return sympy.exp(t)
 
 
+def _derivative(expr, symbol):
+    if not symbol.is_Symbol:
+        raise ExpressionError(f"a derivative is by a name, diff(x**2, x), not by {symbol}")
+    return sympy.Derivative(expr, symbol)
+
+
 FUNCTIONS = {
     "softplus": softplus,
     "sigmoid": sigmoid,
@@ -45,7 +51,17 @@ FUNCTIONS = {
     "max": sympy.Max,
     "min": sympy.Min,
 }
-_ARITY = {"max": 2, "min": 2}
+IN_DERIVATIONS = FUNCTIONS | {  # where nothing is compiled
+    "sin": sympy.sin,
+    "cos": sympy.cos,
+    "tan": sympy.tan,
+    "atan": sympy.atan,
+    "sinh": sympy.sinh,
+    "cosh": sympy.cosh,
+    "erf": sympy.erf,
+    "diff": _derivative,
+}
+_ARITY = {"max": 2, "min": 2, "diff": 2}
 _CONSTANTS = {"pi": sympy.pi, "π": sympy.pi, "e": sympy.E}
 _SIGNS = str.maketrans({"−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/", "⁄": "/"})
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
@@ -60,11 +76,15 @@ _OPERATORS = {
 }
 
 
-def parse(text: str, symbols: Sequence[sympy.Symbol] = (a, b)) -> sympy.Expr:
-    """Read an expression in `symbols`, numbers, pi, e, + - * / ** and the names in `FUNCTIONS`.
+def parse(
+    text: str,
+    symbols: Sequence[sympy.Symbol] | Mapping[str, sympy.Expr] = (a, b),
+    functions: Mapping[str, Callable] = FUNCTIONS,
+) -> sympy.Expr:
+    """Read an expression in `symbols`, numbers, pi, e, + - * / ** and the names in `functions`.
 
-    Signs as they are printed are read too: − · × ÷ and raised digits. Raises `ExpressionError` for
-    anything else, before anything is computed.
+    `symbols` may map names to what they stand for. Signs as they are printed are read too: − · × ÷
+    and raised digits. Raises `ExpressionError` for anything else, before anything is computed.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(
@@ -78,7 +98,9 @@ def parse(text: str, symbols: Sequence[sympy.Symbol] = (a, b)) -> sympy.Expr:
     nodes = sum(1 for _ in ast.walk(tree))
     if nodes > MAX_NODES:
         raise ExpressionError(f"the expression has {nodes} parts; at most {MAX_NODES} are read")
-    value = _read(tree.body, {symbol.name: symbol for symbol in symbols})
+    if not isinstance(symbols, Mapping):
+        symbols = {symbol.name: symbol for symbol in symbols}
+    value = _read(tree.body, symbols, functions)
     if value.has(sympy.nan, sympy.zoo, sympy.oo, sympy.I):
         raise ExpressionError(f"{text!r} divides by zero, or is not real")
     return value
@@ -95,7 +117,10 @@ def _degree(base) -> sympy.Expr:
     return max([abs(power.exp) for power in base.atoms(sympy.Pow) if power.exp.is_Rational] or [1])
 
 
-def _read(node, symbols) -> sympy.Expr:
+def _read(node, symbols, functions) -> sympy.Expr:
+    def read(part):
+        return _read(part, symbols, functions)
+
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         if not abs(node.value) <= MAX_NUMBER:
             raise ExpressionError(f"the number {node.value} is too large; {MAX_NUMBER:.0e} at most")
@@ -105,12 +130,12 @@ def _read(node, symbols) -> sympy.Expr:
     if isinstance(node, ast.Name) and node.id in _CONSTANTS:
         return _CONSTANTS[node.id]
     if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
-        return _OPERATORS[type(node.op)](_read(node.operand, symbols))
+        return _OPERATORS[type(node.op)](read(node.operand))
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        left, right = _read(node.left, symbols), _read(node.right, symbols)
+        left, right = read(node.left), read(node.right)
         return _OPERATORS[type(node.op)](left, right)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        base, exponent = _read(node.left, symbols), _read(node.right, symbols)
+        base, exponent = read(node.left), read(node.right)
         if base == sympy.E:
             return _exp(exponent)
         if not (exponent.is_Rational and abs(exponent) <= MAX_EXPONENT):
@@ -122,15 +147,15 @@ def _read(node, symbols) -> sympy.Expr:
         if digits > MAX_EXPONENT or _degree(base) * abs(exponent) > MAX_EXPONENT:
             raise ExpressionError(f"{ast.unparse(node)} is too large a power")
         return base**exponent
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
-        name = node.func.id
+    called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    if (name := called.lower()) in functions:  # SymPy prints Max and Abs
         if node.keywords or len(node.args) != _ARITY.get(name, 1):
             raise ExpressionError(f"{name} takes {_ARITY.get(name, 1)} argument(s)")
-        return sympy.sympify(FUNCTIONS[name](*(_read(argument, symbols) for argument in node.args)))
+        return sympy.sympify(functions[name](*map(read, node.args)))
     name = node.func if isinstance(node, ast.Call) else node
     probable = isinstance(name, ast.Name) and name.id in _CRITICS
     raise ExpressionError(
         f"{ast.unparse(node)!r} may not stand here; allowed are the symbols "
-        f"{', '.join(symbols)}, numbers, pi, e, + - * / ** and {', '.join(FUNCTIONS)}"
+        f"{', '.join(symbols)}, numbers, pi, e, + - * / ** and {', '.join(functions)}"
         + (_OF_PROBABILITIES if probable else "")
     )

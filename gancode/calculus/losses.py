@@ -43,6 +43,18 @@ def compile_numpy(expr: Any, symbols: Sequence) -> Callable:
     return _lambdify(stable(expr), symbols, _numpy_names(), "NumPy")
 
 
+def torch_source(expr: Any) -> str:
+    """`expr`, in symbols that stand for tensors, as PyTorch code in which F is torch.nn.functional:
+    what `compile` runs. Raises `CompileError` where automatic differentiation is not as exact.
+
+    torch itself is not needed for it.
+    """
+    form = stable(rationalised(sympy.sympify(expr)))
+    if not _differentiates_itself(form):
+        raise CompileError(f"{form} needs slopes of its own, which `compile` gives it")
+    return _Source({"fully_qualified_modules": False}).doprint(_with_floats(form))
+
+
 def _elementwise(expr, symbols, eager=True):
     """`expr` as a function of tensors, with slopes that are as exact as it is.
 
@@ -150,6 +162,17 @@ class _Printer(LambdaPrinter):
 
     def _print_sign(self, expr):
         return f"sign({self._print(expr.args[0])})"
+
+
+class _Source(_Printer):
+    """The few functions that differentiate themselves, by their places in PyTorch."""
+
+    def _print_Function(self, expr):
+        name = expr.func.__name__
+        place = "F" if name in ("softplus", "relu") else "torch"
+        return f"{place}.{name}({self._print(expr.args[0])})"
+
+    _print_exp = _print_Function
 
 
 @functools.cache

@@ -371,6 +371,30 @@ class Objective:
             lambda generated: generator(generated).mean(),
         )
 
+    def torch_source(self) -> str:
+        """The functions that `torch` returns, as PyTorch code that needs nothing else.
+
+        Raises `ObjectiveError` for a loss that is not defined for every output, and `CompileError`
+        where automatic differentiation of plain code would lose digits.
+        """
+        from .losses import torch_source
+
+        critic, generator = self.outputs
+        self._require_defined(critic, generator)
+        terms = [critic] if self.paired else _separated(critic)[:2]
+        critic, generator = (
+            " + ".join(f"({torch_source(loss)}).mean()" for loss in losses)
+            for losses in (terms, [generator])
+        )
+        return (
+            "import torch\n"
+            "from torch.nn import functional as F\n\n\n"
+            "def critic_loss(a, b):  # the outputs on real and on generated samples\n"
+            f"    return {critic}\n\n\n"
+            f"def generator_loss({'a, b' if self.paired else 'b'}):\n"
+            f"    return {generator}\n"
+        )
+
     def _on_outputs(self, given=None):
         """Both losses as functions of the network's outputs, in the form that is given."""
         losses = self.critic, self.generator

@@ -11,16 +11,22 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
+from sympy import Derivative, Symbol
 from tree import ROOT
 
 from gancode import plots
-from tools import chinese, chromium, configure, plain
+from gancode.calculus import catalog, find_objective, prove
+from gancode.errors import Refused
+from gancode.notebook import powers
+from tools import chinese, chromium, configure, engine, exercises, plain
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
 PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
 PHONE = {"width": 390, "height": 844}
 SCHEMES = sorted(set((ROOT / "_static").glob("*.svg")) - {ROOT / "_static" / "favicon.svg"})
+ANSWERABLE = exercises.in_the_page()
+ANSWERS = yaml.safe_load((ROOT / exercises.LISTED).read_text(encoding="utf-8"))
 LETTERS = 14  # the smallest in a scheme, but for what is raised or lowered
 
 
@@ -163,6 +169,19 @@ def test_a_scheme_is_not_made_too_small_for_a_phone(visit):
     for scheme in visit.page.locator("article img[src$='.svg']").all():
         shown, drawn = scheme.evaluate("image => [image.width, image.naturalWidth]")
         assert LETTERS * shown >= 10 * drawn > 0
+
+
+def test_every_exercise_that_prove_judges_has_fields_with_labels(visit):
+    shown = visit.page.evaluate("""() => Object.fromEntries(
+        [...document.querySelectorAll(".exercise:has(form.engine)")].map(exercise => [
+            exercise.id,
+            [...exercise.querySelectorAll("input")].map(input => input.labels[0].innerText.trim()),
+        ]))""")
+    assert shown == {
+        label: [f"{name} {remark}".strip() for name, remark in each["fields"].items()]
+        for label, each in ANSWERABLE.items()
+        if each["page"] == visit.name
+    }
 
 
 @pytest.fixture(params=SCHEMES, ids=lambda scheme: scheme.stem)
@@ -386,3 +405,124 @@ def test_every_image_has_a_text_alternative(documents):
     images = [(path.name, image) for path, page in documents.items() for image in page("img")]
     assert images
     assert [image for image in images if not image[1].get("alt", "").strip()] == []
+
+
+# The engine in the page: what it answers there is what the package says here.
+
+START = 120_000  # ms, for the engine on a busy machine
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def desk(request, context, site, address):
+    """The page that asks the engine, opened over http and as a file, and what it has fetched."""
+    page, fetched = context.new_page(), []
+    base = address if request.param == "http" else site.as_uri()
+
+    def stay_here(route):
+        fetched.append(route.request.url)
+        route.continue_() if route.request.url.startswith(
+            (base, "blob:", "data:")
+        ) else route.abort()
+
+    page.route("**/*", stay_here)
+    page.goto(f"{base}/{engine.PAGE}.html#critic=a%2Bb%2Ba&generator=&left=1&right=2")
+    yield SimpleNamespace(page=page, fetched=fetched, base=base, protocol=request.param)
+    page.close()
+
+
+def answered(page, kind):
+    """Wait for the answer to what a form has asked, and return what it says besides."""
+    page.wait_for_selector(f"#engine-{kind} [type=submit]:enabled", timeout=START)
+    return page.text_content(f"#engine-{kind} .engine-status")
+
+
+def test_the_address_fills_the_fields_and_nothing_is_loaded_before_it_is_asked_for(desk):
+    assert desk.page.input_value("#engine-critic") == "a+b+a"
+    assert desk.page.input_value("#engine-generator") == ""
+    assert [desk.page.input_value(f"#engine-{side}") for side in ("left", "right")] == ["1", "2"]
+    assert desk.page.locator("#engine-catalogue button").all_text_contents() == list(catalog)
+    assert not [url for url in desk.fetched if ".zip" in url or "pyodide" in url]
+
+
+def test_a_start_can_be_cancelled_and_the_next_question_begins_anew(desk):
+    page = desk.page
+    page.fill("#engine-critic", "log(D)")
+    page.click("#engine-card [type=submit]")
+    page.get_by_text("Unpacking").or_(page.get_by_text("Starting Python")).wait_for(timeout=START)
+    page.get_by_role("button", name="Cancel").click()
+    assert answered(page, "card") == "Cancelled."
+    page.click("#engine-card [type=submit]")
+    with pytest.raises(Refused) as refused:
+        find_objective("log(D)")
+    assert answered(page, "card") == str(refused.value)
+    assert page.locator("#engine-card-answer").is_hidden()
+    assert page.url.endswith("#critic=log%28D%29&generator=")
+
+
+def test_cards_in_the_page_are_those_of_the_package(desk):
+    """The whole catalogue, a half over http and a half as files."""
+    page = desk.page
+    for name in list(catalog)[desk.protocol == "file" :: 2]:
+        page.get_by_role("button", name=name, exact=True).click()
+        assert answered(page, "card") == ""
+        report = catalog[name].report()
+        assert page.locator("#engine-card-answer pre").last.text_content() == str(report)
+        cells = page.locator("#engine-card-answer dd")
+        assert page.locator("#engine-card-answer dt").all_text_contents() == [
+            label for label, _, _ in report.lines()
+        ]
+        for k, (_, text, latex) in enumerate(report.lines()):
+            formulas = cells.nth(k).locator("mjx-container")
+            assert formulas.count() == bool(latex)
+            assert cells.nth(k).get_attribute("title") == text
+        assert page.locator("#engine-card-answer mjx-merror").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_lines_of_a_derivation_in_the_page_are_judged_as_by_the_package(desk):
+    page, x = desk.page, Symbol("x", real=True)
+    for right, relation in ((2 * x, "=="), (x, "=="), (-1, ">="), (0, ">"), (1 / x, "<=")):
+        for name, text in {"left": "diff(x**2, x)", "right": right, "assumptions": ""}.items():
+            page.fill(f"#engine-{name}", str(text))
+        page.select_option("#engine-relation", relation)
+        page.click("#engine-derivation [type=submit]")
+        assert answered(page, "derivation") == ""
+        proof = prove(Derivative(x**2, x), right, relation)
+        shown = page.locator("#engine-derivation-answer")
+        assert shown.locator(".engine-verdict").text_content()[2:] == proof.status
+        assert shown.locator("p").last.text_content() == powers(proof.evidence)
+        large = shown.locator(".engine-counterexample")
+        values = [f"{name} = {value}" for name, value in (proof.counterexample or {}).items()]
+        assert large.all_text_contents() == [", ".join(values)] * bool(values)
+
+
+def test_the_engine_asks_no_other_host(desk):
+    assert [url for url in desk.fetched if not url.startswith((desk.base, "blob:", "data:"))] == []
+    assert [url for url in desk.fetched if ".zip" in url]
+
+
+def test_an_exercise_answers_and_what_is_solved_is_kept_until_it_is_forgotten(context, site):
+    """In a copy of the book that is opened as files."""
+    label = "ex-sat-likelihood"
+    name, page = ANSWERABLE[label]["page"], context.new_page()
+    page.goto(f"{site.as_uri()}/{name}.html")
+    form, shown = page.locator(f"#{label} form"), page.locator(f"#{label} .engine-answer")
+    marks = page.locator(".bd-links .engine-solved, .admonition-title .engine-solved")
+    for which, status in (("wrong", "refuted"), ("right", "proved")):
+        assert marks.count() == 0
+        form.get_by_label("yours").fill(ANSWERS[label][which]["yours"])
+        form.get_by_role("button", name="Check").click()
+        form.locator("[type=submit]:enabled").wait_for(timeout=START)
+        assert shown.locator(".engine-verdict").text_content()[2:] == status
+        assert shown.locator(".engine-counterexample").count() == (status == "refuted")
+    assert marks.all_text_contents() == [" \u27131", " \u2713 solved"]
+    page.goto(f"{site.as_uri()}/index.html")
+    (link,) = page.locator(".bd-links a:has(.engine-solved)").all()
+    assert link.get_attribute("href") == f"{name}.html"
+    page.goto(f"{site.as_uri()}/{name}.html")
+    assert marks.count() == 2
+    page.get_by_role("button", name="Forget what I have solved").click()
+    assert marks.count() == 0
+    page.reload()
+    assert marks.count() == 0
+    page.close()

@@ -1,0 +1,148 @@
+// The page "Type your objective": its two forms. CATALOGUE, put before this by tools/engine.py,
+// lists the named objectives. What stands in the fields stands in the address too, after the #.
+
+(() => {
+  const {make, formula, typeset} = engine;
+  const byId = (name) => document.getElementById(`engine-${name}`);
+
+  // A text that one copies, with the button that does it.
+  function copied(label, text) {
+    const code = make("pre", {textContent: text, tabIndex: 0});
+    const button = make("button", {type: "button", textContent: "Copy"});
+    button.setAttribute("aria-label", `Copy: ${label}`);
+    button.onclick = async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
+      } catch { // not allowed here: select it, to be copied by hand
+        getSelection().selectAllChildren(code);
+      }
+    };
+    return make("section", {className: "engine-copied"}, make("h4", {textContent: label}), button, code);
+  }
+
+  // Curves ------------------------------------------------------------------------------------
+
+  const [WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM] = [340, 220, 46, 16, 34];
+
+  function draw(tag, attributes, text = "") {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.textContent = text;
+    return element;
+  }
+
+  const short = (number) => Number(number.toPrecision(2)).toString();
+
+  // One curve over r on a logarithmic axis; the other axis is logarithmic where the values are
+  // positive and span more than a factor of 30.
+  function curve(title, ratios, values) {
+    const known = values.filter((value) => value !== null);
+    const logarithmic = Math.min(...known) > 0 && Math.max(...known) > 30 * Math.min(...known);
+    const scale = logarithmic ? Math.log10 : (value) => value;
+    let [low, high] = [Math.min(...known.map(scale)), Math.max(...known.map(scale))];
+    if (logarithmic) [low, high] = [Math.floor(low), Math.ceil(high)];
+    else low = Math.min(low, 0);
+    if (high - low < 1e-9) high = low + 1;
+    const parts = logarithmic ? high - low : 2;
+    const x = (ratio) => LEFT + (WIDTH - LEFT - RIGHT) * (Math.log10(ratio) + 2) / 4;
+    const y = (value) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 10) * (scale(value) - low) / (high - low);
+    const svg = draw("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "engine-curve"});
+    const at = (ratio) => {
+      const value = values[ratios.findIndex((each) => each >= 0.999 * ratio)];
+      return value === null ? "none" : short(value);
+    };
+    svg.setAttribute("aria-label", `${title} against r = p/q: ${at(0.01)} at r = 0.01, ${at(1)} at r = 1, ${at(100)} at r = 100`);
+    for (const ratio of [0.01, 0.1, 1, 10, 100]) {
+      svg.append(draw("line", {x1: x(ratio), x2: x(ratio), y1: 10, y2: HEIGHT - BOTTOM, class: "grid"}));
+      svg.append(draw("text", {x: x(ratio), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle"}, `${ratio}`));
+    }
+    for (let part = 0; part <= parts; part++) {
+      const level = low + part / parts * (high - low);
+      const value = logarithmic ? 10 ** level : level;
+      svg.append(draw("line", {x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "grid"}));
+      svg.append(draw("text", {x: LEFT - 5, y: y(value) + 4, "text-anchor": "end"}, short(value)));
+    }
+    svg.append(draw("text", {x: (LEFT + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle"}, "r = p/q"));
+    let path = "", pen = "M";
+    values.forEach((value, k) => {
+      if (value === null) return (pen = "M");
+      path += `${pen}${x(ratios[k]).toFixed(1)} ${y(value).toFixed(1)}`;
+      pen = "L";
+    });
+    svg.append(draw("path", {d: path, class: "line"}));
+    return make("figure", {}, make("figcaption", {textContent: title}), svg);
+  }
+
+  // Cards -------------------------------------------------------------------------------------
+
+  function card(answer, place, edit) {
+    const rows = answer.rows.flatMap(([label, text, latex]) => [
+      make("dt", {textContent: label}),
+      make("dd", {title: text}, latex ? formula(latex) : text),
+    ]);
+    const curves = Object.entries({weight: "Weight of a sample", force: "Force on a sample"})
+      .filter(([name]) => answer.curves[name].length)
+      .map(([name, title]) => curve(title, answer.ratios, answer.curves[name]));
+    const parts = [
+      make("h3", {textContent: answer.name}),
+      make("p", {textContent: answer.source}),
+      ...answer.notes.map((note) => make("p", {textContent: note})),
+      make("dl", {}, ...rows),
+      make("div", {className: "engine-curves"}, ...curves),
+      copied("The losses in PyTorch", answer.code),
+      copied("Train with them", answer.train),
+      copied("This card as text", answer.text),
+    ];
+    if (answer.losses.length) {
+      const button = make("button", {type: "button", textContent: "Edit these losses"});
+      button.onclick = () => edit(...answer.losses);
+      parts.splice(3, 0, button);
+    }
+    place.replaceChildren(...parts);
+    return typeset(place);
+  }
+
+  // Fields and address ------------------------------------------------------------------------
+
+  const FORMS = {
+    card: {fields: ["critic", "generator"], show: (answer, place) => card(answer, place, edit)},
+    derivation: {fields: ["left", "relation", "right", "assumptions"], show: engine.outcome},
+  };
+  const read = (kind) => Object.fromEntries(FORMS[kind].fields.map((name) => [name, byId(name).value]));
+
+  function request(kind) {
+    history.replaceState(null, "", `#${new URLSearchParams(read(kind))}`);
+    return {kind, ...read(kind)};
+  }
+
+  function edit(critic, generator) {
+    byId("critic").value = critic;
+    byId("generator").value = generator;
+    byId("critic").focus();
+  }
+
+  function fill() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    for (const [kind, {fields}] of Object.entries(FORMS)) {
+      if (!given.has(fields[0])) continue;
+      for (const name of fields) if (given.has(name)) byId(name).value = given.get(name);
+      byId(kind).querySelector("[type=submit]").focus();
+    }
+  }
+
+  for (const [kind, {show}] of Object.entries(FORMS)) {
+    const place = byId(`${kind}-answer`);
+    engine.form(byId(kind), () => request(kind), place, (answer) => show(answer, place));
+  }
+  for (const name of CATALOGUE) {
+    const button = make("button", {type: "button", textContent: name});
+    button.onclick = () => {
+      edit(name, "");
+      byId("card").requestSubmit();
+    };
+    byId("catalogue").append(button);
+  }
+  addEventListener("hashchange", fill);
+  fill();
+})();

@@ -1,0 +1,54 @@
+"""The exercises that answer back in the page: which they are, and that answers are judged right."""
+
+import json
+import sys
+
+import pytest
+import yaml
+from tree import ROOT
+
+from tools import exercises
+
+sys.path.append(str(ROOT / "browser"))
+
+import answers  # noqa: E402
+
+LISTED = yaml.safe_load((ROOT / exercises.LISTED).read_text(encoding="utf-8"))
+IN_THE_PAGE = exercises.in_the_page()
+# What the reader is to see there is a refutation of the answer asked for.
+NOT_ASKED = {"ex-text2-one-log"}
+
+
+def judged(label, given):
+    request = {"kind": "exercise", "code": IN_THE_PAGE[label]["code"], "given": given}
+    return json.loads(answers.answer(json.dumps(request)))
+
+
+def test_every_exercise_that_asks_prove_answers_back():
+    known = exercises.exercises()
+    asking = {label for label, exercise in known.items() if exercise.asks}
+    assert len(asking) > 60
+    assert set(LISTED) == asking - NOT_ASKED
+
+
+@pytest.mark.parametrize("label", LISTED)
+def test_a_right_answer_is_proved_and_a_wrong_one_refuted(label):
+    entry = LISTED[label]
+    assert set(entry) <= {"setup", "code", "right", "wrong"}
+    assert set(entry["right"]) == set(entry["wrong"]) == set(IN_THE_PAGE[label]["fields"])
+    assert judged(label, entry["right"])["status"] == "proved"
+    wrong = judged(label, entry["wrong"])
+    assert wrong["status"] == "refuted"
+    assert wrong["evidence"].startswith("refuted at")
+
+
+def test_an_answer_is_no_program():
+    for typed in ("__import__('os').getcwd()", "prove", "x.args", "[x for x in (1,)]", ""):
+        assert "refused" in judged("ex-grad-slip", {"yours": typed})
+
+
+def test_every_line_that_is_asked_counts():
+    """A bound that holds, but is not the best; a constant that every flow keeps."""
+    assert judged("gd-ex-logistic", {"yours": "x**2"})["status"] == "refuted"
+    assert judged("ex-dyn-two-rates", {"yours": "1"})["status"] == "refuted"
+    assert judged("ex-dyn-two-rates", {"yours": "-tau*theta**2 - psi**2"})["status"] == "proved"
