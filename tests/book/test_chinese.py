@@ -329,3 +329,10 @@ def test_what_is_badly_set_is_found(words):
 )
 def test_what_is_well_set_is_not(words):
     assert badly_set(words) == []
+
+
+def test_a_mark_stays_with_its_formula():
+    formula = '<span class="math notranslate nohighlight">\\(a&lt;b\\)</span>'
+    for marked in (f"{formula}，", f"（{formula}", f"“{formula}”。"):
+        assert chinese.together(f"在 {marked}乙") == f'在 <span class="together">{marked}</span>乙'
+    assert chinese.together(f"在 {formula} 处") == f"在 {formula} 处"
