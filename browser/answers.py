@@ -16,11 +16,12 @@ from itertools import pairwise
 import mpmath
 import sympy
 from sympy import Symbol
+from sympy.core.function import AppliedUndef
 
 from gancode.calculus import Objective, Proof, find_objective, parse, prove, r
 from gancode.calculus.deadline import OutOfTime
 from gancode.calculus.digits import in_digits
-from gancode.calculus.expression import IN_DERIVATIONS, ExpressionError
+from gancode.calculus.expression import CONSTANTS, IN_DERIVATIONS, ExpressionError
 from gancode.calculus.losses import CompileError
 from gancode.errors import Refused
 from gancode.notebook import MIME, powers
@@ -180,11 +181,10 @@ def _assumed(whole: bool, positive: bool) -> dict:
 
 def _names(text: str) -> set[str]:
     """The names in an expression that are neither functions nor constants."""
-    return set(NAME.findall(text)) - set(IN_DERIVATIONS) - CONSTANTS
+    return set(NAME.findall(text)) - set(IN_DERIVATIONS) - set(CONSTANTS)
 
 
 NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
-CONSTANTS = {"e", "pi", "π"}
 
 
 def proved(proof: Proof) -> dict:
@@ -222,12 +222,19 @@ def exercise(code: str, given: dict[str, str]) -> dict:
         if name is not None:
             known = set(names) - usual | set(NAME.findall(code))
             symbols = {key: names[key] for key in known if isinstance(names.get(key), sympy.Expr)}
-            names[name] = parse(given[name], symbols, IN_DERIVATIONS)
+            names[name] = parse(given[name], symbols, _functions(symbols))
         else:
             names |= {"prove": judge, "print": lambda *_: None}
             exec(compile(ast.Module([step], []), "<exercise>", "exec"), names)
     order = ("proved", "checked", "refuted")
     return proved(max(reversed(outcomes), key=lambda proof: order.index(proof.status)))
+
+
+def _functions(symbols: dict) -> dict:
+    """Those of an answer: a derivative only where a function has no formula, or it would be left
+    to the engine."""
+    unknown = any(isinstance(value, AppliedUndef) for value in symbols.values())
+    return {name: each for name, each in IN_DERIVATIONS.items() if name != "diff" or unknown}
 
 
 def _is_field(step: ast.stmt, given: dict) -> bool:

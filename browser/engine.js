@@ -16,6 +16,7 @@ const engine = (() => {
   let last = Promise.resolve(); // the end of the last question
   let fail; // what fails the question that runs
   let round = 0; // of questions, from one cancel to the next
+  let tell = () => {}; // what hears how far the question is that runs
 
   class Cancelled extends Error {}
 
@@ -59,14 +60,14 @@ const engine = (() => {
     });
   }
 
-  async function load(say) {
+  async function load() {
     const all = PARTS.reduce((sum, [, size]) => sum + size, 0);
     let here = 0;
-    say("loading", 0);
+    tell("loading", 0);
     await Promise.all(PARTS.map(async ([name, size]) => {
       await script(name);
       here += size;
-      say("loading", here / all);
+      tell("loading", here / all);
     }));
     const {"worker.js": [source], ...parts} = pieces;
     return {
@@ -75,12 +76,12 @@ const engine = (() => {
     };
   }
 
-  // What the worker says in the end; `say` hears what it says before.
-  function heard(message, say) {
+  // What the worker says in the end to a message.
+  function heard(message) {
     return new Promise((done, failed) => {
       worker.onerror = (event) => failed(new Error(event.message ?? "the worker does not start"));
       worker.onmessage = ({data}) => {
-        if (data.progress) say(data.progress);
+        if (data.progress) tell(data.progress);
         else if (data.broken) failed(new Error(data.broken));
         else done(data.answer);
       };
@@ -88,9 +89,9 @@ const engine = (() => {
     });
   }
 
-  async function answered(request, say) {
+  async function answered(request) {
     const mine = round;
-    loading ??= load(say).catch((error) => {
+    loading ??= load().catch((error) => {
       loading = undefined; // the next question tries again
       throw error;
     });
@@ -98,10 +99,10 @@ const engine = (() => {
     if (mine !== round) return; // cancelled, which has been said
     if (!worker) {
       worker = new Worker(source);
-      await heard({parts}, say);
+      await heard({parts});
     }
-    say("computing");
-    return JSON.parse(await heard({request: JSON.stringify(request)}, say));
+    tell("computing");
+    return JSON.parse(await heard({request: JSON.stringify(request)}));
   }
 
   function end() {
@@ -109,12 +110,12 @@ const engine = (() => {
     worker = undefined;
   }
 
-  function ask(request, say = () => {}) {
+  function ask(request, say) {
     const mine = round;
     const answer = last.then(() => new Promise((done, failed) => {
       if (mine !== round) throw new Cancelled();
-      fail = failed;
-      answered(request, say).then(done, (error) => {
+      [fail, tell] = [failed, say];
+      answered(request).then(done, (error) => {
         if (mine === round) end();
         failed(error);
       });
@@ -125,6 +126,7 @@ const engine = (() => {
 
   function cancel() {
     round += 1;
+    tell = () => {};
     end();
     fail?.(new Cancelled());
   }
@@ -156,7 +158,7 @@ const engine = (() => {
       try {
         const answer = await ask(request(), say);
         if (answer.refused) throw new Error(answer.refused);
-        status.textContent = "";
+        status.textContent = "The answer stands below.";
         place.hidden = false;
         await show(answer);
       } catch (error) {

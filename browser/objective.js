@@ -18,7 +18,7 @@
         getSelection().selectAllChildren(code);
       }
     };
-    return make("section", {className: "engine-copied"}, make("h4", {textContent: label}), button, code);
+    return make("section", {className: "engine-copied"}, make("h3", {textContent: label}), button, code);
   }
 
   // Curves ------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@
       .filter(([name]) => answer.curves[name].length)
       .map(([name, title]) => curve(title, answer.ratios, answer.curves[name]));
     const parts = [
-      make("h3", {textContent: answer.name}),
+      make("h2", {textContent: answer.name}),
       make("p", {textContent: answer.source}),
       ...answer.notes.map((note) => make("p", {textContent: note})),
       make("dl", {}, ...rows),

@@ -62,7 +62,7 @@ IN_DERIVATIONS = FUNCTIONS | {  # where nothing is compiled
     "diff": _derivative,
 }
 _ARITY = {"max": 2, "min": 2, "diff": 2}
-_CONSTANTS = {"pi": sympy.pi, "π": sympy.pi, "e": sympy.E}
+CONSTANTS = {"pi": sympy.pi, "π": sympy.pi, "e": sympy.E}
 _SIGNS = str.maketrans({"−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", "÷": "/", "⁄": "/"})
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _CRITICS = ("D", "D_real", "D_fake", "Dx", "DGz")  # what a critic's probability is called
@@ -127,8 +127,8 @@ def _read(node, symbols, functions) -> sympy.Expr:
         return sympy.Rational(str(node.value))
     if isinstance(node, ast.Name) and node.id in symbols:
         return symbols[node.id]
-    if isinstance(node, ast.Name) and node.id in _CONSTANTS:
-        return _CONSTANTS[node.id]
+    if isinstance(node, ast.Name) and node.id in CONSTANTS:
+        return CONSTANTS[node.id]
     if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
         return _OPERATORS[type(node.op)](read(node.operand))
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:

@@ -47,8 +47,15 @@ def test_an_answer_is_no_program():
         assert "refused" in judged("ex-grad-slip", {"yours": typed})
 
 
+def test_a_derivative_is_the_readers_to_take():
+    assert (
+        "'diff(R, w)' may not stand" in judged("ex-grad-slip", {"yours": "diff(R, w)"})["refused"]
+    )
+
+
 def test_every_line_that_is_asked_counts():
     """A bound that holds, but is not the best; a constant that every flow keeps."""
     assert judged("gd-ex-logistic", {"yours": "x**2"})["status"] == "refuted"
     assert judged("ex-dyn-two-rates", {"yours": "1"})["status"] == "refuted"
+    assert judged("ex-js-total-variation", {"yours": "f"})["status"] == "refuted"
     assert judged("ex-dyn-two-rates", {"yours": "-tau*theta**2 - psi**2"})["status"] == "proved"
