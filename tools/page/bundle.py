@@ -32,25 +32,26 @@ PICTURE = re.compile(r'<img(?=[^>]* src="(?P<file>[^":]*_images/[^"]*)")')
 ICON = re.compile(r'content:"(.)"')
 
 
+def pages(site: Path) -> list[Path]:
+    """The pages of a site, which may hold other HTML among its static files."""
+    return sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
+
+
 def pack(site: Path) -> None:
     """Rewrite all pages of `site`, and write the one stylesheet and the one script."""
     static = site / "_static"
-    pages = {
-        path: path.read_text(encoding="utf-8")
-        for path in site.rglob("*.html")
-        if static not in path.parents
-    }
-    sheets, scripts = (_common(pages, tag) for tag in (SHEET, LOADED))
+    texts = {path: path.read_text(encoding="utf-8") for path in pages(site)}
+    sheets, scripts = (_common(texts, tag) for tag in (SHEET, LOADED))
     within = static / WITHIN
     parts = [read(file) for file in scripts if not LEFT_OUT.search(str(file)) and file != within]
     # Begun by an empty statement, or "use strict" in the first would hold for all.
     (static / SCRIPT).write_text(";\n".join(["", *parts]), encoding="utf-8")
 
     others = [path for path in static.rglob("*.js") if not ELSEWHERE & set(path.parts)]
-    words = set(re.findall(r"[\w-]+", "\n".join([*pages.values(), *map(read, others)])))
+    words = set(re.findall(r"[\w-]+", "\n".join([*texts.values(), *map(read, others)])))
     (static / STYLE).write_text(stylesheet(sheets, static, words), encoding="utf-8")
 
-    for path, text in pages.items():
+    for path, text in texts.items():
 
         def address(name, path=path):
             version = hashlib.sha256((static / name).read_bytes()).hexdigest()[:8]
@@ -67,11 +68,11 @@ def read(file: Path) -> str:
     return re.sub(r"//# sourceMappingURL=\S*", "", file.read_text(encoding="utf-8"))
 
 
-def _common(pages: dict[Path, str], tag: re.Pattern) -> list[Path]:
+def _common(texts: dict[Path, str], tag: re.Pattern) -> list[Path]:
     """The files that `tag` names on every page, in the order of the pages."""
     named = [
         [(path.parent / found["file"]).resolve() for found in tag.finditer(text)]
-        for path, text in pages.items()
+        for path, text in texts.items()
     ]
     return [file for file in named[0] if all(file in files for files in named)]
 
