@@ -18,6 +18,9 @@ REPLACED = {
     # Roles that are no longer in use, and have no use.
     ' role="doc-biblioentry"': ' role="listitem"',
     # The search button's name is its text, without the keys.
+    'search-button-field search-button__button" title="Search" aria-label="Search"': (
+        'search-button-field search-button__button" title="Search"'
+    ),
     '<span class="search-button__kbd-shortcut">': (
         '<span class="search-button__kbd-shortcut" aria-hidden="true">'
     ),
