@@ -2,7 +2,7 @@
 # Works with GNU make 3.81 and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick execute ledger plain kernels serve lint format lock configure clean
+.PHONY: help book pdf test quick execute ledger plain kernels serve lint format lock configure clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -19,6 +19,10 @@ help: ## list these targets
 
 book: $(INSTALLED) ## build the book into _build/html; any warning is an error
 	$(BIN)/jupyter-book build -W -n --keep-going .
+
+pdf: book ## print the book into _build/book.pdf
+	$(BIN)/python tools/chromium.py
+	$(BIN)/python -m tools.pdf
 
 test: $(INSTALLED) ## run every test, and every notebook against its stored outputs
 	$(BIN)/python tools/chromium.py

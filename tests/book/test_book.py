@@ -18,12 +18,13 @@ from gancode import plots
 from gancode.calculus import catalog, find_objective, prove
 from gancode.errors import Refused
 from gancode.notebook import powers
-from tools import chinese, chromium, configure, engine, exercises, plain
+from tools import chinese, chromium, configure, engine, exercises, fetch, plain
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
-PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
+PAGES = [TOC["root"], *CHAPTERS, "genindex", "prf-prf", "search", "404"]
 PHONE = {"width": 390, "height": 844}
+HEAVIEST, MOST_REQUESTS = 1_200_000, 20  # bytes and requests of a page before a reader scrolls
 SCHEMES = sorted(set((ROOT / "_static").glob("*.svg")) - {ROOT / "_static" / "favicon.svg"})
 ANSWERABLE = exercises.in_the_page()
 ANSWERS = yaml.safe_load((ROOT / exercises.LISTED).read_text(encoding="utf-8"))
@@ -70,7 +71,8 @@ def context():
 @pytest.fixture(scope="module", params=PAGES)
 def visit(request, context, address):
     """A page opened on a phone, with what went wrong while it loaded, and its formulas typeset."""
-    page, wrong = context.new_page(), []
+    page, wrong, loaded = context.new_page(), [], []
+    page.on("response", loaded.append)
     page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("requestfailed", lambda failed: wrong.append(f"failed: {failed.url}"))
@@ -86,8 +88,14 @@ def visit(request, context, address):
     page.route("**/*", stay_here)
     page.goto(f"{address}/{request.param}.html", wait_until="networkidle")
     page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
-    yield SimpleNamespace(page=page, wrong=wrong, name=request.param)
+    sizes = [len(answer.body()) for answer in loaded if not answer.url.startswith("data:")]
+    yield SimpleNamespace(page=page, wrong=wrong, name=request.param, sizes=sizes)
     page.close()
+
+
+def test_a_page_is_light(visit):
+    assert sum(visit.sizes) <= HEAVIEST
+    assert len(visit.sizes) <= MOST_REQUESTS
 
 
 def test_a_page_loads_alone_and_without_errors(visit):
@@ -132,6 +140,82 @@ def test_nothing_scrolls_the_page_sideways_or_is_cut_off_on_a_phone(visit):
     assert cut == []
 
 
+def test_formulas_are_broken_into_lines_on_a_phone_and_are_no_tab_stops(visit):
+    found = visit.page.evaluate("""() => {
+        const formulas = [...document.querySelectorAll("article mjx-container")];
+        return {
+            cut: formulas.filter(each => each.getAttribute("display") === "true"
+                    && each.scrollWidth > each.clientWidth + 2)
+                .map(each => each.textContent.slice(0, 80)),
+            stops: formulas.filter(each => each.matches("[tabindex]")
+                || each.querySelector("[tabindex]")).length,
+            said: formulas.filter(each => !each.querySelector("mjx-assistive-mml")).length,
+        };
+    }""")
+    assert found == {"cut": [], "stops": 0, "said": 0}
+
+
+def test_rows_of_verdicts_and_claims_are_cards_on_a_phone(visit):
+    """The mark comes first, what is true before what was said, and nothing scrolls."""
+    wrong = visit.page.evaluate("""() => {
+        const wrong = [], top = cell => cell.getBoundingClientRect().top;
+        for (const table of document.querySelectorAll("article table:is(.verdict, .claims)")) {
+            if (table.scrollWidth > table.clientWidth + 1) wrong.push("scrolls sideways");
+            const names = [...table.querySelectorAll("thead th")].map(cell => cell.innerText);
+            for (const row of table.querySelectorAll("tbody tr")) {
+                if (!row.offsetParent) continue;
+                const cells = [...row.cells], [first, said, last] = cells;
+                const cards = [first, cells.at(-1)].every(cell =>
+                    cell.getBoundingClientRect().left < row.getBoundingClientRect().left + 60);
+                const order = table.matches(".verdict")
+                    ? top(cells.at(-1)) <= top(first) && top(first) < top(cells[1])
+                    : names.length !== 3 || (top(first) < top(last) && top(last) < top(said));
+                const named = cells.every((cell, k) => cell.dataset.label === names[k].trim());
+                if (!cards || !order || !named) wrong.push(row.innerText.slice(0, 80));
+            }
+        }
+        return wrong;
+    }""")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit, scheme):
+    """Of the rules that axe-core has for the levels A and AA, and of its best practices."""
+    page = visit.page
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.wait_for_selector(f"html[data-theme={scheme}]")
+    if not page.evaluate("!!window.axe"):
+        page.evaluate((fetch.npm_packages() / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate(
+        """async only => {
+            await new Promise(done => setTimeout(done, 300));  // colours that fade
+            // Formulas are MathML to those who hear them; their many parts are not looked at.
+            const context = {exclude: [["mjx-container"]]};
+            const {violations} = await axe.run(context, {resultTypes: ["violations"], ...only});
+            return violations.map(({id, nodes}) => [id, nodes.slice(0, 3)
+                .map(({html, any}) => [html.slice(0, 200), any[0]?.message])]);
+        }""",
+        {"runOnly": ["color-contrast"]} if scheme == "dark" else {},
+    )
+    assert found == []
+
+
+def test_chinese_is_said_to_be_chinese(visit):
+    assert (
+        visit.page.evaluate("""() => {
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), wrong = [];
+        while (texts.nextNode()) {
+            const {parentElement, data} = texts.currentNode;
+            if (/[\u3400-\u9fff]/.test(data) && !parentElement.closest("script, [lang=zh-Hans]"))
+                wrong.push(data);
+        }
+        return wrong;
+    }""")
+        == []
+    )
+
+
 def test_light_and_dark(visit):
     brightness = {}
     for scheme in ("dark", "light"):
@@ -167,6 +251,8 @@ def test_captions_have_the_weight_of_text_and_pictures_one_grey_in_the_dark(visi
 
 def test_a_scheme_is_not_made_too_small_for_a_phone(visit):
     for scheme in visit.page.locator("article img[src$='.svg']").all():
+        scheme.scroll_into_view_if_needed()
+        scheme.evaluate("image => image.decode()")
         shown, drawn = scheme.evaluate("image => [image.width, image.naturalWidth]")
         assert LETTERS * shown >= 10 * drawn > 0
 
@@ -259,6 +345,85 @@ def test_search_finds_a_chapter(context, address):
     page.close()
 
 
+def test_excerpts_of_a_search_hold_no_source_of_formulas(context, address):
+    page = context.new_page()
+    page.goto(f"{address}/search.html?q=divergence")
+    page.locator("#search-results .context").nth(20).wait_for()
+    excerpts = " ".join(page.locator("#search-results .context").all_text_contents())
+    page.close()
+    assert "…" in excerpts and "divergence" in excerpts
+    assert not re.search(r"\\[a-z(\[{]", excerpts)
+
+
+@pytest.mark.parametrize(
+    "name, field, words, entries, some",
+    [
+        ("chapters/appendix/glossary", "Find a term", "鞍点", "dl.glossary dd", 1),
+        ("chapters/appendix/ledger", "Find a statement", "convex refuted", "details li li", 2),
+        ("chapters/tutorials/overview", "Find a claim", "saddle", "#everything tbody tr", 1),
+    ],
+)
+def test_a_filter_leaves_what_holds_the_words(context, address, name, field, words, entries, some):
+    page = context.new_page()
+    page.goto(f"{address}/{name}.html")
+    shown = page.locator(f"article {entries}:not([hidden])")
+    whole = shown.count()
+    page.get_by_label(field).fill(words)
+    left = shown.all_text_contents()
+    assert some <= len(left) < whole
+    if field != "Find a term":  # whose words stand beside the explanation
+        assert all(word in text.lower() for word in words.split() for text in left)
+    page.get_by_label(field).fill("")
+    assert shown.count() == whole
+    page.close()
+
+
+def test_the_glossary_is_listed_from_a_to_z_and_by_pinyin(context, address):
+    page = context.new_page()
+    page.goto(f"{address}/chapters/appendix/glossary.html")
+    terms = page.locator("dl.glossary dt").count()
+    lists = {
+        name: page.locator("details", has_text=name)
+        .locator("p")
+        .evaluate_all(
+            "rows => rows.map(row => [row.firstChild.textContent,"
+            " [...row.querySelectorAll('a')].map(link => link.textContent)])"
+        )
+        for name in ("A to Z", "拼音")
+    }
+    page.close()
+    assert sum(len(found) for rows in lists.values() for _, found in rows) == terms
+    for rows in lists.values():
+        letters = [letter for letter, _ in rows]
+        assert letters == sorted(letters) and all(re.fullmatch("[A-Z]", each) for each in letters)
+    pinyin = {term: letter for letter, found in lists["拼音"] for term in found}
+    expected = {
+        "鞍点": "A",
+        "零和博弈": "L",
+        "弱对偶性": "R",
+        "密度比": "M",
+        "熵": "S",
+        "有限差分": "Y",
+    }
+    assert {term: pinyin[term] for term in expected} == expected
+
+
+def test_menus_open_by_keys_and_close(context, address):
+    page = context.new_page()
+    page.goto(f"{address}/chapters/game/value_function.html")
+    button, menu = (
+        page.locator(".dropdown-download-buttons button").first,
+        page.locator(".dropdown-download-buttons .dropdown-menu"),
+    )
+    assert menu.is_hidden()
+    button.focus()
+    page.keyboard.press("Enter")
+    assert menu.is_visible() and button.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Escape")
+    assert menu.is_hidden() and button.get_attribute("aria-expanded") == "false"
+    page.close()
+
+
 @pytest.fixture(scope="module")
 def documents(site):
     """Every page of the site, parsed, under its path."""
@@ -307,6 +472,35 @@ def test_guides_in_chinese_and_their_pages_lead_to_each_other(site, documents):
     assert guides and led == {page: site / f"{other}.html" for page, other in pairs.items()}
     for guide in guides:
         assert documents[site / f"{guide}.html"].select_one("article section")["lang"] == "zh-Hans"
+
+
+def test_every_page_says_what_it_is_about_and_the_map_has_it(documents, site):
+    base = configure.pages(ROOT)
+    listed = re.findall("<loc>(.*?)</loc>", (site / "sitemap.xml").read_text(encoding="utf-8"))
+    for path, page in documents.items():
+        name = path.relative_to(site).as_posix()
+        said = {
+            meta.get("property") or meta.get("name"): meta.get("content") for meta in page("meta")
+        }
+        assert said["og:url"] == f"{base}/{name}" and said["og:title"]
+        assert (site / said["og:image"].removeprefix(f"{base}/")).is_file()
+        assert said["description"] and "\\" not in said["description"]
+        assert (f"{base}/{name}" in listed) == (name not in ("404.html", "search.html"))
+
+
+def test_the_list_of_theorems_has_all_by_name_and_is_linked(documents, site):
+    listed = {
+        link["href"]: link.get_text()
+        for link in documents[site / "prf-prf.html"].select("article a")
+    }
+    for path, page in documents.items():
+        for box in page.select("article .proof[id]"):
+            if number := box.select_one(".caption-number"):
+                target = f"{path.relative_to(site).as_posix()}#{box['id']}"
+                assert listed.pop(target).startswith(number.get_text().strip())
+    assert listed == {}
+    links = {link.get("href") for link in documents[site / "index.html"].select("article a")}
+    assert {"prf-prf.html", "genindex.html"} <= links
 
 
 def test_every_scheme_is_shown(documents):

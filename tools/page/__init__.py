@@ -1,0 +1,29 @@
+"""What the theme does not do for the built pages: a Sphinx extension.
+
+Each room works on the site that Sphinx has written: `formulas` ships MathJax, `access` helps those
+who hear a page, `finding` those who look for something, and `bundle`, at last, makes pages light.
+"""
+
+from pathlib import Path
+
+from tools import configure, fetch
+from tools.page import access, bundle, finding, formulas
+
+
+def setup(app) -> None:
+    """Have formulas drawn by our MathJax, and the pages finished when all are written."""
+    app.config.mathjax_path = formulas.PATH
+    app.config.mathjax3_config = formulas.CONFIGURATION
+    app.connect("html-collect-pages", lambda app: [finding.lost_page()])
+    app.connect("build-finished", finish)
+
+
+def finish(app, error) -> None:
+    """Complete the site."""
+    if error is None and app.builder.name == "html":
+        site = Path(app.outdir)
+        formulas.write(fetch.npm_packages(), site / "_static")
+        finding.complete(site, configure.pages(Path(app.srcdir)))
+        for page in bundle.pages(site):
+            access.improve(page)
+        bundle.pack(site)

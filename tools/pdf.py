@@ -1,0 +1,111 @@
+"""Print the built book into one PDF: `make pdf`.
+
+    python -m tools.pdf        writes _build/book.pdf
+
+All articles are put into one page, in the order of the book, so that Chromium makes bookmarks of
+their headings, and links of what leads from one to another.
+"""
+
+import re
+import sys
+from pathlib import Path
+from posixpath import dirname, join, normpath
+
+import yaml
+from playwright.sync_api import sync_playwright
+
+from tools import chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTICLE = re.compile(r'<article class="bd-article"[^>]*>(.*?)</article>', re.DOTALL)
+HEAD = re.compile(r'<link rel="stylesheet"[^>]*>|<script>window\.MathJax.*?</script>'
+                  r'|<script[^>]*mathjax\.js[^>]*></script>')  # fmt: skip
+LINK = re.compile(r'(?P<kind> (?:href|src|id))="(?P<value>[^"]*)"')
+PAPER = {"width": "210mm", "height": "297mm"}
+MARGIN = {"top": "18mm", "bottom": "20mm", "left": "20mm", "right": "20mm"}
+WIDTH = 643  # of the text on this paper, in pixels: formulas are broken into lines for it
+FOOTER = (
+    '<div style="width: 100%; text-align: center; font: 9px sans-serif">'
+    '<span class="pageNumber"></span></div>'
+)
+
+
+def combined(site: Path, toc: dict) -> str:
+    """All articles as one page, with a table of contents."""
+    parts = [("", [toc["root"]])]
+    parts += [
+        (part["caption"], [chapter["file"] for chapter in part["chapters"]])
+        for part in toc["parts"]
+    ]
+    pages = {name: _text(site, name) for _, names in parts for name in names}
+    articles = [_article(text, name, set(pages)) for name, text in pages.items()]
+    lines = []
+    for caption, names in parts[1:]:
+        items = [f'<li><a href="#{_place(name)}">{_title(pages[name])}</a></li>' for name in names]
+        lines += [f"<h3>{caption}</h3>", "<ul>", *items, "</ul>"]
+    contents = "<section><h2>Contents</h2>\n" + "\n".join(lines) + "</section>"
+    head = "\n".join(HEAD.findall(pages[toc["root"]]))
+    return (
+        f'<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        f"<title>{_title(pages[toc['root']])}</title>{head}</head>"
+        f'<body class="printed">{articles[0]}{contents}{"".join(articles[1:])}</body></html>'
+    )
+
+
+def _text(site: Path, name: str) -> str:
+    return (site / f"{name}.html").read_text(encoding="utf-8")
+
+
+def _title(text: str) -> str:
+    return re.search(r"<title>\s*(.*?)( &#8212; [^<]*)?\s*</title>", text, re.DOTALL)[1]
+
+
+def _place(name: str, anchor: str = "") -> str:
+    """The id, on the one page, of a page or of an element on it."""
+    return f"{name.replace('/', '-')}--{anchor}"
+
+
+def _article(text: str, name: str, pages: set[str]) -> str:
+    """The article of a page, for the one page."""
+
+    def adapt(found):
+        kind, value = found["kind"], found["value"]
+        if kind == " id":
+            return f'{kind}="{_place(name, value)}"'
+        if re.match(r"[a-z]+:", value):
+            return found[0]
+        file, _, anchor = value.partition("#")
+        target = normpath(join(dirname(name), file)) if file else f"{name}.html"
+        page = target.removesuffix(".html")
+        return f'{kind}="{"#" + _place(page, anchor) if page in pages else target}"'
+
+    body = LINK.sub(adapt, ARTICLE.search(text)[1].replace(' loading="lazy"', ""))
+    body = re.sub(r'<details class="sd', '<details open class="sd', body)
+    return f'<article class="bd-article" id="{_place(name)}">{body}</article>\n'
+
+
+def write(site: Path, target: Path) -> None:
+    """Print the book at `site` into the file `target`."""
+    page = site / "printed.html"  # beside the pages, whose pictures and styles it shows
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    page.write_text(combined(site, toc), encoding="utf-8")
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium.find())
+            tab = browser.new_page(viewport={"width": WIDTH, "height": 900})
+            tab.set_default_timeout(0)
+            tab.emulate_media(media="print")
+            tab.goto(page.as_uri(), wait_until="load")
+            tab.evaluate("async () => { await MathJax.startup.promise }")
+            tab.pdf(path=target, outline=True, tagged=True, print_background=True,
+                    display_header_footer=True, header_template="<div></div>",
+                    footer_template=FOOTER, margin=MARGIN, **PAPER)  # fmt: skip
+            browser.close()
+    finally:
+        page.unlink()
+
+
+if __name__ == "__main__":
+    if not chromium.find():
+        sys.exit(chromium.HELP)
+    write(ROOT / "_build" / "html", ROOT / "_build" / "book.pdf")
