@@ -4,6 +4,7 @@ import pytest
 import sympy
 
 from gancode.calculus import ExpressionError, a, b, parse, sigmoid, softplus
+from gancode.calculus.expression import IN_DERIVATIONS
 from gancode.cli import main
 
 
@@ -15,6 +16,7 @@ from gancode.cli import main
         ("-a**2/2", -(a**2) / 2),
         ("max(0, 1 - a)", sympy.Max(0, 1 - a)),
         ("relu(b)", sympy.Max(0, b)),
+        ("Max(0, b) + Abs(a)", sympy.Max(0, b) + abs(a)),  # as SymPy prints them
         ("sigmoid(a)", sigmoid(a)),
         (" 1e-3 * b ", b / 1000),
         ("−a·2 + b", b - 2 * a),
@@ -116,3 +118,14 @@ def test_help_teaches(capsys):
 
 def test_symbols_are_those_of_the_calculus():
     assert parse("a + b").free_symbols == {a, b}
+
+
+def test_names_may_stand_for_expressions_and_functions_be_given():
+    x = sympy.Symbol("x", real=True)
+    names = {"inner": sympy.tanh(x), "x": x}
+    assert parse("1 - inner**2", names) == 1 - sympy.tanh(x) ** 2
+    assert parse("diff(sin(x), x)", names, IN_DERIVATIONS) == sympy.Derivative(sympy.sin(x), x)
+    with pytest.raises(ExpressionError, match="allowed are the symbols inner, x"):
+        parse("sin(x)", names)
+    with pytest.raises(ExpressionError, match="a derivative is by a name"):
+        parse("diff(x, inner)", names, IN_DERIVATIONS)

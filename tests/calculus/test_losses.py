@@ -10,8 +10,10 @@ from torch.nn.functional import softplus as torch_softplus
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gancode.calculus import Objective, ObjectiveError, a, b, catalog, parse, prove, softplus
-from gancode.losses import compile, relu, sigmoid, stable
+from gancode.losses import CompileError, compile, relu, sigmoid, stable
 
+# Differences of exponentials, whose digits cancel.
+_WITH_SLOPES_OF_THEIR_OWN = "kl pearson neyman squared-hellinger alpha".split()
 LITERAL = [  # what a user may type, and the stable form it must become
     ("log(1 + exp(-a))", softplus(-a)),
     ("-log(1/(1 + exp(-a)))", softplus(-a)),
@@ -239,3 +241,38 @@ def test_values_and_slopes_agree_with_fifty_digits(text):
                     continue
                 smallest = 2e3 * numbers.tiny if found is logits.grad else 4 * numbers.eps
                 assert found.item() == pytest.approx(float(truth), rel=close, abs=smallest)
+
+
+IN_PLAIN_CODE = [name for name in catalog if name not in _WITH_SLOPES_OF_THEIR_OWN]
+
+
+@pytest.mark.parametrize("name", IN_PLAIN_CODE)
+def test_the_source_of_a_loss_is_what_torch_returns(name):
+    objective, code = catalog[name], {}
+    exec(objective.torch_source(), code)
+    outputs = torch.linspace(-8, 8, 33), torch.linspace(5, -11, 33)
+    given = outputs if objective.paired else outputs[1:]
+    for found, own, values in zip(
+        (code["critic_loss"], code["generator_loss"]),
+        objective.torch(),
+        (outputs, given),
+        strict=True,
+    ):
+        leaves = [value.clone().requires_grad_() for value in values]
+        others = [value.clone().requires_grad_() for value in values]
+        found(*leaves).backward()
+        own(*others).backward()
+        torch.testing.assert_close(found(*leaves), own(*others))
+        for leaf, other in zip(leaves, others, strict=True):
+            torch.testing.assert_close(leaf.grad, other.grad)
+
+
+@pytest.mark.parametrize("name", _WITH_SLOPES_OF_THEIR_OWN)
+def test_a_loss_that_plain_code_would_spoil_has_no_source(name):
+    with pytest.raises(CompileError, match="needs slopes of its own"):
+        catalog[name].torch_source()
+
+
+def test_a_loss_that_is_not_defined_everywhere_has_no_source():
+    with pytest.raises(ObjectiveError, match="no finite value"):
+        Objective(parse("sqrt(a) + softplus(b)"), parse("softplus(-b)")).torch_source()
