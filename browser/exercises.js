@@ -3,7 +3,8 @@
 // and the code of an exercise, and the names in it that are the reader's. What is solved is kept in
 // this browser only.
 
-(() => {
+// All scripts of the page have run by then, whichever stands first.
+document.addEventListener("DOMContentLoaded", () => {
   const KEY = "gancode.solved"; // the page of each exercise that is solved, by its label
   const here = typeof EXERCISES === "undefined" ? {} : EXERCISES;
 
@@ -79,4 +80,4 @@
     exercise.after(reset); // after the last one
   }
   mark(solved());
-})();
+});

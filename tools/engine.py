@@ -124,12 +124,12 @@ def parts() -> dict[str, bytes]:
 def write(folder: Path) -> None:
     """Write the scripts with the parts, the page's own files, and the licences into `folder`."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    (folder / "parts").mkdir(parents=True)
     listed = []
     for name, content in parts().items():
         for k, start in enumerate(range(0, len(content), PIECE)):
             piece = base64.b64encode(content[start : start + PIECE]).decode()
-            file = f"{name}-{hashlib.sha256(piece.encode()).hexdigest()[:8]}.js"
+            file = f"parts/{name}-{hashlib.sha256(piece.encode()).hexdigest()[:8]}.js"
             call = f"engine.receive({json.dumps(name)}, {k}, {json.dumps(piece)});"
             (folder / file).write_text(call, encoding="utf-8")
             listed.append([file, len(call)])

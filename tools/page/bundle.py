@@ -22,7 +22,7 @@ STYLE, SCRIPT = "book.css", "book.js"
 # titles of the elements stand; tabs, which no page has.
 LEFT_OUT = re.compile("fontawesome|bootstrap.js|design-tabs")
 WITHIN = "documentation_options.js"  # stands in the page, before what is said there about it
-ELSEWHERE = {"mathjax", "vendor", "locales", "bootstrap.js"}  # scripts that name no class of a page
+ELSEWHERE = {"mathjax", "vendor", "locales", "parts", "bootstrap.js"}  # name no class of a page
 SHEET = re.compile(r'<link(?=[^>]* rel="stylesheet")[^>]* href="(?P<file>[^"?]*)[^>]*>\s*')
 PRELOADED = re.compile(r'<link(?=[^>]* rel="preload")[^>]*>\s*')
 LOADED = re.compile(r'<script(?P<how>[^>]*) src="(?P<file>[^"?]*)(?P<rest>[^>]*)></script>\s*')
