@@ -186,6 +186,7 @@ def alone(folder: Path) -> None:
     shutil.copytree(ROOT / FOLDER, folder, dirs_exist_ok=True)
     write(folder)
     head = "<!doctype html><meta charset=utf-8><link rel=stylesheet href=games.css>"
+    head += "<style>body {font-family: sans-serif}</style>"
     for kind, names in SCRIPTS.items():
         scripts = [f"<script defer src={name}></script>" for name in names]
         image = f"<figure><img class={kind} src={kind}.png alt=''></figure>"

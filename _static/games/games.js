@@ -63,7 +63,7 @@ const games = {};
   games.check = (label, on, changed) => {
     const input = make("input", {type: "checkbox", checked: on});
     input.onchange = () => changed();
-    return {element: make("label", {}, input, ` ${label}`), get on() { return input.checked; }};
+    return {element: make("label", {}, input, ` ${label}`), get on() { return input.checked; }, set on(given) { input.checked = given; }};
   };
 
   games.short = (number) => Number(number.toPrecision(3)).toString().replace("-", "−");
@@ -105,16 +105,17 @@ const games = {};
   };
 
   // Calls `moved(x, y)`, with both from 0 to 1, x to the right and y upwards, while the pointer is
-  // down on a canvas, and `nudged(dx, dy)` for the arrow keys.
+  // down on a canvas, and `nudged(dx, dy)` for the arrow keys. A finger taps, since it scrolls.
   games.drag = (canvas, moved, nudged) => {
     const move = (event) => {
       const box = canvas.getBoundingClientRect();
       const inside = (value) => Math.min(Math.max(value, 0), 1);
       moved(inside((event.clientX - box.left) / box.width), inside((box.bottom - event.clientY) / box.height));
     };
-    canvas.style.touchAction = "none";
     canvas.tabIndex = 0;
+    canvas.onclick = (event) => event.pointerType === "touch" && move(event);
     canvas.onpointerdown = (event) => {
+      if (event.pointerType === "touch") return;
       canvas.setPointerCapture(event.pointerId);
       move(event);
     };

@@ -268,8 +268,8 @@
     penalties: [], // names in games.PENALTIES
     weight: 1, // of each of them, at the first step
     finalWeight: null, // at the last; where it is null, the weight stays
-    generatorRate: 2e-3,
-    criticRate: 2e-3,
+    generatorRate: 4e-3,
+    criticRate: 4e-3,
     optimiser: "adam", // or "slide"
     finalRate: 0.03, // the share of both that is left at the last step
     criticSteps: 1, // for one of the generator
@@ -279,7 +279,7 @@
     sharpness: 0, // with what the latents are multiplied before three layers of tanh; 0: leaky ReLU
     features: 0, // sines and cosines that the critic sees
     line: false, // whether the critic is a linear function
-    steps: 2000,
+    steps: 1500,
     seed: 1,
   };
 
