@@ -6,9 +6,9 @@ GAN in the page trains with the losses of the catalogue and their slopes, in the
 which PyTorch gets them, and with the norms of the gradient penalties.
 
 A game takes the place of an image, in a figure of the class `game-NAME`. Where there is no
-JavaScript, in print and in the plain copies, the image stands. `_static/games/` holds the scripts
-that play; what is printed here joins them when Sphinx, which loads this file (`setup`), builds the
-book.
+JavaScript, in print and in the plain copies, the image stands. `browser/games/` holds the scripts
+that play; with what is printed here they come into the built book, and are loaded by the pages that
+have a game, when Sphinx loads this file (`setup`).
 
     python -m tools.games        draw the images anew: `_static/games/*.png`
 """
@@ -35,6 +35,7 @@ from gancode.calculus.symbols import a, b, gamma, psi, theta
 from tools import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
+PLAYED = ROOT / "browser" / "games"
 FOLDER = "_static/games"
 STILLS = {  # and after how many presses of "Step" they are drawn
     "game-methods": 0,
@@ -173,8 +174,8 @@ def _object(entries: list[str]) -> str:
 
 
 def write(folder: Path) -> None:
-    """Print the scripts into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Copy the scripts that play into a folder, and print the others beside them."""
+    shutil.copytree(PLAYED, folder, dirs_exist_ok=True)
     for name, script in {"maps.js": maps(), "losses.js": losses()}.items():
         (folder / name).write_text(
             f"{{\nconst {{{', '.join(FORMULAS)}}} = games.formulas;\n{script}}}\n", encoding="utf-8"
@@ -182,7 +183,7 @@ def write(folder: Path) -> None:
 
 
 def alone(folder: Path) -> None:
-    """Write a page for each game, with nothing else in it, and the scripts beside it."""
+    """Write a page for each game, with nothing else in it; scripts and images beside it."""
     shutil.copytree(ROOT / FOLDER, folder, dirs_exist_ok=True)
     write(folder)
     head = "<!doctype html><meta charset=utf-8><link rel=stylesheet href=games.css>"

@@ -14,7 +14,9 @@ from gancode.penalties import gradient_penalty, parse
 from tools import chromium, games
 
 KEYS = list(itertools.product(games.OBJECTIVES, games.REMEDIES, games.METHODS))
-START, STEP, WEIGHT = [1.0, 0.5], Rational(1, 10), Rational(1, 2)
+# At a step of 1/10 optimistic steps of least squares are chaotic under WGAN-GP: they multiply a
+# rounding by ten powers of ten.
+START, STEP, WEIGHT = [1.1, 0.63], Rational(1, 20), Rational(1, 2)
 
 
 @pytest.fixture(scope="module")
@@ -171,10 +173,12 @@ def test_every_control_has_a_name(opened):
     for kind in ("methods", "gan"):
         page = opened(kind)
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        nameless = page.evaluate("""() => [...document.querySelectorAll(
-            "canvas, select, input, button")].filter(each =>
-            !(each.ariaLabel || each.textContent.trim() && each.tagName === "BUTTON"
-                || each.labels?.[0]?.textContent.trim())).map(each => each.outerHTML)""")
+        nameless = page.evaluate("""() => {
+            const named = each => each.type === "checkbox" ? each.labels[0].textContent.trim()
+                : each.ariaLabel || each.tagName === "BUTTON" && each.textContent.trim();
+            return [...document.querySelectorAll("canvas, select, input, button")]
+                .filter(each => !named(each)).map(each => each.outerHTML);
+        }""")
         assert nameless == []
 
 
@@ -281,7 +285,7 @@ def test_gradients_are_those_of_pytorch(gan_page, name, networks, penalties):
         slopes = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
         for slope, ours in zip(slopes, found[key], strict=True):
             theirs = np.zeros(len(ours)) if slope is None else slope.flatten().numpy()
-            assert np.abs(theirs - ours).max() <= 1e-5 * max(np.abs(theirs).max(), 1e-12), key
+            assert np.abs(theirs - ours).max() <= 1e-5 * max(np.abs(theirs).max(), 1e-9), key
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +322,7 @@ def run(page, preset, **settings):
 
 
 def test_the_ring_is_covered_unless_its_critic_is_slow(gan_page):
-    ring, slow = run(gan_page, "ring"), run(gan_page, "slow")
+    ring, slow = run(gan_page, "ring"), run(gan_page, "slow", steps=800)
     assert ring["covered"] == 8
     assert slow["covered"] < 4
     late = slow["shares"][len(slow["shares"]) // 4 :]

@@ -28,6 +28,7 @@ const games = {};
     const entries = Array.isArray(values) ? values.map((each) => [each, each]) : Object.entries(values);
     const select = make("select", {}, ...entries.map(([name, text]) => make("option", {value: name}, text)));
     select.value = value;
+    select.ariaLabel = label;
     select.onchange = () => changed();
     return {
       element: make("label", {}, `${label} `, select),
@@ -39,11 +40,11 @@ const games = {};
   // A labelled slider over `values`, a list of numbers in ascending order. Of what is assigned to
   // `value` the nearest is taken.
   games.slider = (label, values, value, changed) => {
-    const shown = make("output");
-    const input = make("input", {type: "range", min: 0, max: values.length - 1, step: 1});
+    const shown = make("span", {className: "game-value"});
+    const input = make("input", {type: "range", min: 0, max: values.length - 1, step: 1, ariaLabel: label});
     const show = () => {
       shown.textContent = games.short(values[input.value]);
-      input.setAttribute("aria-valuetext", shown.textContent);
+      input.ariaValueText = shown.textContent;
     };
     const slider = {
       element: make("label", {}, `${label} `, shown, input),
@@ -113,6 +114,7 @@ const games = {};
       moved(inside((event.clientX - box.left) / box.width), inside((box.bottom - event.clientY) / box.height));
     };
     canvas.tabIndex = 0;
+    canvas.setAttribute("role", "application");
     canvas.onclick = (event) => event.pointerType === "touch" && move(event);
     canvas.onpointerdown = (event) => {
       if (event.pointerType === "touch") return;

@@ -3,7 +3,7 @@
 // and `games.SPECTRA` are printed by tools/games.py.
 
 {
-  const {make, short} = games;
+  const {make} = games;
   const STEPS = 400; // of a path
   const RATE = 40; // steps a second, played
   const SPAN = 2.6; // of the picture, to each side
@@ -124,9 +124,8 @@
     const method = games.choice("Method", METHODS, first.method, changed);
     const weight = games.slider("Weight", games.linear(0.05, LIMIT, 79), first.weight, changed);
     const step = games.slider("Step η", games.linear(0.02, LIMIT, 199), first.step, changed);
-    const near = games.check("from close by, × 10,000", false, changed);
+    const near = games.check("from close by", false, changed);
     const readout = make("p", {className: "game-readout"});
-    readout.setAttribute("aria-live", "polite");
 
     const choice = () => ({
       objective: objective.value, remedy: remedy.value, method: method.value,
@@ -256,6 +255,7 @@
     });
 
     const describe = () => {
+      readout.ariaLive = player.playing ? "off" : "polite";
       const rho = games.spectralRadius(choice());
       const measured = games.rate(path.slice(0, shown + 1));
       const out = path.length <= STEPS && shown === path.length - 1;
