@@ -11,15 +11,12 @@
   const CELLS = 64; // of the plane of steps and weights, each way
   const NEUTRAL = 1e-9; // a logarithm of ρ that is none
 
-  const OBJECTIVES = ["minimax", "nonsaturating", "least-squares", "exponential", "hinge", "wasserstein"];
+  const OBJECTIVES = [...new Set(Object.keys(games.JACOBIANS).map((key) => key.split("|")[0]))];
+  const METHODS = Object.keys(games.SPECTRA);
   const REMEDIES = {
     none: "none", r1: "R1, γ", "wgan-gp": "WGAN-GP, w", consensus: "consensus, w",
     "instance-noise": "instance noise, σ", clipping: "weight clipping, c",
   };
-  const METHODS = [
-    "simultaneous", "alternating", "3 critic steps", "extragradient", "optimistic", "momentum 1/2",
-    "momentum −1/2",
-  ];
   const FIRST = { // what a figure begins with
     methods: {objective: "minimax", remedy: "none", method: "extragradient", weight: 1, step: 0.6, start: [1, 0.5]},
     penalties: {objective: "nonsaturating", remedy: "r1", method: "simultaneous", weight: 0.5, step: 0.3, start: [1.7, 1]},
@@ -31,8 +28,8 @@
   // number.
   games.path = (choice, start, steps) => {
     const map = games.MAPS[games.key(choice)];
-    const memory = map.length - 2; // the other two arguments are step and weight
-    let state = memory === 2 ? start : [...start, ...start];
+    const size = map.length - 2; // of the state; the other two arguments are step and weight
+    let state = size === 2 ? start : [...start, ...start];
     const path = [start];
     while (path.length <= steps) {
       state = map(...state, choice.step, choice.weight);
