@@ -72,7 +72,7 @@ configure: ## write the repository's public address everywhere: REPO=owner/name
 
 clean: ## remove what was built (the book, caches); .venv stays
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find gancode tests tools chapters -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find browser gancode tests tools chapters -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # Sets the shell variable `python` to the first suitable Python.
 define find-python

@@ -7,11 +7,13 @@ A request has a `kind`, and the texts that a reader has typed. They are read aga
 import ast
 import json
 import logging
+import math
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
+from typing import Any
 
 import mpmath
 import sympy
@@ -27,6 +29,7 @@ from gancode.errors import Refused
 from gancode.notebook import MIME, powers
 
 PATIENCE = 120  # seconds for one proof; a reader can cancel it
+CURVES = {"weight": "weight of a sample", "force": "force on a sample"}  # rows of a card
 RATIOS = [10 ** (k / 20) for k in range(-40, 41)]  # where curves are drawn, from 1/100 to 100
 
 
@@ -59,7 +62,7 @@ def card(critic: str, generator: str) -> dict:
         "rows": found.lines(),
         "notes": notes,
         "ratios": RATIOS,
-        "curves": {"weight": _curve(objective.generator_weight), "force": _curve(objective.force)},
+        "curves": {name: _curve(dict(found.rows).get(label)) for name, label in CURVES.items()},
         "losses": _losses(objective),
         "code": _code(objective, critic, generator),
         "train": _command(critic, generator),
@@ -80,15 +83,18 @@ def _notes() -> Iterator[list]:
         log.removeHandler(handler)
 
 
-def _curve(derive: Callable) -> list:
-    """The values at `RATIOS`, None where there is no number; empty where nothing is derived."""
-    try:
-        value = in_digits(derive(), [r])
-        with mpmath.workprec(53):
-            found = [value(mpmath.mpf(ratio)) for ratio in RATIOS]
-    except (Refused, NameError, ArithmeticError):  # none, or an interval of values
+def _curve(derived: Any) -> list:
+    """The values at `RATIOS`, None where there is no number; empty where there are none at all."""
+    if not isinstance(derived, sympy.Expr):  # words, which say why
         return []
-    return [None if mpmath.isnan(number) else float(number) for number in found]
+    try:
+        value = in_digits(derived, [r])
+        with mpmath.workprec(53):
+            found = [float(value(mpmath.mpf(ratio))) for ratio in RATIOS]
+    except (NameError, ArithmeticError):  # an interval of values, or too large ones
+        return []
+    shown = [number if math.isfinite(number) else None for number in found]
+    return shown if any(number is not None for number in shown) else []
 
 
 def _losses(objective: Objective) -> list:

@@ -41,9 +41,10 @@ document.addEventListener("DOMContentLoaded", () => {
       found.title = `${count} solved in the page`;
       link.append(found);
     }
-    for (const label of Object.keys(here))
-      if (label in all)
-        document.getElementById(label)?.querySelector(".admonition-title")?.append(sign("\u2713 solved"));
+    for (const label of Object.keys(here).filter((each) => each in all)) {
+      const title = document.getElementById(label)?.querySelector(".admonition-title");
+      title?.append(sign("\u2713 solved"));
+    }
     if (reset) reset.hidden = !pages.length;
   }
 
@@ -56,9 +57,10 @@ document.addEventListener("DOMContentLoaded", () => {
     form.setAttribute("aria-label", "Your answer");
     const inputs = Object.entries(fields).map(([name, remark]) => {
       const id = `${label}-${name}`;
-      const input = make("input", {id, type: "text", required: true, spellcheck: false, autocapitalize: "off"});
-      const words = make("label", {htmlFor: id}, make("code", {textContent: name}), remark && ` ${remark}`);
-      form.append(words, input);
+      const typed = {type: "text", required: true, spellcheck: false, autocapitalize: "off"};
+      const input = make("input", {id, ...typed});
+      const words = [make("code", {textContent: name}), remark && ` ${remark}`];
+      form.append(make("label", {htmlFor: id}, ...words), input);
       return [name, input];
     });
     const place = make("div", {className: "engine-answer", hidden: true});
@@ -74,7 +76,8 @@ document.addEventListener("DOMContentLoaded", () => {
       return engine.outcome(answer, place);
     });
     if (!reset) {
-      reset = make("button", {type: "button", className: "engine-reset", textContent: "Forget what I have solved, on all pages", hidden: true});
+      reset = make("button", {type: "button", className: "engine-reset", hidden: true});
+      reset.textContent = "Forget what I have solved, on all pages";
       reset.onclick = () => keep({});
     }
     exercise.after(reset); // after the last one

@@ -18,7 +18,8 @@
         getSelection().selectAllChildren(code);
       }
     };
-    return make("section", {className: "engine-copied"}, make("h3", {textContent: label}), button, code);
+    const title = make("h3", {textContent: label});
+    return make("section", {className: "engine-copied"}, title, button, code);
   }
 
   // Curves ------------------------------------------------------------------------------------
@@ -42,28 +43,34 @@
     const scale = logarithmic ? Math.log10 : (value) => value;
     let [low, high] = [Math.min(...known.map(scale)), Math.max(...known.map(scale))];
     if (logarithmic) [low, high] = [Math.floor(low), Math.ceil(high)];
-    else low = Math.min(low, 0);
+    else [low, high] = [Math.min(low, 0), Math.max(high, 0)];
     if (high - low < 1e-9) high = low + 1;
     const parts = logarithmic ? high - low : 2;
     const x = (ratio) => LEFT + (WIDTH - LEFT - RIGHT) * (Math.log10(ratio) + 2) / 4;
-    const y = (value) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 10) * (scale(value) - low) / (high - low);
-    const svg = draw("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "engine-curve"});
+    const foot = HEIGHT - BOTTOM;
+    const y = (value) => foot - (foot - 10) * (scale(value) - low) / (high - low);
+    const box = `0 0 ${WIDTH} ${HEIGHT}`;
+    const svg = draw("svg", {viewBox: box, role: "img", class: "engine-curve"});
+    const line = (x1, x2, y1, y2) => svg.append(draw("line", {x1, x2, y1, y2, class: "grid"}));
+    const label = (words, x, y, anchor) =>
+      svg.append(draw("text", {x, y, "text-anchor": anchor}, words));
     const at = (ratio) => {
       const value = values[ratios.findIndex((each) => each >= 0.999 * ratio)];
       return value === null ? "none" : short(value);
     };
-    svg.setAttribute("aria-label", `${title} against r = p/q: ${at(0.01)} at r = 0.01, ${at(1)} at r = 1, ${at(100)} at r = 100`);
+    const seen = [0.01, 1, 100].map((ratio) => `${at(ratio)} at r = ${ratio}`).join(", ");
+    svg.setAttribute("aria-label", `${title} against r = p/q: ${seen}`);
     for (const ratio of [0.01, 0.1, 1, 10, 100]) {
-      svg.append(draw("line", {x1: x(ratio), x2: x(ratio), y1: 10, y2: HEIGHT - BOTTOM, class: "grid"}));
-      svg.append(draw("text", {x: x(ratio), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle"}, `${ratio}`));
+      line(x(ratio), x(ratio), 10, foot);
+      label(`${ratio}`, x(ratio), foot + 16, "middle");
     }
     for (let part = 0; part <= parts; part++) {
       const level = low + part / parts * (high - low);
       const value = logarithmic ? 10 ** level : level;
-      svg.append(draw("line", {x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "grid"}));
-      svg.append(draw("text", {x: LEFT - 5, y: y(value) + 4, "text-anchor": "end"}, short(value)));
+      line(LEFT, WIDTH - RIGHT, y(value), y(value));
+      label(short(value), LEFT - 5, y(value) + 4, "end");
     }
-    svg.append(draw("text", {x: (LEFT + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle"}, "r = p/q"));
+    label("r = p/q", (LEFT + WIDTH) / 2, HEIGHT - 4, "middle");
     let path = "", pen = "M";
     values.forEach((value, k) => {
       if (value === null) return (pen = "M");
@@ -109,7 +116,8 @@
     card: {fields: ["critic", "generator"], show: (answer, place) => card(answer, place, edit)},
     derivation: {fields: ["left", "relation", "right", "assumptions"], show: engine.outcome},
   };
-  const read = (kind) => Object.fromEntries(FORMS[kind].fields.map((name) => [name, byId(name).value]));
+  const read = (kind) =>
+    Object.fromEntries(FORMS[kind].fields.map((name) => [name, byId(name).value]));
 
   function request(kind) {
     history.replaceState(null, "", `#${new URLSearchParams(read(kind))}`);
