@@ -72,7 +72,7 @@ def context():
 def visit(request, context, address):
     """A page opened on a phone, with what went wrong while it loaded, and its formulas typeset."""
     page, wrong, loaded = context.new_page(), [], []
-    page.on("response", loaded.append)
+    page.on("response", lambda answer: loaded.append(answer))
     page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("requestfailed", lambda failed: wrong.append(f"failed: {failed.url}"))

@@ -15,7 +15,7 @@ def setup(app) -> None:
     app.config.mathjax_path = formulas.PATH
     app.config.mathjax3_config = formulas.CONFIGURATION
     app.connect("html-collect-pages", lambda app: [finding.lost_page()])
-    app.connect("build-finished", finish)
+    app.connect("build-finished", finish, priority=900)  # after the theme has coloured code
 
 
 def finish(app, error) -> None:

@@ -64,7 +64,7 @@ def _about(text: str, url: str, image: str) -> str:
     title = re.search(r"<title>\s*(.*?)( &#8212; [^<]*)?\s*</title>", text, re.DOTALL)[1]
     paragraph = re.search(r"<p>(.*?)</p>", text.partition("<article")[2], re.DOTALL)
     words = html.unescape(re.sub(r"<[^>]*>", "", paragraph[1] if paragraph else title))
-    words = " ".join(re.sub(r"\\\((.*?)\\\)", r"\1", words).split())
+    words = " ".join(re.sub(r"\\\(|\\\)|\\", "", words).split())
     if len(words) > 200:
         words = words[:200].rpartition(" ")[0] + " …"
     about = {"title": html.unescape(title), "description": words, "type": "article"}
