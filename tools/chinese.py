@@ -1,4 +1,5 @@
-"""Link every page that has a guide in Chinese with that guide, and say which pages are Chinese.
+"""Link every page that has a guide in Chinese with that guide, say what is Chinese, and have the
+search find it.
 
 A guide lies at the path of its page within `chapters/chinese`: that of `chapters/game/saturation`
 is `chapters/chinese/game/saturation`. Sphinx loads this file: under the heading of either page it
@@ -8,8 +9,34 @@ writes a link to the other, so that no page need name its counterpart.
 import re
 from html import escape
 
+from sphinx.search.en import SearchEnglish
+
 FOLDER = "chapters/chinese"
 LANGUAGE = "zh-Hans"
+HAN = "[\u4e00-\u9fff]"
+
+
+class Search(SearchEnglish):
+    """The search in English, which finds words in Chinese too. No space parts these: so a run of
+    Chinese characters is indexed by its characters and its pairs of neighbours, and what is asked
+    for is taken apart into pairs."""
+
+    js_splitter_code = r"""
+var splitQuery = (query) => (query.match(
+  /HAN+|(?:(?!HAN)[\p{Letter}\p{Number}_\p{Emoji_Presentation}])+/gu) ?? [])
+  .flatMap((word) => /^HAN{3}/.test(word)
+    ? [...word.slice(1)].map((_, i) => word.slice(i, i + 2)) : [word]);
+""".replace("HAN", HAN)
+
+    def split(self, input: str) -> list[str]:
+        """The words of a text, as they are indexed."""
+        words = []
+        for word in re.findall(rf"{HAN}+|(?:(?!{HAN})\w)+", input):
+            if re.match(HAN, word):
+                words += [*word, *map("".join, zip(word, word[1:], strict=False))]
+            else:
+                words.append(word)
+        return words
 
 
 def guide(page: str) -> str:
@@ -33,8 +60,13 @@ def together(body: str) -> str:
     return re.sub(marked, r'<span class="together">\g<0></span>', body)
 
 
+def marked(navigation: str) -> str:
+    """HTML in which links and captions with Chinese characters say their language."""
+    return re.sub(rf"<(a|span)\b(?=[^>]*>[^<]*{HAN})", rf'<\1 lang="{LANGUAGE}"', navigation)
+
+
 def setup(app) -> None:
-    """Have the pages of both languages linked when they are written."""
+    """Have the pages of both languages linked, and what is Chinese marked, as they are written."""
 
     def link(app, pagename, templatename, context, doctree):
         if doctree is None or "</h1>" not in context["body"]:
@@ -54,4 +86,13 @@ def setup(app) -> None:
         line = f'<p class="counterpart" lang="{LANGUAGE}">{line}</p>'
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
 
+    def mark(app, pagename, templatename, context, doctree):
+        toctree = context["toctree"]
+        context["toctree"] = lambda **options: marked(str(toctree(**options)))
+        context["toc"] = marked(context.get("toc", ""))
+        for neighbour in filter(None, (context.get("prev"), context.get("next"))):
+            neighbour["title"] = marked(f"<span>{neighbour['title']}</span>")
+
     app.connect("html-page-context", link)
+    app.connect("html-page-context", mark)
+    app.add_search_language(Search)

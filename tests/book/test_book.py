@@ -334,14 +334,22 @@ def test_code_can_be_copied_and_solutions_are_hidden_until_clicked(visit):
         content.wait_for(state="visible")
 
 
-def test_search_finds_a_chapter(context, address):
+@pytest.mark.parametrize(
+    ("words", "chapter"),
+    [
+        ("Jensen–Shannon", "chapters/game/js_divergence"),
+        ("收敛", "chapters/chinese/calculus/gradient_descent"),
+        ("熵", "chapters/chinese/game/js_divergence"),
+        ("公平的硬币", "chapters/chinese/game/js_divergence"),
+        ("GAN 摩擦", "chapters/chinese/game/gradient_penalties"),
+    ],
+)
+def test_search_finds_a_chapter(context, address, words, chapter):
     page = context.new_page()
     page.goto(f"{address}/search.html")
-    page.locator("main input[name=q]").fill("Jensen–Shannon")
+    page.locator("main input[name=q]").fill(words)
     page.keyboard.press("Enter")
-    page.locator("#search-results li a").first.wait_for()
-    found = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
-    assert any("chapters/game/js_divergence.html" in link for link in found), found
+    page.locator(f"#search-results li a[href*='{chapter}.html']").first.wait_for()
     page.close()
 
 
@@ -501,6 +509,17 @@ def test_the_list_of_theorems_has_all_by_name_and_is_linked(documents, site):
     assert listed == {}
     links = {link.get("href") for link in documents[site / "index.html"].select("article a")}
     assert {"prf-prf.html", "genindex.html"} <= links
+
+
+def test_the_navigation_says_what_is_chinese(documents):
+    found = [
+        (path.name, text, text.find_parent(lang=True)["lang"])
+        for path, page in documents.items()
+        for text in page.body.find_all(string=re.compile(chinese.HAN))
+        if not text.find_parent(["article", "script"])
+    ]
+    assert len(found) > len(documents)
+    assert [each for each in found if each[2] != chinese.LANGUAGE] == []
 
 
 def test_every_scheme_is_shown(documents):

@@ -12,6 +12,7 @@ from test_notation import uses
 from tree import ROOT
 
 from tools import chinese
+from tools.chinese import HAN
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [
@@ -23,7 +24,6 @@ GUIDES = [
     for chapter in part["chapters"]
     if chinese.original(chapter["file"])
 ]
-HAN = "[\u4e00-\u9fff]"
 TERM = re.compile(r"\{term\}`([^`<]+?)(?: <([^`>]+)>)?`")
 ROLE = re.compile(r"\{\w+\}`([^`<]+?)(?: <[^`>]+>)?`")
 # Of the names that the glossary has beside its own, those with another meaning, which is meant.
@@ -336,3 +336,27 @@ def test_a_mark_stays_with_its_formula():
     for marked in (f"{formula}，", f"（{formula}", f"“{formula}”。"):
         assert chinese.together(f"在 {marked}乙") == f'在 <span class="together">{marked}</span>乙'
     assert chinese.together(f"在 {formula} 处") == f"在 {formula} 处"
+
+
+@pytest.mark.parametrize(
+    ("words", "indexed"),
+    [
+        ("鞍点", ["鞍", "点", "鞍点"]),
+        ("交叉熵。", ["交", "叉", "熵", "交叉", "叉熵"]),
+        ("JS散度，x_1", ["JS", "散", "度", "散度", "x_1"]),
+        ("saddle point", ["saddle", "point"]),
+    ],
+)
+def test_chinese_is_indexed_by_characters_and_pairs(words, indexed):
+    assert chinese.Search({}).split(words) == indexed
+
+
+def test_links_and_captions_in_chinese_say_so():
+    link, caption, english = (
+        '<a href="x">JS散度</a>',
+        "<span>中文</span>",
+        '<a href="y">Saddles</a>',
+    )
+    assert chinese.marked(link + caption + english) == (
+        f'<a lang="zh-Hans" href="x">JS散度</a><span lang="zh-Hans">中文</span>{english}'
+    )
