@@ -86,7 +86,7 @@ if (glossary) {
       lines.set(key, [...lines.get(key) ?? [], term]);
     }
     const fold = document.createElement("details");
-    fold.append(Object.assign(document.createElement("summary"), {textContent: name}));
+    fold.append(Object.assign(document.createElement("summary"), {innerHTML: name}));
     for (const [key, line] of [...lines].sort()) {
       const row = document.createElement("p");
       row.append(Object.assign(document.createElement("strong"), {textContent: key}));
@@ -103,7 +103,7 @@ if (glossary) {
   };
   filter(glossary, "Find a term", entries).after(
     list("A to Z", terms.filter(term => !chinese(term)), english, new Intl.Collator("en").compare),
-    list("拼音 (by pinyin)", terms.filter(chinese), pinyin, order));
+    list('<span lang="zh-Hans">拼音</span> (by pinyin)', terms.filter(chinese), pinyin, order));
 }
 
 // Claims, and what the ledger counts.

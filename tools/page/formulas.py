@@ -25,7 +25,7 @@ PARTS = (
     "mathjax/a11y/assistive-mml.js",
 )
 # Metrics of characters that MathJax would ask for when it meets the first.
-METRICS = ("calligraphic", "double-struck", "script", "shapes", "symbols")
+METRICS = ("calligraphic", "double-struck", "script", "shapes")
 # The name of a font, and which of its characters are embedded, those of this book among them.
 DELIMITERS = "28-29,2F,5B-5D,7B-7D,2016,221A,2223,2225,2308-230B,27E8-27E9"
 EMBEDDED = {
@@ -39,7 +39,6 @@ EMBEDDED = {
     "c": "41-5A",
     "v": "2032-2037",
     "sh": "25A0,2713",
-    "sy": "A0-BF",
 }
 WHOLE = ("zero", "brk")  # fonts with no characters that are asked for all the same
 # Beside the rule for the file of a font stands one for its characters that are embedded.
