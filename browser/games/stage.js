@@ -252,7 +252,7 @@
     const more = make("details", {}, make("summary", {}, "All settings"),
       group("Game", data, objective, penalty, weight, last, critic),
       group("Training", optimiser, generatorRate, criticRate, finalRate, criticSteps, steps, seed), clear);
-    return make("div", {}, make("div", {className: "game-controls"}, preset.element, speed.element), more, group("Show", heat, real, arrows, warped, trail),
+    return make("div", {}, make("div", {className: "game-controls game-first"}, preset.element, speed.element), more, group("Show", heat, real, arrows, warped, trail),
       make("div", {className: "game-pictures"}, plane.canvas, history.canvas), player.element, readout);
   };
 
