@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # processes, minutes of proofs.
 SLOW = (
     "test_book",
+    "test_games",
     "test_configure",
     "test_kernels",
     "test_processes",

@@ -267,7 +267,7 @@
     objective: "nonsaturating",
     penalties: [], // names in games.PENALTIES
     weight: 1, // of each of them, at the first step
-    finalWeight: null, // at the last; where it is null, the weight stays
+    finalWeight: 1, // the share of it that is left at the last step
     generatorRate: 4e-3,
     criticRate: 4e-3,
     optimiser: "adam", // or "slide"
@@ -301,7 +301,7 @@
     get ended() { return this.step >= this.settings.steps; }
 
     // Fixed latents to look at: they do not touch the run's own numbers.
-    latents(n, stream = 1) { return new games.Random(this.settings.seed + 1e6 * stream).normals(n * this.settings.latents); }
+    latents(n) { return new games.Random(this.settings.seed + 1e6).normals(n * this.settings.latents); }
 
     make(z) {
       const rows = z.length / this.settings.latents, scale = this.settings.sharpness || 1;
@@ -399,13 +399,12 @@
     // One step of the discriminator, or several, and one of the generator.
     advance() {
       const s = this.settings, progress = this.step / s.steps, decay = s.finalRate ** progress;
-      const weight = s.finalWeight === null ? s.weight : s.weight * (s.finalWeight / s.weight) ** progress;
-      const lazily = this.step % EVERY ? 0 : EVERY * weight;
+      const weight = this.step % EVERY ? 0 : EVERY * s.weight * s.finalWeight ** progress;
       let real, made;
       for (let k = 0; k < s.criticSteps; k++) {
         real = games.sample(this.data, s.batch, this.random);
         made = this.make(this.random.normals(s.batch * s.latents));
-        this.losses.critic = this.criticGradients(real, made.at(-1), lazily);
+        this.losses.critic = this.criticGradients(real, made.at(-1), weight);
         this.D[s.optimiser](s.criticRate * decay);
       }
       this.losses.generator = this.generatorGradients(made, real);

@@ -43,7 +43,7 @@
     const objective = games.choice("Objective", Object.keys(games.LOSSES), "nonsaturating", own);
     const penalty = games.choice("Penalty", ["none", "r1 + r2", ...Object.keys(games.PENALTIES)], "none", own);
     const weight = games.slider("Weight", games.geometric(0.001, 30, 60), 1, own);
-    const last = games.slider("Weight at the end", games.geometric(0.001, 30, 60), 1, own);
+    const last = games.slider("Share of it at the end", games.geometric(0.001, 1, 30), 1, own);
     const critic = games.choice("Critic", CRITICS, "smooth", own);
     const optimiser = games.choice("Steps by", {adam: "Adam", slide: "plain descent"}, "adam", own);
     const generatorRate = games.slider("Rate of the generator", games.geometric(1e-4, 1, 80), 2e-3, own);
@@ -77,7 +77,7 @@
       objective.value = s.objective;
       penalty.value = s.penalties.join(" + ") || "none";
       weight.value = s.weight;
-      last.value = s.finalWeight ?? s.weight;
+      last.value = s.finalWeight;
       critic.value = s.features ? "sharp" : s.line ? "line" : "smooth";
       optimiser.value = s.optimiser;
       generatorRate.value = s.generatorRate;
@@ -252,7 +252,7 @@
     const more = make("details", {}, make("summary", {}, "All settings"),
       group("Game", data, objective, penalty, weight, last, critic),
       group("Training", optimiser, generatorRate, criticRate, finalRate, criticSteps, steps, seed), clear);
-    return make("div", {}, make("div", {className: "game-controls"}, preset.element, speed.element), more, group("Show", heat, real, arrows, warped, trail),
+    return make("div", {}, make("div", {className: "game-controls game-first"}, preset.element, speed.element), more, group("Show", heat, real, arrows, warped, trail),
       make("div", {className: "game-pictures"}, plane.canvas, history.canvas), player.element, readout);
   };
 
