@@ -38,6 +38,10 @@ var splitQuery = (query) => (query.match(
                 words.append(word)
         return words
 
+    def stem(self, word: str) -> str:
+        """The stem of a word. As where it is asked for, one of two letters stays: JS."""
+        return super().stem(word) if len(word) > 2 else word.lower()
+
 
 def guide(page: str) -> str:
     """Where the guide in Chinese to a page lies, if there is one."""
@@ -92,7 +96,8 @@ def setup(app) -> None:
         context["toc"] = marked(context.get("toc", ""))
         for neighbour in filter(None, (context.get("prev"), context.get("next"))):
             neighbour["title"] = marked(f"<span>{neighbour['title']}</span>")
+        context["pagetitle"] = marked(f"<span>{context.get('pagetitle', '')}</span>")  # in print
 
     app.connect("html-page-context", link)
-    app.connect("html-page-context", mark)
+    app.connect("html-page-context", mark, priority=900)  # when the theme has named the page
     app.add_search_language(Search)

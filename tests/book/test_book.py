@@ -341,7 +341,8 @@ def test_code_can_be_copied_and_solutions_are_hidden_until_clicked(visit):
         ("收敛", "chapters/chinese/calculus/gradient_descent"),
         ("熵", "chapters/chinese/game/js_divergence"),
         ("公平的硬币", "chapters/chinese/game/js_divergence"),
-        ("GAN 摩擦", "chapters/chinese/game/gradient_penalties"),
+        ("JS", "chapters/game/js_divergence"),
+        ("JS散度", "chapters/chinese/training/conditional"),
     ],
 )
 def test_search_finds_a_chapter(context, address, words, chapter):

@@ -351,6 +351,10 @@ def test_chinese_is_indexed_by_characters_and_pairs(words, indexed):
     assert chinese.Search({}).split(words) == indexed
 
 
+def test_a_word_of_two_letters_is_its_own_stem():
+    assert [chinese.Search({}).stem(word) for word in ("JS", "GANs")] == ["js", "gan"]
+
+
 def test_links_and_captions_in_chinese_say_so():
     link, caption, english = (
         '<a href="x">JS散度</a>',
