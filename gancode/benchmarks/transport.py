@@ -91,7 +91,7 @@ class Funnels(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (torch.cdist(x, self.centres) + self.offsets).min(1).values
 
-    def pairs(self, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def transported(self, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Data and where they slide, both (n, d), and the lengths τ, (n,): a best transport."""
         x = self._uniform(n, self.centres.shape[1])
         way = self.centres[(torch.cdist(x, self.centres) + self.offsets).argmin(1)] - x
@@ -125,7 +125,7 @@ def fit(name: str, d: int, seed: int) -> dict[str, float]:
     adam = torch.optim.Adam(critic.parameters(), FUNNELS["lr"], FUNNELS["betas"])
     falling = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, steps)
     for _ in range(steps):
-        (real, *_), (_, generated, _) = funnels.pairs(n), funnels.pairs(n)
+        (real, *_), (_, generated, _) = funnels.transported(n), funnels.transported(n)
         loss = critic(generated).mean() - critic(real).mean()
         loss = loss + penalties.gradient_penalty(critic, real, generated, paid)
         adam.zero_grad()
@@ -135,7 +135,7 @@ def fit(name: str, d: int, seed: int) -> dict[str, float]:
             each.project(critic)
         falling.step()
     critic.eval()
-    real, generated, lengths = funnels.pairs(FUNNELS["samples"])
+    real, generated, lengths = funnels.transported(FUNNELS["samples"])
     found, true = slope(critic, generated), slope(funnels, generated)
     return {
         "cosine": torch.cosine_similarity(found, true).mean().item(),

@@ -42,7 +42,7 @@ def double():
 def test_a_slide_into_a_funnel_is_a_best_transport(d, double):
     gancode.seed(0)
     funnels = Funnels(d)
-    data, slid, lengths = funnels.pairs(200)
+    data, slid, lengths = funnels.transported(200)
     distances = (torch.cdist(x, funnels.centres) + funnels.offsets for x in (data, slid))
     before, after = (each.min(1).values for each in distances)
     torch.testing.assert_close(before - after, lengths)
@@ -52,14 +52,14 @@ def test_a_slide_into_a_funnel_is_a_best_transport(d, double):
 
 def test_a_slide_is_no_best_transport_for_another_funnel():
     gancode.seed(0)
-    data, slid, lengths = Funnels(2).pairs(200)
+    data, slid, lengths = Funnels(2).transported(200)
     assert metrics.wasserstein(data, slid.roll(1, 0) * 2).distance > 1.2 * lengths.mean()
 
 
 def test_a_funnel_has_slope_1_and_points_away_from_its_centre():
     gancode.seed(1)
     funnels = Funnels(3)
-    data, slid, _ = funnels.pairs(100)
+    data, slid, _ = funnels.transported(100)
     found = slope(funnels, slid)
     torch.testing.assert_close(found.norm(dim=1), torch.ones(100))
     way = data - slid
