@@ -14,8 +14,16 @@ def setup(app) -> None:
     """Have formulas drawn by our MathJax, and the pages finished when all are written."""
     app.config.mathjax_path = formulas.PATH
     app.config.mathjax3_config = formulas.CONFIGURATION
+    app.connect("builder-inited", start)
+    app.connect("env-updated", lambda app, env: list(env.all_docs))  # each page is written anew
     app.connect("html-collect-pages", lambda app: [finding.lost_page()])
     app.connect("build-finished", finish, priority=900)  # after the theme has coloured code
+
+
+def start(app) -> None:
+    """Remove the pages of an earlier build: what is finished cannot be finished again."""
+    for page in bundle.pages(Path(app.outdir)) if app.builder.name == "html" else ():
+        page.unlink()
 
 
 def finish(app, error) -> None:

@@ -51,6 +51,8 @@ def complete(site: Path, base: str) -> None:
     texts[THEOREMS] = _theorems(texts)
     for name, text in texts.items():
         added = _about(text, f"{base}/{name}", f"{base}/{IMAGE}")
+        # The theme takes the folder of the plain copies, which nobody edits, for all its buttons.
+        text = re.sub(r'(/edit/[^/"]+)/notebooks/', r"\1/", text)
         if name == f"{LOST}.html":
             text = text.replace("<head>", f"<head>\n{ORIGIN}", 1)
         pages[name].write_text(text.replace("</title>", f"</title>\n{added}", 1), encoding="utf-8")
