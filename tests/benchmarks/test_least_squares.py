@@ -56,9 +56,9 @@ def test_the_focal_loss_is_that_of_its_paper(focus):
 
 def test_the_alpha_loss_of_order_two_is_that_of_its_paper():
     made = benchmark.alpha_loss(2)
-    D = 1 / (1 + exp(-a))
-    assert prove(made.real_loss, 2 * (1 - sqrt(D))).status == "proved"
-    assert prove(made.generated_loss, made.real_loss.subs(a, -b)).status == "proved"
+    on_data, mirrored = (2 * (1 - sqrt(1 / (1 + exp(-x)))) for x in (a, -b))
+    assert prove(made.critic, on_data + mirrored).status == "proved"
+    assert prove(made.generator, on_data.subs(a, b)).status == "proved"
 
 
 def test_spread_is_one_of_digits_and_nothing_of_a_single_image():
