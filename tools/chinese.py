@@ -96,8 +96,11 @@ def setup(app) -> None:
         context["toc"] = marked(context.get("toc", ""))
         for neighbour in filter(None, (context.get("prev"), context.get("next"))):
             neighbour["title"] = marked(f"<span>{neighbour['title']}</span>")
-        context["pagetitle"] = marked(f"<span>{context.get('pagetitle', '')}</span>")  # in print
+
+    def mark_in_print(app, pagename, templatename, context, doctree):
+        context["pagetitle"] = marked(f"<span>{context.get('pagetitle', '')}</span>")
 
     app.connect("html-page-context", link)
-    app.connect("html-page-context", mark, priority=900)  # when the theme has named the page
+    app.connect("html-page-context", mark)
+    app.connect("html-page-context", mark_in_print, priority=900)  # once the theme has set it
     app.add_search_language(Search)
