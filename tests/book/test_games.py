@@ -106,8 +106,9 @@ def test_the_spectral_radius_is_that_of_the_map_near_the_equilibrium(opened):
             assert radius == pytest.approx(found, abs=2e-4), key
 
 
-@pytest.mark.parametrize("objective", ["nonsaturating", "wasserstein"])
-@pytest.mark.parametrize("remedy", ["none", "r1"])
+@pytest.mark.parametrize(
+    ("objective", "remedy"), [("nonsaturating", "none"), ("wasserstein", "r1")]
+)
 def test_the_spectral_radius_is_the_one_that_the_engine_derives(opened, objective, remedy):
     found = dict(zip(KEYS, played(opened("methods"), "games.spectralRadius(choice)"), strict=True))
     for name, (method, options) in games.METHODS.items():
@@ -322,7 +323,7 @@ def run(page, preset, **settings):
 
 
 def test_the_ring_is_covered_unless_its_critic_is_slow(gan_page):
-    ring, slow = run(gan_page, "ring"), run(gan_page, "slow", steps=800)
+    ring, slow = run(gan_page, "ring"), run(gan_page, "slow", steps=500)
     assert ring["covered"] == 8
     assert slow["covered"] < 4
     late = slow["shares"][len(slow["shares"]) // 4 :]
