@@ -235,7 +235,9 @@
       const modes = data.value === "drawn"
         ? `${points.length} points drawn: press on the left picture to put more. ` : gan.data.deviation
         ? `${covered} of ${gan.data.means.length} modes have a sample within three standard deviations, ${Math.round(100 * good)} % of ${SHOWN} samples are that near. ` : "";
-      readout.textContent = `Step ${gan.step}. ${modes}Losses: critic ${short(gan.losses.critic)}, generator ${short(gan.losses.generator)}. Pull on a sample, median: ${short(sizes[SHOWN >> 1])}.`;
+      const losses = gan.step
+        ? `Losses: critic ${short(gan.losses.critic)}, generator ${short(gan.losses.generator)}. ` : "";
+      readout.textContent = `Step ${gan.step}. ${modes}${losses}Pull on a sample, median: ${short(sizes[SHOWN >> 1])}.`;
     };
     const player = new games.Player({
       step: () => {
