@@ -43,6 +43,15 @@ for (const table of document.querySelectorAll("table:is(.verdict, .claims)")) {
     [...row.cells].forEach((cell, k) => cell.dataset.label = names[k]);
 }
 
+// What is wider than the screen scrolls by itself, by keys too.
+function reach() {
+  for (const formula of document.querySelectorAll("article span.math"))
+    formula.classList.toggle("wide", formula.getBoundingClientRect().right > innerWidth);
+  for (const box of document.querySelectorAll("article :is(.wide, table.table)"))
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+}
+addEventListener("load", () => window.MathJax?.startup ? MathJax.startup.promise.then(reach) : reach());
+
 // A field that leaves, of the entries of a list, those that hold the words typed into it.
 function filter(place, name, entries) {
   const label = document.createElement("label"), count = document.createElement("output");

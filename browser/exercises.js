@@ -54,7 +54,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const exercise = document.getElementById(label);
     if (!exercise) continue;
     const form = make("form", {className: "engine", autocomplete: "off"});
-    form.setAttribute("aria-label", "Your answer");
+    const title = exercise.querySelector(".admonition-title")?.textContent.trim();
+    form.setAttribute("aria-label", `Your answer, ${title}`);
     const inputs = Object.entries(fields).map(([name, remark]) => {
       const id = `${label}-${name}`;
       const typed = {type: "text", required: true, spellcheck: false, autocapitalize: "off"};

@@ -163,7 +163,7 @@ def test_rows_of_verdicts_and_claims_are_cards_on_a_phone(visit):
             if (table.scrollWidth > table.clientWidth + 1) wrong.push("scrolls sideways");
             const names = [...table.querySelectorAll("thead th")].map(cell => cell.innerText);
             for (const row of table.querySelectorAll("tbody tr")) {
-                if (!row.offsetParent) continue;
+                if (!row.checkVisibility({visibilityProperty: true})) continue;  // folded
                 const cells = [...row.cells], [first, said, last] = cells;
                 const cards = [first, cells.at(-1)].every(cell =>
                     cell.getBoundingClientRect().left < row.getBoundingClientRect().left + 60);

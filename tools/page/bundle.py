@@ -29,6 +29,7 @@ LOADED = re.compile(r'<script(?P<how>[^>]*) src="(?P<file>[^"?]*)(?P<rest>[^>]*)
 # Marks within code and links that no rule colours otherwise than what is round them.
 IDLE = re.compile(r'<span class="(?:n|p|w|(?:xref )?std std-(?:doc|ref|term))">([^<]*)</span>')
 PICTURE = re.compile(r'<img(?=[^>]* src="(?P<file>[^":]*_images/[^"]*)")')
+AS_IT_IS = re.compile(r"(<(?:pre|script|textarea)\b.*?</(?:pre|script|textarea)>)", re.DOTALL)
 ICON = re.compile(r'content:"(.)"')
 
 
@@ -92,7 +93,13 @@ def slim(text: str, path: Path, gone: set[Path], head: str) -> str:
         lambda found: "" if (path.parent / found["file"]).resolve() in gone else found[0], after
     )
     text = before + head + LOADED.sub(script, PRELOADED.sub("", after))
-    return PICTURE.sub(lambda found: found[0] + _lazy(path, found), IDLE.sub(r"\1", text))
+    text = PICTURE.sub(lambda found: found[0] + _lazy(path, found), IDLE.sub(r"\1", text))
+    # A class of links that matters in the navigation only, which stands before the article.
+    navigation, mark, rest = text.partition("<article")
+    text = navigation + mark + rest.replace('<a class="reference internal"', "<a")
+    parts = AS_IT_IS.split(text)
+    parts[::2] = [re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _lazy(path: Path, found: re.Match) -> str:

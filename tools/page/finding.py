@@ -4,6 +4,7 @@ the list of theorems, excerpts without the source of formulas."""
 import html
 import re
 from pathlib import Path
+from posixpath import dirname, join, normpath
 
 from tools.page import bundle
 
@@ -16,6 +17,8 @@ STATED = re.compile(
     r'<span class="caption-number">([^<]*)</span>(.*?)</p>',
     re.DOTALL,
 )
+BACK = re.compile(r'<a class="viewcode-back" href="(?P<page>[^"#]*)#(?P<anchor>[^"]*)">.*?</a>')
+DRAWS = re.compile(r"<script>window\.MathJax.*?</script>|<script[^>]*mathjax\.js[^>]*></script>")
 NOWHERE = {LOST, "search"}  # pages that no search engine needs
 # On GitHub's pages it is shown at any address: there its links begin at the book's own.
 ORIGIN = """\
@@ -50,6 +53,7 @@ def complete(site: Path, base: str) -> None:
     texts = {name: path.read_text(encoding="utf-8") for name, path in pages.items()}
     texts[THEOREMS] = _theorems(texts)
     for name, text in texts.items():
+        text = BACK.sub(lambda found, name=name: _leading(found, name, texts), text)
         added = _about(text, f"{base}/{name}", f"{base}/{IMAGE}")
         # The theme takes the folder of the plain copies, which nobody edits, for all its buttons.
         text = re.sub(r'(/edit/[^/"]+)/notebooks/', r"\1/", text)
@@ -59,6 +63,12 @@ def complete(site: Path, base: str) -> None:
     _map(site, [f"{base}/{name}" for name in pages if name.removesuffix(".html") not in NOWHERE])
     with (site / "_static/searchtools.js").open("a", encoding="utf-8") as file:
         file.write(EXCERPT)
+
+
+def _leading(found: re.Match, name: str, texts: dict[str, str]) -> str:
+    """A link from a source to the reference on page `name`; nothing where it leads nowhere."""
+    page = normpath(join(dirname(name), found["page"]))
+    return found[0] if f'id="{found["anchor"]}"' in texts[page] else ""
 
 
 def _about(text: str, url: str, image: str) -> str:
@@ -104,6 +114,9 @@ def _theorems(texts: dict[str, str]) -> str:
         f"<h2>{chapter}</h2>\n<ul>\n{chr(10).join(items)}\n</ul>"
         for chapter, items in chapters.items()
     )
-    before, _, rest = texts[THEOREMS].replace("Proof Index", "Theorems").partition(ARTICLE)
+    # Names hold formulas; Sphinx has them drawn only on pages that it knows to have some.
+    drawn = "\n".join(DRAWS.findall(texts["index.html"]))
+    page = texts[THEOREMS].replace("Proof Index", "Theorems").replace("</head>", f"{drawn}</head>")
+    before, _, rest = page.partition(ARTICLE)
     after = rest.partition("</article>")[2]
     return f"{before}{ARTICLE}\n<h1>Theorems</h1>\n{body}\n</article>{after}"
