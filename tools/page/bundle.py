@@ -65,8 +65,9 @@ def pack(site: Path) -> None:
 
 
 def read(file: Path) -> str:
-    """A script, without the address of its source map."""
-    return re.sub(r"//# sourceMappingURL=\S*", "", file.read_text(encoding="utf-8"))
+    """A script, without the address of its source map and without lines of comment alone."""
+    text = re.sub(r"//# sourceMappingURL=\S*", "", file.read_text(encoding="utf-8"))
+    return re.sub(r"^ *// .*\n", "", text, flags=re.MULTILINE)
 
 
 def _common(texts: dict[Path, str], tag: re.Pattern) -> list[Path]:
