@@ -62,12 +62,18 @@ CONFIGURATION = {
     "tex": {"packages": ["base", *TEX]},
     "output": {"displayOverflow": "linebreak"},
 }
+# MathJax breaks the columns of aligned formulas long before they are too wide: so only where room
+# is scarce. Elsewhere what is too wide can be scrolled.
+ROOM = """\
+if (!matchMedia("(max-width: 576px), print").matches) MathJax.output.displayOverflow = "overflow"\
+"""
 
 
 def script(packages: Path) -> str:
     """MathJax as one script, from the npm packages in `packages`."""
     font = packages / "@mathjax/mathjax-newcm-font/chtml"
-    parts = [(packages / part).read_text(encoding="utf-8") for part in PARTS]
+    parts = [ROOM]
+    parts += [(packages / part).read_text(encoding="utf-8") for part in PARTS]
     parts += [(font / f"dynamic/{name}.js").read_text(encoding="utf-8") for name in METRICS]
     names = [
         "core",
