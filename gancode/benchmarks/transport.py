@@ -174,7 +174,8 @@ def played(name: str, seed: int, steps: int = GAME["steps"], log_every: int = 50
 def floor(seed: int) -> float:
     """W₁ between two samples of the data, of the size of those that are judged."""
     rng = _apart(seed)
-    return metrics.wasserstein(*(MIXTURE.sample(SAMPLES, rng) for _ in "xy")).distance
+    one, other = (MIXTURE.sample(SAMPLES, rng) for _ in "xy")
+    return metrics.wasserstein(one, other).distance
 
 
 def results() -> dict:

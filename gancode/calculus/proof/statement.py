@@ -255,7 +255,11 @@ def _shown(side, point, value) -> sympy.Expr:
         return side if value is None else _number(value)
     if value is None or not _is_exact(value):  # a ball over both sides of a step, say
         exact = sympy.sympify(side).subs(point)
-        if value is None or exact == 0 or value.rel_accuracy_bits() < _SHOWN_BITS:
+        if value is None or exact == 0:
+            return exact
+        # SymPy gives what it cannot tell from zero the precision 1.
+        told = all(part._prec > 1 for part in sympy.N(exact).atoms(sympy.Float))
+        if told and value.rel_accuracy_bits() < _SHOWN_BITS:
             return exact
     return _number(value)
 
