@@ -191,6 +191,13 @@ def test_the_values_at_a_single_point_are_those_of_the_point(step):
     assert found.counterexample == {x: step} and (found.lhs_value, found.rhs_value) == (-5, 0)
 
 
+def test_a_value_that_nobody_can_tell_from_zero_is_shown_as_zero():
+    slope = -sigmoid(x) * (1 - sigmoid(x))
+    found = prove(slope, slope + 1, assumptions=Eq(x, sympy.Integer(10) ** 300))
+    assert found.lhs_value == 0
+    assert "left side 0, right side 1.0" in found.evidence
+
+
 SIGNS = {
     "positive": {"<=": False, ">=": True, "square > 0": True},
     "nonnegative": {"<=": False, ">=": True, "square > 0": False},
