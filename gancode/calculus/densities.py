@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 from sympy import And, Expr, Interval, S, Symbol, erf, exp, oo, pi, sqrt
 
-from ..errors import Refused
+from ..errors import Refused, WrongType
 from . import advice
 
 X = Symbol("x", real=True)
@@ -55,6 +55,22 @@ class Density:
         if mass.is_number and mass != 1:
             raise Refused(f"the density {density} integrates to {mass}, not to 1; normalise it")
         return self
+
+
+def normal_law(variable: Any) -> tuple[Expr, Expr]:
+    """Mean and variance of a normal random variable of `sympy.stats`. Raises `NoClosedFormError`
+    for another one, and `WrongType` for what is none."""
+    from sympy.stats.crv_types import NormalDistribution
+
+    if not hasattr(variable, "pspace"):
+        raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
+    law = getattr(variable.pspace, "distribution", None)
+    if not isinstance(law, NormalDistribution):
+        raise NoClosedFormError(
+            f"closed forms are known between normal variables, and {variable} is none; "
+            "gancode.metrics estimates the same of samples"
+        )
+    return law.mean, law.std**2
 
 
 class Total:

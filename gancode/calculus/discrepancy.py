@@ -7,9 +7,9 @@ the kernel is an integral over one normal variable. `gancode.metrics` estimates 
 import sympy
 from sympy import Expr, S, binomial, erf, erfc, exp, factorial, pi, sqrt
 
-from ..errors import Refused, WrongType, positive_integer
+from ..errors import Refused, positive_integer
 from . import advice
-from .densities import NoClosedFormError
+from .densities import normal_law
 
 _HIGHEST = 100  # degree of a polynomial kernel
 
@@ -32,7 +32,7 @@ def maximum_mean_discrepancy(
     that is not positive: a bandwidth that is not above zero, a negative offset, a degree that is no
     positive integer or above 100.
     """
-    one, other = _normal(first), _normal(second)
+    one, other = normal_law(first), normal_law(second)
     if kernel == "polynomial":
         return _of_moments(one, other, degree, sympy.sympify(offset))
     if kernel not in _MEANS:
@@ -49,21 +49,7 @@ def maximum_mean_discrepancy(
 def energy_distance(first: Expr, second: Expr) -> Expr:
     """2 E‖x − y‖ − E‖x − x′‖ − E‖y − y′‖ of two normal variables of `sympy.stats`: twice Cramér's
     distance, the integral of (F − G)². Raises `NoClosedFormError` for other variables."""
-    return _of_differences(lambda *law: -_mean_size(*law), _normal(first), _normal(second))
-
-
-def _normal(variable):
-    from sympy.stats.crv_types import NormalDistribution
-
-    if not hasattr(variable, "pspace"):
-        raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
-    law = getattr(variable.pspace, "distribution", None)
-    if not isinstance(law, NormalDistribution):
-        raise NoClosedFormError(
-            f"closed forms are known between normal variables, and {variable} is none; "
-            "gancode.metrics estimates the discrepancy of samples"
-        )
-    return law.mean, law.std**2
+    return _of_differences(lambda *law: -_mean_size(*law), normal_law(first), normal_law(second))
 
 
 def _of_differences(mean_of, one, other):

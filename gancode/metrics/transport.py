@@ -349,6 +349,8 @@ def _costs(x: np.ndarray, y: np.ndarray, order: float) -> np.ndarray:
     rows = max(1, BLOCK // max(1, y.size))
     for k in range(0, len(x), rows):  # a difference has d numbers for each of the cost
         cost[k : k + rows] = np.linalg.norm(x[k : k + rows, None] - y[None], axis=2) ** order
+    if not np.isfinite(cost).all():
+        raise Refused("the costs are not finite: the points are too far apart, so rescale them")
     return cost
 
 
