@@ -108,7 +108,7 @@ def sinkhorn_divergence(first: Any, second: Any, epsilon: sympy.Expr | float) ->
     return between - sum(within) / 2
 
 
-def _finite(first, second) -> bool:
+def _finite(first: Any, second: Any) -> bool:
     for variable in (first, second):
         if not hasattr(variable, "pspace"):
             raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
@@ -121,7 +121,9 @@ def _finite(first, second) -> bool:
 # Continuous: families that differ by a shift and a stretch -------------------------------------
 
 
-def _location_scale(first, second):
+def _location_scale(
+    first: Any, second: Any
+) -> tuple[tuple[sympy.Expr, sympy.Expr], tuple[sympy.Expr, sympy.Expr], Density]:
     """(m, s) of each, with the variable m + s·Z, and the density of the standard Z."""
     import sympy.stats.crv_types as types
 
@@ -145,11 +147,11 @@ def _location_scale(first, second):
     )
 
 
-def _moment(density, base, order) -> sympy.Expr:
+def _moment(density: Density, base: sympy.Expr, order: int) -> sympy.Expr:
     return add_integral(Total(), S.One, order, density.log, density.support, base).value()
 
 
-def _absolute_moment(density, base, order) -> sympy.Expr:
+def _absolute_moment(density: Density, base: sympy.Expr, order: int) -> sympy.Expr:
     """The mean of |base|^order, with `base` linear in `X`."""
     if order % 2 == 0:
         return _moment(density, base, order)
@@ -163,7 +165,7 @@ def _absolute_moment(density, base, order) -> sympy.Expr:
     return add_integral(total, -sign, order, density.log, Interval(low, crossing), base).value()
 
 
-def _crossing(base, support):
+def _crossing(base: sympy.Expr, support: Interval) -> tuple[sympy.Expr | None, sympy.Expr]:
     """Where `base`, linear in `X`, vanishes inside the support, with its sign beyond that place; or
     None, with its sign on the whole support."""
     slope = advice.simplified(base.coeff(X, 1))
@@ -179,12 +181,12 @@ def _crossing(base, support):
 # Finite: steps ---------------------------------------------------------------------------------
 
 
-def _masses(variable) -> list:
+def _masses(variable: Any) -> list:
     """Outcomes and their masses, in the order of the outcomes."""
     return sorted(sympy.stats.density(variable).dict.items())
 
 
-def _quantile_gaps(first, second) -> list:
+def _quantile_gaps(first: Any, second: Any) -> list:
     """The intervals of levels u on which both quantiles are constant: (length, F⁻¹ − G⁻¹)."""
     gaps, (left, right) = [], map(_masses, (first, second))
     while left and right:
@@ -196,7 +198,7 @@ def _quantile_gaps(first, second) -> list:
     return gaps
 
 
-def _finite_dual(first, second) -> Potential:
+def _finite_dual(first: Any, second: Any) -> Potential:
     masses = [dict(_masses(variable)) for variable in (first, second)]
     places = sorted(set(masses[0]) | set(masses[1]))
     heights, branches, excess = [S.Zero], [], S.Zero  # excess is G − F
