@@ -4,6 +4,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import sympy
 
@@ -117,8 +118,8 @@ def _degree(base: sympy.Expr) -> sympy.Expr:
     return max([abs(power.exp) for power in base.atoms(sympy.Pow) if power.exp.is_Rational] or [1])
 
 
-def _read(node: ast.AST, symbols: Mapping, functions: Mapping) -> sympy.Expr:
-    def read(part: ast.AST) -> sympy.Expr:
+def _read(node: Any, symbols: Mapping, functions: Mapping) -> sympy.Expr:
+    def read(part: Any) -> sympy.Expr:
         return _read(part, symbols, functions)
 
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):

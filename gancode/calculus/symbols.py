@@ -32,6 +32,7 @@ class softplus(Function):
             return S.Infinity
         if t is S.NegativeInfinity:
             return S.Zero
+        return None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         if argindex != 1:
@@ -44,9 +45,8 @@ class softplus(Function):
     def _eval_evalf(self, prec: int) -> sympy.Expr:
         return self.rewrite(log)._eval_evalf(prec)
 
-    def _eval_is_positive(self) -> bool:
-        if self.args[0].is_real:
-            return True
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0].is_real else None
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         power = f"^{{{exp}}}" if exp is not None else ""
