@@ -192,9 +192,9 @@ def sinkhorn_divergence(
     between = _sinkhorn(masses, _costs(x, y, order), epsilon, iterations)
     value, potentials = between.cost, []
     for points, mass, potential in zip((x, y), masses, between.potentials, strict=True):
-        within = _sinkhorn([mass, mass], _costs(points, points, order), epsilon, iterations)
-        value -= within.cost / 2
-        potentials.append(potential - sum(within.potentials) / 2)
+        within = _potential_within(mass, _costs(points, points, order), epsilon, iterations)
+        value -= float(mass @ within)
+        potentials.append(potential - within)
     error = np.sqrt(_sampling_variance(potentials, weights))
     return Estimate(max(value, 0.0), float(error))
 
@@ -292,19 +292,14 @@ def _sinkhorn(
     while True:
         u = u - epsilon * _log_mean((u[:, None] + v - cost) / epsilon, b, axis=1)
         excess = _log_mean((u[:, None] + v - cost) / epsilon, a[:, None], axis=0)
-        with np.errstate(over="ignore"):
-            violation = float(b @ np.abs(np.expm1(excess)))
+        violation = float(b @ np.abs(np.expm1(np.minimum(excess, 1))))
         done += 1
         if violation <= _TOLERANCE:
             plan = a[:, None] * b * np.exp((u[:, None] + v - cost) / epsilon)
             total = float(a @ u + b @ v)
             return EntropicTransport(total, 0.0, plan, (u, v), done, violation)
         if done >= limit:
-            raise Refused(
-                f"after {done} iterations {violation:.2g} of the mass is still at wrong places: at "
-                f"epsilon={epsilon:g} and costs up to {cost.max():.3g} it takes more; give a "
-                "larger iterations or epsilon, or take `wasserstein`, which is exact"
-            )
+            raise _unfinished(done, violation, cost, epsilon)
         v = v - epsilon * excess
         kernel = np.exp((u[:, None] + v - cost) / epsilon)
         left, right = np.ones(len(a)), np.ones(len(b))
@@ -316,6 +311,30 @@ def _sinkhorn(
             faster = u + epsilon * np.log(left), v + epsilon * np.log(right)
         if all(np.isfinite(each).all() for each in faster):
             (u, v), done = faster, done + steps
+
+
+def _potential_within(
+    mass: np.ndarray, cost: np.ndarray, epsilon: float, iterations: int
+) -> np.ndarray:
+    """The potential, the same for both sides, of a set to itself: half of what a pass says is
+    wrong is made good at once, after which the error halves whatever epsilon is, as the kernel is
+    positive (Knight, Ruiz and Uçar 2014)."""
+    u = np.zeros(len(mass))
+    for _ in range(positive_integer("iterations", iterations)):
+        excess = _log_mean((u[:, None] + u - cost) / epsilon, mass, axis=1)
+        violation = float(mass @ np.abs(np.expm1(np.minimum(excess, 1))))
+        u = u - epsilon / 2 * excess
+        if violation <= _TOLERANCE:
+            return u
+    raise _unfinished(iterations, violation, cost, epsilon)
+
+
+def _unfinished(iterations: int, violation: float, cost: np.ndarray, epsilon: float) -> Refused:
+    return Refused(
+        f"after {iterations} iterations {violation:.2g} of the mass is still at wrong places: at "
+        f"epsilon={epsilon:g} and costs up to {cost.max():.3g} it takes more; give a larger "
+        "iterations or epsilon, or take `wasserstein`, which is exact"
+    )
 
 
 def _log_mean(logarithms: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
