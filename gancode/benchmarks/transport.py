@@ -66,15 +66,6 @@ CRITICS: dict[str, dict[str, Any]] = {
     "ReLU": {"constraints": "spectral"},
     "MaxMin": {"constraints": "spectral", "activation": MaxMin},
 }
-# Cosines of Korotin et al. 2022 for four funnels, in each of DIMENSIONS, from the tables of their
-# repository: other pairs, networks and training.
-PUBLISHED: dict[str, tuple[float, ...]] = {
-    "clip": (0.072, 0.333, 0.360),
-    "penalty": (0.845, 0.964, 0.923),
-    "one-sided": (0.818, 0.964, 0.926),
-    "ReLU": (0.213, 0.352, 0.370),
-    "MaxMin": (0.773, 0.971, 0.931),
-}
 GAMES: dict[str, dict[str, Any]] = {
     **{
         name: {"objective": "wasserstein", **CRITICS[name]}
