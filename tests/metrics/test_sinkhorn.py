@@ -133,19 +133,21 @@ def test_the_divergence_is_zero_for_a_sample_and_itself_and_the_cost_is_not(orde
 
 
 @pytest.mark.parametrize("epsilon", [0.5, 4.0])
-def test_errors_are_those_of_repetition(epsilon):
+@pytest.mark.parametrize("mean, deviation", [(1, 0.5), (0.4, 1)])  # far, and near each other
+def test_errors_are_those_of_repetition(mean, deviation, epsilon):
+    laws = [0], [[1]], [mean], [[deviation**2]]
     for measure, known in (
         (
             lambda x, y: metrics.entropic_transport(x, y, epsilon),
-            metrics.gaussian_entropic_transport([0], [[1]], [1], [[0.25]], epsilon),
+            metrics.gaussian_entropic_transport(*laws, epsilon),
         ),
         (
             lambda x, y: metrics.sinkhorn_divergence(x, y, epsilon),
-            metrics.gaussian_sinkhorn_divergence([0], [[1]], [1], [[0.25]], epsilon),
+            metrics.gaussian_sinkhorn_divergence(*laws, epsilon),
         ),
     ):
         rng = np.random.default_rng(0)
-        found = [measure(rng.normal(size=150), rng.normal(1, 0.5, 120)) for _ in range(80)]
+        found = [measure(rng.normal(size=150), rng.normal(mean, deviation, 120)) for _ in range(80)]
         values = [getattr(each, "cost", getattr(each, "value", None)) for each in found]
         claimed = np.sqrt(np.mean([each.error**2 for each in found]))
         assert 0.75 < claimed / np.std(values) < 1.35
