@@ -53,6 +53,10 @@ class _Kernel(Function):
 
     nargs = 1
 
+    def fdiff(self, argindex=1):
+        x = Dummy()
+        return self.definition(x).diff(x).subs(x, self.args[0])
+
     def _eval_rewrite_as_log(self, x, **hints):
         return self.definition(x)
 

@@ -30,6 +30,7 @@ LOADED = re.compile(r'<script(?P<how>[^>]*) src="(?P<file>[^"?]*)(?P<rest>[^>]*)
 IDLE = re.compile(r'<span class="(?:n|p|w|(?:xref )?std std-(?:doc|ref|term))">([^<]*)</span>')
 PICTURE = re.compile(r'<img(?=[^>]* src="(?P<file>[^":]*_images/[^"]*)")')
 AS_IT_IS = re.compile(r"(<(?:pre|script|textarea)\b.*?</(?:pre|script|textarea)>)", re.DOTALL)
+DARK, LIGHT = (re.compile(rf'\[data-theme="?{name}"?\]') for name in ("dark", "light"))
 ICON = re.compile(r'content:"(.)"')
 
 
@@ -171,8 +172,18 @@ def _fitting(rule, words: set[str]) -> str:
             inner = "".join(_fitting(each, words) for each in parsed)
         return inner and f"@{rule.at_keyword} {_squeezed(rule.prelude)}{{{inner}}}"
     selectors = re.split(r",(?![^()]*\))", _squeezed(rule.prelude))
-    fitting = ",".join(each.strip() for each in selectors if _fits(each, words))
-    return fitting and f"{fitting}{{{_squeezed(rule.content)}}}"
+    fitting = [each.strip() for each in selectors if _fits(each, words)]
+    return _on_paper(fitting, _squeezed(rule.content))
+
+
+def _on_paper(selectors: list[str], content: str) -> str:
+    """A rule that on paper is that of the light theme, whatever theme the page has."""
+    dark = [each for each in selectors if DARK.search(each)]
+    others = [each for each in selectors if each not in dark]
+    light = [LIGHT.sub("[data-theme]", each) for each in others if LIGHT.search(each)]
+    text = f"{','.join(others)}{{{content}}}" if others else ""
+    text += f"@media screen{{{','.join(dark)}{{{content}}}}}" if dark else ""
+    return text + (f"@media print{{{','.join(light)}{{{content}}}}}" if light else "")
 
 
 def _fits(selector: str, words: set[str]) -> bool:
