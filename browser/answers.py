@@ -24,7 +24,7 @@ from sympy.core.function import AppliedUndef
 from gancode.calculus import Objective, Proof, find_objective, parse, prove, r
 from gancode.calculus.deadline import OutOfTime
 from gancode.calculus.digits import in_digits
-from gancode.calculus.expression import CONSTANTS, IN_DERIVATIONS, ExpressionError
+from gancode.calculus.expression import CONSTANTS, IN_DERIVATIONS, ExpressionError, typed
 from gancode.calculus.losses import CompileError
 from gancode.errors import Refused
 from gancode.notebook import MIME, powers
@@ -167,8 +167,8 @@ def _chain(text: str) -> list[tuple[str, str]]:
             f"{text.strip()!r} is no assumption; write relations with commas between them, such as "
             "0 < D < 1, n > 0, or n whole"
         )
-    typed = {"≤": "<=", "≥": ">=", "=": "=="}
-    signs = [typed.get(sign, sign) for sign in pieces[1::2]]
+    plain = {"≤": "<=", "≥": ">=", "=": "=="}
+    signs = [plain.get(sign, sign) for sign in pieces[1::2]]
     return [*zip(pieces[::2], signs, strict=True), (end, "")]
 
 
@@ -264,8 +264,8 @@ def _repeated(code: str, given: dict[str, str]) -> str | None:
                 for side in call.args[:2]:
                     meant = _Spelled(definitions).visit(copy.deepcopy(side))
                     question |= {ast.unparse(side): meant} if _is_formula(meant, given) else {}
-    for typed in given.values():
-        whole = _Spelled(definitions).visit(ast.parse(typed.replace("^", "**"), mode="eval"))
+    for text in given.values():
+        whole = _Spelled(definitions).visit(ast.parse(typed(text).strip(), mode="eval"))
         parts = {ast.dump(part) for part in ast.walk(whole)}
         for name, meant in question.items():
             if ast.dump(meant) in parts:

@@ -66,7 +66,7 @@ def test_every_line_that_is_asked_counts():
     ("label", "typed"),
     [
         ("ex-dm-gaussian", "variance/u**2"),
-        ("ex-dm-gaussian", "(delta*u**2 + kept*(u/kept - u)**2) / u^2"),
+        ("ex-dm-gaussian", "(delta*u**2 + kept*(u/kept - u)**2) / u**2"),
         ("ex-mc-hellinger", "(1 - (1 - affinity**2))**(3/2)"),
         ("ex-mc-hellinger", "sqrt((1 - (1 - affinity**2))**3)"),
         (
