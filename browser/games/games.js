@@ -123,18 +123,21 @@ const games = {};
     };
     const move = (event) => moved(...place(event));
     const gripped = (event) => grips(...place(event));
+    let held = null; // the pointer that drags: the browser itself captures every finger
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "application");
     canvas.onclick = (event) => event.pointerType === "touch" && move(event);
     canvas.onpointerdown = (event) => {
       if (event.pointerType === "touch" && !gripped(event)) return;
       canvas.setPointerCapture(event.pointerId);
+      held = event.pointerId;
       move(event);
     };
     // Before the page takes the finger to scroll.
     canvas.addEventListener("touchstart", (event) => gripped(event.touches[0]) && event.preventDefault(),
       {passive: false});
-    canvas.onpointermove = (event) => canvas.hasPointerCapture(event.pointerId) && move(event);
+    canvas.onlostpointercapture = () => held = null;
+    canvas.onpointermove = (event) => event.pointerId === held && move(event);
     const arrows = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
     canvas.onkeydown = (event) => {
       if (!arrows[event.key]) return;

@@ -201,9 +201,9 @@ def test_a_finger_drags_the_mark_and_elsewhere_it_scrolls_or_taps(opened):
     assert page.evaluate("scrollY") == scrolled
 
     at, before = box(), value()
-    swipe(at["x"] + at["width"] - 20, at["y"] + 60, 0, -50)
-    page.wait_for_timeout(300)
-    assert value() == before and page.evaluate("scrollY") != scrolled
+    swipe(at["x"] + at["width"] - 20, at["y"] + 60, 0, 50 if scrolled else -50)
+    page.wait_for_function("before => scrollY !== before", arg=scrolled)
+    assert value() == before
 
     at = box()
     page.touchscreen.tap(at["x"] + 34 + wide / 2, at["y"] + 60)
