@@ -22,7 +22,7 @@ ARTICLE = re.compile(r'<article class="bd-article"[^>]*>(.*?)</article>', re.DOT
 HEAD = re.compile(r'<link rel="stylesheet"[^>]*>|<script>window\.MathJax.*?</script>'
                   r'|<script[^>]*mathjax\.js[^>]*></script>')  # fmt: skip
 LINK = re.compile(r'(?P<kind> (?:href|src|id))="(?P<value>[^"]*)"')
-WIDTH = 643  # of the text on this paper, in pixels: formulas are broken into lines for it
+TEXT = {"width": 643, "height": 979}  # on this paper, in pixels: formulas are broken for it
 FOOTER = (
     '<div style="width: 100%; text-align: center; font: 9px sans-serif">'
     '<span class="pageNumber"></span></div>'
@@ -136,7 +136,7 @@ def write(site: Path, target: Path, toc: dict) -> None:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium.find())
-            tab = browser.new_page(viewport={"width": WIDTH, "height": 900})
+            tab = browser.new_page(viewport=TEXT)
             tab.set_default_timeout(0)
             tab.emulate_media(media="print")
             tab.goto(page.as_uri(), wait_until="load")

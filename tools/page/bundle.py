@@ -31,6 +31,7 @@ IDLE = re.compile(r'<span class="(?:n|p|w|(?:xref )?std std-(?:doc|ref|term))">(
 PICTURE = re.compile(r'<img(?=[^>]* src="(?P<file>[^":]*_images/[^"]*)")')
 AS_IT_IS = re.compile(r"(<(?:pre|script|textarea)\b.*?</(?:pre|script|textarea)>)", re.DOTALL)
 DARK, LIGHT = (re.compile(rf'\[data-theme="?{name}"?\]') for name in ("dark", "light"))
+DARK_DEVICE = "(prefers-color-scheme: dark)"
 ICON = re.compile(r'content:"(.)"')
 
 
@@ -170,7 +171,10 @@ def _fitting(rule, words: set[str]) -> str:
                 rule.content, skip_comments=True, skip_whitespace=True
             )
             inner = "".join(_fitting(each, words) for each in parsed)
-        return inner and f"@{rule.at_keyword} {_squeezed(rule.prelude)}{{{inner}}}"
+        where = _squeezed(rule.prelude)
+        if where == DARK_DEVICE:
+            where = f"screen and {where}"
+        return inner and f"@{rule.at_keyword} {where}{{{inner}}}"
     selectors = re.split(r",(?![^()]*\))", _squeezed(rule.prelude))
     fitting = [each.strip() for each in selectors if _fits(each, words)]
     return _on_paper(fitting, _squeezed(rule.content))
