@@ -16,4 +16,5 @@ def lead(app, page, template, context, doctree) -> None:
     if not (other in app.env.found_docs and app.env.doc2path(other).endswith(".ipynb")):
         other = START
     # The list of the buttons is that of this page.
-    add_launch_buttons(app, other, template, context | {"pagename": other}, doctree)
+    seen = context | {"pagename": other, "sourcename": f"{other}.ipynb"}
+    add_launch_buttons(app, other, template, seen, doctree)
