@@ -172,7 +172,7 @@ def test_a_small_game_is_paused_stepped_replayed_and_moved_by_keys(opened):
 
 def test_a_finger_drags_the_mark_and_elsewhere_it_scrolls_or_taps(opened):
     """Of the chart of steps and weights; 390 pixels, of which it takes nearly all."""
-    page = opened("methods", has_touch=True, is_mobile=True, viewport={"width": 390, "height": 700})
+    page = opened("methods", has_touch=True, viewport={"width": 390, "height": 700})
     step, chart = page.get_by_label("Step η"), page.locator("canvas").nth(1)
     touched = page.context.new_cdp_session(page)
 
