@@ -22,7 +22,7 @@ ARTICLE = re.compile(r'<article class="bd-article"[^>]*>(.*?)</article>', re.DOT
 HEAD = re.compile(r'<link rel="stylesheet"[^>]*>|<script>window\.MathJax.*?</script>'
                   r'|<script[^>]*mathjax\.js[^>]*></script>')  # fmt: skip
 LINK = re.compile(r'(?P<kind> (?:href|src|id))="(?P<value>[^"]*)"')
-TEXT = {"width": 643, "height": 979}  # on this paper, in pixels: formulas are broken for it
+TEXT = {"width": 643, "height": 979}  # on this paper, in pixels
 FOOTER = (
     '<div style="width: 100%; text-align: center; font: 9px sans-serif">'
     '<span class="pageNumber"></span></div>'
@@ -38,6 +38,14 @@ PRINTED = {
     "header_template": "<div></div>",
     "footer_template": FOOTER,
 }
+# Formulas that are wider than the text, as `_static/page.js` does it for a page.
+SMALLER = """() => {
+    for (const formula of document.querySelectorAll("mjx-container[display=true]")) {
+        const {width} = formula.querySelector("mjx-math").getBoundingClientRect();
+        const room = formula.parentElement.clientWidth - 50;  // with a number beside it
+        if (width > room) formula.style.setProperty("--on-paper", room / width);
+    }
+}"""
 # Into the table of contents, the page on which each place begins.
 NUMBERED = """pages => {
     for (const link of document.querySelectorAll(".contents a"))
@@ -141,6 +149,7 @@ def write(site: Path, target: Path, toc: dict) -> None:
             tab.emulate_media(media="print")
             tab.goto(page.as_uri(), wait_until="load")
             tab.evaluate("async () => { await window.MathJax?.startup.promise }")
+            tab.evaluate(SMALLER)
             found = beginnings(tab.pdf(**PRINTED))
             tab.evaluate(NUMBERED, found)
             target.write_bytes(tab.pdf(**PRINTED))
