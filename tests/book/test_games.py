@@ -187,6 +187,7 @@ def test_a_finger_drags_the_mark_and_elsewhere_it_scrolls_or_taps(opened):
         points = [{"x": x + dx * k / 10, "y": y + dy * k / 10} for k in range(11)]
         for kind, point in zip(["touchStart", *["touchMove"] * 10], points, strict=True):
             touched.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            page.wait_for_timeout(20)
         touched.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
     at, before, scrolled = box(), value(), page.evaluate("scrollY")
@@ -201,10 +202,7 @@ def test_a_finger_drags_the_mark_and_elsewhere_it_scrolls_or_taps(opened):
     assert page.evaluate("scrollY") == scrolled
 
     at, before = box(), value()
-    touched.send("Input.synthesizeScrollGesture", {
-        "x": at["x"] + at["width"] - 20, "y": at["y"] + 60, "gestureSourceType": "touch",
-        "yDistance": 200 if scrolled else -200,
-    })  # fmt: skip
+    swipe(at["x"] + at["width"] - 20, at["y"] + 100, 0, 90 if scrolled else -90)
     page.wait_for_function("before => scrollY !== before", arg=scrolled)
     assert value() == before
 
