@@ -51,7 +51,13 @@ def pack(site: Path) -> None:
     (static / SCRIPT).write_text(";\n".join(["", *parts]), encoding="utf-8")
 
     others = [path for path in static.rglob("*.js") if not ELSEWHERE & set(path.parts)]
-    words = set(re.findall(r"[\w-]+", "\n".join([*texts.values(), *map(read, others)])))
+    named = {
+        (path.parent / found["file"]).resolve()
+        for path, text in texts.items()
+        for found in SHEET.finditer(text)
+    }
+    own = named - set(sheets)  # of some pages
+    words = set(re.findall(r"[\w-]+", "\n".join([*texts.values(), *map(read, [*others, *own])])))
     (static / STYLE).write_text(stylesheet(sheets, static, words), encoding="utf-8")
 
     for path, text in texts.items():
@@ -143,8 +149,22 @@ def stylesheet(sheets: list[Path], static: Path, words: set[str]) -> str:
         lambda found: found[0] if found[1] in used else "",
         text,
     )
+    text = _used(text, words)
     codes = {ord(icon) for icon in ICON.findall(text)}
     return "".join(_icons(sheet, face, codes) for sheet, face in faces) + text
+
+
+def _used(text: str, words: set[str]) -> str:
+    """Rules without the properties of their own that nothing reads, not even another of these."""
+    before = ""
+    while text != before:
+        before, read_by_rules = text, set(re.findall(r"var\(\s*(--[\w-]+)", text))
+        text = re.sub(
+            r"(?<=[{;])(--[\w-]+):[^;{}]*(?:;|(?=\}))",
+            lambda found, kept=read_by_rules | words: found[0] if found[1] in kept else "",
+            text,
+        )
+    return text
 
 
 def _rules(sheets: list[Path]):
