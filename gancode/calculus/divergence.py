@@ -104,7 +104,7 @@ class Divergence:
         """
         self = cls.__new__(cls)
         self.f, self.name, self.label = f, "", "D(p‖q)"
-        self.scale, self.offset, self._ends = S.One, offset, Ends(f, ends)
+        self.scale, self.offset, self._ends = S.One, sympy.sympify(offset), Ends(f, ends)
         return self
 
     @property

@@ -92,7 +92,7 @@ def parse(
             f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
         )
     try:
-        tree = ast.parse(_typed(text).strip(), mode="eval")
+        tree = ast.parse(typed(text).strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         detail = getattr(error, "msg", None) or str(error) or "nested too deeply"
         raise ExpressionError(f"{text!r} is not an expression: {detail}") from None
@@ -107,7 +107,7 @@ def parse(
     return value
 
 
-def _typed(text: str) -> str:
+def typed(text: str) -> str:
     """The text as it would be typed: a² is a**(2)."""
     raised = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda run: f"**({run[0].translate(_RAISED)})", text)
     return raised.translate(_SIGNS)

@@ -56,6 +56,10 @@ class _Kernel(Function):
 
     nargs = 1
 
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x = Dummy()
+        return self.definition(x).diff(x).subs(x, self.args[0])
+
     def _eval_rewrite_as_log(self, x: sympy.Expr, **hints: Any) -> sympy.Expr:
         return self.definition(x)
 
