@@ -30,7 +30,7 @@ PENALISED: dict[str, tuple[str, ...]] = {
 }
 GAMES = [", ".join(names) for names in itertools.product(OBJECTIVES, PENALISED)]
 WEIGHT = "1..0.1"  # of the penalties, over a run
-RATES = (2e-3, 4e-3, 8e-3)  # of both networks, at the first step
+RATES = (4e-3, 2e-3, 8e-3)  # of both networks, at the first step; first that of `coverage`
 _SHARED = {key: value for key, value in coverage.SETTINGS.items() if key != "generator_lr"}
 
 
@@ -68,7 +68,7 @@ def results() -> dict:
 
 
 def main(names: Sequence[str]) -> None:
-    """Play the named games and write their rows into RESULTS, after each rate anew. Raises KeyError
+    """Play the named games and write their rows into RESULTS, after each anew. Raises KeyError
     for a name that is none of GAMES."""
     benchmarks.settle()
     made = benchmarks.provenance(
@@ -82,7 +82,7 @@ def main(names: Sequence[str]) -> None:
         seeds=list(SEEDS),
     )
     games: dict[str, dict[str, list[dict]]] = results()["games"] if RESULTS.exists() else {}
-    for name, rate in itertools.product(names, RATES):
+    for rate, name in itertools.product(RATES, names):
         found = scores(played(name, rate, SEEDS), SEEDS)
         games.setdefault(name, {})[f"{rate:g}"] = [_short(row) for row in found]
         means = [interval([row[key] for row in found]) for key in coverage.QUANTITIES]
