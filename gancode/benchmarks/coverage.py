@@ -170,7 +170,6 @@ def train(
     method: Method,
     runs: Sequence[tuple[str, int]],
     callback: Callable | None = None,
-    penalised: Sequence[str] = ("real", "generated"),
     **settings: Any,
 ) -> torch.Tensor:
     """Train one GAN for each (name of a data set, seed) in `runs`; return samples of the last
@@ -179,7 +178,6 @@ def train(
     `settings` replace entries of SETTINGS. `callback(step, sample, critic)` is called after each
     step; `sample(n)` draws n samples of every generator as it is, without touching the run's own
     draws; `critic(x)` is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
-    `penalised` says at which samples the penalty looks: R1 is at "real", R2 at "generated" ones.
     Each run has the streams of its seed, as `gancode.seed` mixes them.
     """
     s = SETTINGS | NETWORKS[method.networks] | settings
@@ -240,8 +238,7 @@ def train(
         generated = generator(latents(s["batch_size"]))
         loss = loss_of(D, real, generated.detach())
         if method.penalty and (step - 1) % every == 0:
-            both = {"real": real, "generated": generated}
-            x = torch.cat([both[where] for where in penalised], 1).detach().requires_grad_(True)
+            x = torch.cat([real, generated], 1).detach().requires_grad_(True)
             (slope,) = torch.autograd.grad(critic(D, x).sum(), x, create_graph=True)
             weight = every * penalty((step - 1) / s["steps"])
             loss = loss + weight / 2 * slope.square().sum() / s["batch_size"]
