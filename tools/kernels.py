@@ -6,9 +6,9 @@ Runs chapters (all of them, if none is named) under other seeds and under the ke
 processors would choose, as far as this one has them, and with every weight changed by one rounding,
 up or down, when an optimiser is made for it. What a row measures then has a spread. Printed is, for
 each row, its distance from failing in units of that spread, least first; one that never moves has
-none, and neither has one whose room is a theorem's. Of a row that allows so many standard errors of
-a prediction, the spread is that error or, where it is larger, what was seen. The exit status is 1
-where a row failed, or is nearer than three.
+none, and neither has one whose bound or room is a theorem's. Of a row that allows so many standard
+errors of a prediction, the spread is that error or, where it is larger, what was seen. The exit
+status is 1 where a row failed, or is nearer than three.
 
 The notebooks are left as they are. All of them take about five minutes for each way to run.
 """
@@ -130,7 +130,8 @@ def distance(rows: list[Row]) -> float:
     first = rows[0]
     if any(not row.room >= 0 for row in rows):  # NaN too
         return -1.0
-    if first.because.startswith("theorem"):
+    derived = ("theorem", "rounding") if first.relation != "near" else "theorem"
+    if first.because.startswith(derived):
         return math.inf  # however near it comes, what a theorem allows is not crossed
     spread = statistics.stdev(row.gap for row in rows)
     if (stated := ERRORS.match(first.because)) and first.relation == "near":

@@ -34,6 +34,8 @@ def test_what_a_theorem_allows_is_not_crossed():
     because = "theorem: a divergence"
     assert distance(rows("at-least", 0.0, (0, 0.1), (0, 0.9), because=because)) == math.inf
     assert distance(rows("near", 1.0, (0, 0.1), (0, 0.9), because=because)) == math.inf
+    assert distance(rows("at-most", 1e-9, (0, -0.1), (0, -0.9), because="rounding")) == math.inf
+    assert distance(rows("near", 1.0, (0, 0.1), (0, 0.9), because="rounding")) < 1
     assert distance(rows("at-least", 0.0, (0, 0.1), (0, -0.1), because=because)) == -1
 
 
@@ -83,7 +85,7 @@ def test_what_hangs_on_a_rounding_is_found(tmp_path, capfd):
         "change = (layer.weight.detach() / drawn - 1) * 2**23",
         "verdict = Verdict()",
         "verdict.near('closely', 0, change.max(), 1.5, because='rounding')",
-        "verdict.at_least('roughly', 0, change.min(), 3, because='rounding')",
+        "verdict.at_least('roughly', 0, change.min(), 3, because='observed before')",
         "verdict.near('double', 0, abs(double.item() - 1) * 2**52, 15, because='rounding')",
         "verdict.near('drawn', 0, torch.rand(1), 1, because='theorem')",
     )
