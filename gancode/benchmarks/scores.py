@@ -3,23 +3,22 @@
     python -m gancode.benchmarks.scores             all, a quarter of an hour on one core
     python -m gancode.benchmarks.scores NAME...     these; the others keep their rows
 
-writes `results/scores.json`. First, the slope of a critic between two mixtures in the plane under
-noise, estimated in three ways and compared with the exact one (`fields`). Then generators on
-the ring of VEEGAN that are taught by critics, with and without noise, by the drift of a kernel, and
-in four steps of denoising (`METHODS`).
+writes `results/scores.json`. First, the slope of a critic between two mixtures on the line under
+noise, estimated in three ways and compared with the exact one (`fields`). Then generators on the
+ring of VEEGAN that are taught by critics, with and without noise, and by the fields of a kernel
+(`METHODS`).
 
 As in `gancode.benchmarks.coverage` the runs of a method are trained side by side: each weight has a
 first axis over the runs, and no number passes from one run to another.
 """
 
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import one_hot, softplus
+from torch.nn.functional import softplus
 
 import gancode
 from gancode import benchmarks, data, metrics, networks, randomness
@@ -37,18 +36,18 @@ RESULTS = benchmarks.RESULTS / "scores.json"
 SEEDS, TRIED = range(5), (10,)  # the last is the one by which rates are chosen
 
 # Two mixtures, and how a critic and two denoisers learn of their difference under noise.
-REAL = data.mixture([[-2.0, 0.0], [2.0, 0.0], [0.0, 2.5]], 0.3, [0.5, 0.3, 0.2])
-MADE = data.mixture([[-1.0, 0.5], [1.5, 0.5]], [0.8, 0.5], [0.4, 0.6])
+REAL = data.mixture([-2.0, 1.0], [0.3, 0.5], [0.3, 0.7])
+MADE = data.mixture([-0.5, 2.0], [0.5, 0.4], [0.6, 0.4])
 FIELD: dict[str, Any] = {
-    "hidden": (64, 64),
+    "hidden": (32, 32),
     "batch_size": 256,
-    "steps": 500,
-    "lr": 5e-3,  # falls to 0 in a straight line
+    "steps": 1000,
+    "lr": 1e-2,  # falls to 0 in a straight line
     "betas": (0.9, 0.999),
     "samples": 5000,  # where the fields are compared, from both mixtures under noise
     "kernel_samples": 5000,  # of either mixture, for the mean shift
 }
-NOISES = (0.25, 0.5, 1.0)
+NOISES = (0.25, 0.5)
 
 RATES = (3e-3, 1e-2)
 GAME: dict[str, Any] = {
@@ -64,15 +63,14 @@ GAME: dict[str, Any] = {
     "penalty_every": 2,
     "samples": 1000,
 }
-LEVELS = (0.0, 0.05, 0.2, 0.6, 2.0)  # the noise of the four steps
 
 
 @dataclass(frozen=True)
 class Method:
-    """What teaches the generator: "critic"; the field of a kernel, "drift", "attraction" or
-    "witness" (`FIELDS`); or "steps", a critic of four steps of denoising. `noise` is the standard
-    deviation of what is added before the critic looks, or the width of the kernel, and `penalty`
-    the weight of R1 + R2: numbers, or schedules as in `gancode.schedules`."""
+    """What teaches the generator: "critic", or the field of a kernel, "drift" or "witness"
+    (`TEACHERS`). `noise` is the standard deviation of what is added before the critic looks, or the
+    width of the kernel, and `penalty` the weight of R1 + R2: numbers, or schedules as in
+    `gancode.schedules`."""
 
     teacher: str
     noise: float | str = 0.0
@@ -85,8 +83,6 @@ METHODS = {
     "noise": Method("critic", "0.5..0.02"),
     "drift": Method("drift", "0.5..0.02"),
     "MMD": Method("witness", "0.5..0.02"),
-    "attraction": Method("attraction", "0.5..0.02"),
-    "four steps": Method("steps"),
 }
 
 
@@ -103,11 +99,6 @@ def drift(x: torch.Tensor, real: torch.Tensor, width: float) -> torch.Tensor:
     return shift(x, real, width)[0] - shift(x, x, width)[0]
 
 
-def attraction(x: torch.Tensor, real: torch.Tensor, width: float) -> torch.Tensor:
-    """Towards the data alone: mean shift, which climbs to the modes."""
-    return shift(x, real, width)[0]
-
-
 def witness(x: torch.Tensor, real: torch.Tensor, width: float) -> torch.Tensor:
     """The slope of the witness of the maximum mean discrepancy, p − q smoothed: the same without
     the division by the densities."""
@@ -115,16 +106,16 @@ def witness(x: torch.Tensor, real: torch.Tensor, width: float) -> torch.Tensor:
     return p * to_real - q * to_made
 
 
-FIELDS: dict[str, Callable] = {"drift": drift, "attraction": attraction, "witness": witness}
+TEACHERS: dict[str, Callable] = {"drift": drift, "witness": witness}
 
 
 def fields(noise: float, seed: int) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-    """Points (n, 2) from both mixtures under noise, the exact ∇log(p/q) there, and estimates of it:
+    """Points (n, 1) from both mixtures under noise, the exact ∇log(p/q) there, and estimates of it:
     of a trained `critic`, of two trained `denoisers`, and of mean shifts of samples (`kernel`)."""
     gancode.seed(seed)
     s = FIELD
-    critic = networks.mlp(2, s["hidden"], 1, activation=torch.nn.SiLU)
-    denoisers = [networks.mlp(2, s["hidden"], 2, activation=torch.nn.SiLU) for _ in "pq"]
+    critic = networks.mlp(1, s["hidden"], 1, activation=torch.nn.SiLU)
+    denoisers = [networks.mlp(1, s["hidden"], 1, activation=torch.nn.SiLU) for _ in "pq"]
     adam = torch.optim.Adam(
         [weight for net in (critic, *denoisers) for weight in net.parameters()], s["lr"], s["betas"]
     )
@@ -167,64 +158,46 @@ def errors(exact: torch.Tensor, found: dict[str, torch.Tensor]) -> dict[str, flo
     }
 
 
-def train(method: Method, rate: float, seeds: Sequence[int], steps: int = GAME["steps"]) -> Any:
+def train(
+    method: Method, rate: float, seeds: Sequence[int], steps: int = GAME["steps"]
+) -> torch.Tensor:
     """Train a generator on the ring for each seed; samples of the last ones, (runs, samples, 2).
 
     Both players of a game have the same rate. A run's draws are those of its seed."""
     s = GAME
     streams = [torch.Generator().manual_seed(randomness.streams(seed)[-1]) for seed in seeds]
-    ring, stepwise = data.ring(), method.teacher == "steps"
-    extra = 2 + len(LEVELS) - 1 if stepwise else 0  # the noisier sample and its level
-    G = initial_weights([s["latent_dim"] + extra, *[s["hidden"]] * s["depth"], 2], streams)
+    ring = data.ring()
+    G = initial_weights([s["latent_dim"], *[s["hidden"]] * s["depth"], 2], streams)
     B = 6 * stacked(torch.randn, 2, s["features"] // 2, streams)
-    D = initial_weights([2 + s["features"] + extra, s["hidden"], s["hidden"], 1], streams)
+    D = initial_weights([2 + s["features"], s["hidden"], s["hidden"], 1], streams)
     adams = [torch.optim.Adam(weights, rate, s["betas"], fused=True) for weights in (D, G)]
     falling = [
         torch.optim.lr_scheduler.LambdaLR(adam, lambda k: s["final_lr"] ** (k / steps))
-        for adam in (adams[1:] if method.teacher in FIELDS else adams)
+        for adam in (adams[1:] if method.teacher in TEACHERS else adams)
     ]
     noise, penalty = schedule("noise", method.noise), schedule("penalty", method.penalty)
 
     def normal(n: int, columns: int) -> torch.Tensor:
         return stacked(torch.randn, n, columns, streams)
 
-    def generator(n: int, *given: torch.Tensor) -> torch.Tensor:
-        seen = torch.cat([normal(n, s["latent_dim"]), *given], 2)
-        return mlp(G, s["sharpness"] * seen, torch.tanh)
+    def generator(n: int) -> torch.Tensor:
+        return mlp(G, s["sharpness"] * normal(n, s["latent_dim"]), torch.tanh)
 
-    def critic(x: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:
-        return mlp(D, torch.cat([fourier(x, B), *given], 2))
-
-    def denoised(noisier: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        """One step from a level, (runs, n), to the one below: a draw of the clean sample, then of
-        what lies between it and the noisier one."""
-        x = generator(noisier.shape[1], *_given(noisier, level))
-        high, low = _stds(level), _stds(level - 1)
-        between = x + (low / high) ** 2 * (noisier - x)
-        return between + low * (1 - (low / high) ** 2).sqrt() * normal(x.shape[1], 2)
+    def critic(x: torch.Tensor) -> torch.Tensor:
+        return mlp(D, fourier(x, B))
 
     for step in range(steps):
         n, width = s["batch_size"], noise(step / steps)
         real = torch.stack([ring.sample(n, rng) for rng in streams])
-        given: tuple = ()
-        if stepwise:
-            level = torch.stack(
-                [torch.randint(1, len(LEVELS), (n,), generator=rng) for rng in streams]
-            )
-            high, low = _stds(level), _stds(level - 1)
-            real = real + low * normal(n, 2)
-            noisier = real + (high**2 - low**2).sqrt() * normal(n, 2)
-            given, made = _given(noisier, level), denoised(noisier, level)
-        else:
-            made = generator(n)
-        if method.teacher in FIELDS:
+        made = generator(n)
+        if method.teacher in TEACHERS:
             x = made.detach()
-            target = x + FIELDS[method.teacher](x, real, width)
+            target = x + TEACHERS[method.teacher](x, real, width)
             descend((made - target).square().sum(2).mean(1).sum(), G, adams[1])
         else:
             real = real + width * normal(n, 2)
             shown = made + width * normal(n, 2)
-            on_real, on_made = critic(real, *given), critic(shown.detach(), *given)
+            on_real, on_made = critic(real), critic(shown.detach())
             loss = (softplus(-on_real) + softplus(on_made)).mean((1, 2)).sum()
             if method.penalty and step % s["penalty_every"] == 0:
                 x = torch.cat([real, shown.detach()], 1).requires_grad_()
@@ -232,26 +205,11 @@ def train(method: Method, rate: float, seeds: Sequence[int], steps: int = GAME["
                 weight = s["penalty_every"] * penalty(step / steps)
                 loss = loss + weight / 2 * slope.square().sum() / n
             descend(loss, D, adams[0])
-            descend(softplus(-critic(shown, *given)).mean((1, 2)).sum(), G, adams[1])
+            descend(softplus(-critic(shown)).mean((1, 2)).sum(), G, adams[1])
         for each in falling:
             each.step()
     with torch.no_grad():
-        if not stepwise:
-            return generator(s["samples"])
-        x = math.hypot(LEVELS[-1], math.sqrt(0.5)) * normal(s["samples"], 2)
-        for k in reversed(range(1, len(LEVELS))):
-            x = denoised(x, torch.full(x.shape[:2], k))
-        return x
-
-
-def _stds(level: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(LEVELS)[level][..., None]
-
-
-def _given(noisier: torch.Tensor, level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What both players are told of a step, of about the size 1."""
-    size = (_stds(level) ** 2 + 0.5).sqrt()
-    return noisier / size, one_hot(level - 1, len(LEVELS) - 1).float()
+        return generator(s["samples"])
 
 
 def judged(samples: torch.Tensor, seed: int) -> dict[str, float]:
@@ -284,7 +242,6 @@ def main(names: Sequence[str]) -> None:
         "python -m gancode.benchmarks.scores",
         field=FIELD,
         game=GAME,
-        levels=LEVELS,
         rates=RATES,
         tried=TRIED,
         seeds=list(SEEDS),
