@@ -188,7 +188,7 @@ def train(
 
     for step in range(steps):
         n, width = s["batch_size"], noise(step / steps)
-        real = torch.stack([ring.sample(n, rng) for rng in streams])
+        real = torch.stack([ring.sample(n, rng) for rng in streams]).to(G[0])
         made = generator(n)
         if method.teacher in TEACHERS:
             x = made.detach()
