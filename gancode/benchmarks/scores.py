@@ -1,6 +1,6 @@
 """Noise, scores and drift: two roads to one field, and what they are worth to a generator.
 
-    python -m gancode.benchmarks.scores             all, a quarter of an hour on one core
+    python -m gancode.benchmarks.scores             all, a few minutes on one core
     python -m gancode.benchmarks.scores NAME...     these; the others keep their rows
 
 writes `results/scores.json`. First, the slope of a critic between two mixtures on the line under
