@@ -282,9 +282,13 @@ def train_recipes(
 def descend(
     loss: torch.Tensor, weights: Sequence[torch.Tensor], optimiser: torch.optim.Optimizer
 ) -> None:
-    """One step of the weights, and of nothing else."""
-    for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-        weight.grad = slope
+    """One step of the weights, and of nothing else.
+
+    The fused optimiser reads a slope in the order of its memory. `backward` lays it out as its
+    weight is; what `torch.autograd.grad` returns may be transposed.
+    """
+    optimiser.zero_grad()
+    loss.backward(inputs=weights)
     optimiser.step()
 
 
