@@ -172,7 +172,7 @@ def side_by_side(
     )
     adams = [adam(weights, rate, s.betas) for weights in (D, G)]
     falling = schedule("rate", f"{rate}..{END * rate}")
-    losses = [(catalog[name].paired, *catalog[name].torch()) for name in names]
+    losses = [_losses(name) for name in names]
     batches = [Batches(source(where), s.batch_size, rng) for rng in rngs]
     broken: dict[int, tuple[int, list[torch.Tensor]]] = {}
     outputs = torch.zeros(len(runs))
@@ -232,6 +232,12 @@ def side_by_side(
         run: Outcome(samples[k], broken[k][0] if k in broken else None, outputs[k].item())
         for k, run in enumerate(runs)
     }
+
+
+@functools.cache
+def _losses(name: str) -> tuple[bool, Callable, Callable]:
+    """Whether an objective is one of pairs, and both of its losses."""
+    return catalog[name].paired, *catalog[name].torch()
 
 
 def _at_end(seed: int) -> torch.Generator:
