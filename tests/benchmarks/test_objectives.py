@@ -10,7 +10,7 @@ import re
 import pytest
 import torch
 
-from gancode import cli, data
+from gancode import benchmarks, cli, data
 from gancode.benchmarks import bench
 from gancode.benchmarks import objectives as benchmark
 from gancode.benchmarks.digits_mlp import pictures
@@ -18,7 +18,7 @@ from gancode.calculus import catalog
 from gancode.errors import Refused
 
 RING = dataclasses.replace(
-    benchmark.SETTINGS["ring"], hidden=(8, 8), batch_size=8, steps=2, samples=50, together=2
+    benchmark.SETTINGS["ring"], hidden=(8, 8), batch_size=8, steps=2, samples=50
 )
 DIGITS = dataclasses.replace(
     benchmark.SETTINGS["digits"], hidden=(8, 8), batch_size=8, steps=2, samples=200
@@ -44,12 +44,17 @@ def small(monkeypatch):
 @pytest.mark.parametrize("where", benchmark.SETTINGS)
 def test_runs_side_by_side_are_those_of_train(where, regularisation):
     names, seeds = ("nonsaturating", "relativistic-hinge", "neyman"), (0, 2)
-    ends = benchmark.side_by_side(names, seeds, where, regularisation, 4e-3, steps=3)
+    rate = benchmark.SETTINGS[where].rates[0]
+    ends = benchmark.side_by_side(names, seeds, where, regularisation, rate, steps=3)
     assert list(ends) == list(itertools.product(names, seeds))
     for (name, seed), end in ends.items():
-        run = benchmark.fit(name, where, regularisation, 4e-3, seed, steps=3)
+        run = benchmark.fit(name, where, regularisation, rate, seed, steps=3)
         alone = run.sample(benchmark.SETTINGS[where].samples, seed)
-        torch.testing.assert_close(end.samples, alone, rtol=1e-3, atol=2e-5)
+        begun = benchmark.fit(name, where, regularisation, 1e-30, seed, steps=1)
+        moved = alone - begun.sample(benchmark.SETTINGS[where].samples, seed)
+        # Adam's first step has the size of the rate whatever the slope, also where rounding alone
+        # decides its sign.
+        assert (end.samples - alone).norm() < 0.02 * moved.norm()
         assert end.broken is None
 
 
@@ -106,7 +111,7 @@ def tried(name, rate, seed, value, **more):
 
 
 def test_the_rate_is_chosen_by_the_mean_over_the_seeds_that_were_tried():
-    slow, fast = benchmark.RATES
+    slow, fast = benchmark.SETTINGS["ring"].rates
     first, second = benchmark.TRIED
     rows = [tried("hinge", slow, first, 0.1), tried("hinge", slow, second, 0.4)]
     rows += [tried("hinge", fast, first, 0.2), tried("hinge", fast, second, 0.2)]
@@ -124,7 +129,7 @@ def expected_runs(rows):
     cells = itertools.product(benchmark.OBJECTIVES, benchmark.SETTINGS, benchmark.REGULARISATIONS)
     for name, where, regularisation in cells:
         best = benchmark.best_rate(rows, name, where, regularisation)
-        for rate, seed in itertools.product(benchmark.RATES, benchmark.TRIED):
+        for rate, seed in itertools.product(benchmark.SETTINGS[where].rates, benchmark.TRIED):
             yield name, where, regularisation, rate, seed
         for seed in benchmark.SEEDS:
             yield name, where, regularisation, best, seed
@@ -144,7 +149,7 @@ def test_a_measurement_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
     said = []
     expected = benchmark.measure(whole, said.append)
     assert sorted(runs_in(expected["rows"])) == sorted(expected_runs(expected["rows"]))
-    assert re.match(r"\d+ of 56 runs: ring, none, rate 0.001", said[0])
+    assert re.match(r"\d+ of 56 runs: ring, none, rate 0.004", said[0])
     made, real = [], benchmark.side_by_side
 
     def counted(names, seeds, *arguments, **options):
@@ -182,7 +187,7 @@ def test_the_command_measures_and_shows_a_table(small, tmp_path, monkeypatch, ca
     header = next(line for line in shown.splitlines() if line.startswith("data "))
     assert header.split()[:4] == ["data", "objective", "regularisation", "rate"]
     assert len([line for line in shown.splitlines() if line.startswith("ring ")]) == 4
-    assert len(benchmark.read(tmp_path / "objectives.json")["rows"]) == 56
+    assert len(benchmarks.read(tmp_path / "objectives.json")["rows"]) == 56
     section = bench.objectives(out=tmp_path / "objectives.json")  # all is there already
     first = section["rows"][0]
     assert set(first) >= {"modes", "high quality", "JS, nats", "diverged %", "seconds"}
@@ -227,7 +232,7 @@ def test_the_file_says_how_it_was_made(results):
     made = results["provenance"]
     settings = {where: dataclasses.asdict(each) for where, each in benchmark.SETTINGS.items()}
     assert made["settings"] == json.loads(json.dumps(settings))
-    assert (made["rates"], made["tried"]) == (list(benchmark.RATES), list(benchmark.TRIED))
+    assert (made["tried"], made["seeds"]) == (list(benchmark.TRIED), list(benchmark.SEEDS))
     assert (made["end"], made["noise"], made["bound"]) == (
         benchmark.END,
         benchmark.NOISE,
