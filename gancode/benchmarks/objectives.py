@@ -302,11 +302,11 @@ def score(samples: torch.Tensor, where: str) -> dict[str, float]:
     held out, and how many of the ten digits at least a hundredth of the samples are read as."""
     if where == "digits":
         features, classes = metrics.digit_features(samples)
-        found = metrics.frechet_distance(_held_out(), features)
+        distance = metrics.frechet_distance(_held_out(), features)
         read = classes.argmax(1).bincount(minlength=10)
         return {
             "covered": int((read >= len(samples) / 100).sum()),
-            "frechet": round(found.value - found.bias, 3),
+            "frechet": round(distance.value - distance.bias, 3),
         }
     found = metrics.modes(samples, source(where))
     return {

@@ -433,7 +433,8 @@ def test_small_logits_of_a_normalised_critic_are_no_probabilities(slope):
     """Thirty times its bias is 0.3, whatever its weights are multiplied with."""
     critic = nn.Sequential(nn.Flatten(), Scaled(slope), nn.Linear(16, 1), nn.Flatten(0))
     nn.init.constant_(critic[2].bias, 0.01)
-    gancode.train(mlp_gan(discriminator=critic), make_images(), steps=1, constraints="spectral")
+    options = {"steps": 1, "batch_size": 4, "constraints": "spectral"}
+    gancode.train(mlp_gan(discriminator=critic), make_images(), **options)
 
 
 class Scaled(nn.Module):
