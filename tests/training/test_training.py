@@ -434,7 +434,7 @@ def test_small_logits_of_a_normalised_critic_are_no_probabilities(slope):
     critic = nn.Sequential(nn.Flatten(), Scaled(slope), nn.Linear(16, 1), nn.Flatten(0))
     nn.init.constant_(critic[2].bias, 0.01)
     options = {"steps": 1, "batch_size": 4, "constraints": "spectral"}
-    gancode.train(mlp_gan(discriminator=critic), make_images(), **options)
+    gancode.train(mlp_gan(discriminator=critic), make_images().clamp(-1, 1), **options)
 
 
 class Scaled(nn.Module):
