@@ -372,6 +372,8 @@ def _add_bench(commands: Any, spelled: bool) -> None:
         "quality: Fréchet distance for time on MNIST (15 min). coverage: ring and grid over five "
         "seeds (10 min). Without a section, these four. compile: what torch.compile saves (5 min). "
         "shared: the speed beside another busy program (1 min). "
+        "objectives: every objective with and without a penalty on ring, grid and digits, kept in "
+        "objectives.json, where a run that was stopped goes on (10 min). "
         "Leave the machine alone meanwhile.",
         """examples:
   gancode bench overhead throughput --json speed.json
@@ -380,7 +382,7 @@ def _add_bench(commands: Any, spelled: bool) -> None:
     )
     add = command.add_argument
     add("sections", nargs="*", metavar="SECTION", help="overhead, throughput, quality, coverage, "
-        "compile, shared")  # fmt: skip
+        "compile, shared, objectives")  # fmt: skip
     add("--stacked-mnist", action="store_true", help="the 1000 modes of Stacked MNIST; 30 minutes")
     add("--json", type=Path, metavar="FILE", help="write the numbers there as well")
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +59,32 @@ def provenance(command: str, **settings: Any) -> dict:
         "machine": platform.machine(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def keep(
+    words: Sequence[str] | None,
+    description: str | None,
+    path: Path,
+    runs: Callable[[int], Iterable[tuple[dict, str, str]]],
+    *,
+    steps: int,
+    **settings: Any,
+) -> None:
+    """The frame of a benchmark of single runs: what its command is told, and the file that it
+    writes, of `provenance`, `rows` and `sheets`.
+
+    `runs(steps)` makes the runs one after the other, and yields of each its row, which is printed,
+    the name of its kind, and a sheet, or "" for none; of every kind the first sheet is kept.
+    `steps` is the number where the command says no other; the settings go into the provenance.
+    """
+    told = options(words, description, path, steps=steps)
+    settle()
+    rows: list[dict] = []
+    sheets: dict[str, str] = {}
+    for row, name, sheet in runs(told.steps):
+        rows.append(row)
+        if sheet:
+            sheets.setdefault(name, sheet)
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+    made = provenance(f"python -m gancode.benchmarks.{path.stem}", steps=told.steps, **settings)
+    write(told.out, {"provenance": made, "rows": rows, "sheets": sheets})

@@ -6,8 +6,7 @@ writes `results/conditional.json`: four critics with three seeds each for 5,000 
 minutes of one core, one thread and no GPU. A run can be repeated alone: `fit("projection", 1)`.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -100,27 +99,27 @@ def results() -> dict:
     return benchmarks.read(RESULTS)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train all critics with all seeds and write the results."""
-    options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
-    benchmarks.settle()
-    rows: list[dict] = []
-    sheets: dict[str, str] = {}
+def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
+    """All critics with all seeds."""
     for seed in SEEDS:
         for kind in CRITICS:
-            run, trace = fit(kind, seed, options.steps)
-            rows.append({"critic": kind, "seed": seed, "accuracy": trace})
-            if kind not in sheets:
-                sheets[kind] = sheet(by_class(run), 10 * COLUMNS)
-            print(json.dumps(rows[-1]), flush=True)
-    made = benchmarks.provenance(
-        "python -m gancode.benchmarks.conditional",
+            run, trace = fit(kind, seed, steps)
+            made = {"critic": kind, "seed": seed, "accuracy": trace}
+            yield made, kind, sheet(by_class(run), 10 * COLUMNS)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train all critics with all seeds and write the results."""
+    benchmarks.keep(
+        arguments,
+        main.__doc__,
+        RESULTS,
+        runs,
+        steps=STEPS,
         seeds=list(SEEDS),
-        steps=options.steps,
         every=EVERY,
         samples=SAMPLES,
     )
-    benchmarks.write(options.out, {"provenance": made, "rows": rows, "sheets": sheets})
 
 
 if __name__ == "__main__":

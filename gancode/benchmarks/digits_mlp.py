@@ -8,8 +8,7 @@ minutes of one core. A run can be repeated alone: `row(*fit("β1 = 0.9", seed=3)
 
 import base64
 import io
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,25 +154,19 @@ def results() -> dict:
     return benchmarks.read(RESULTS)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run all variants with all seeds and write the results."""
-    options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
-    benchmarks.settle()
-    rows: list[dict] = []
-    sheets: dict[str, str] = {}
+def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
+    """All variants with all seeds."""
     for seed in SEEDS:
         for name in VARIANTS:
-            run, samples = fit(name, seed, options.steps)
-            rows.append({"variant": name, "seed": seed, **row(run, samples)})
-            sheets.setdefault(name, sheet(samples))
-            print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
-    made = benchmarks.provenance(
-        "python -m gancode.benchmarks.digits_mlp",
-        seeds=list(SEEDS),
-        steps=options.steps,
-        batch_size=BATCH,
+            run, samples = fit(name, seed, steps)
+            yield {"variant": name, "seed": seed, **row(run, samples)}, name, sheet(samples)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all variants with all seeds and write the results."""
+    benchmarks.keep(
+        arguments, main.__doc__, RESULTS, runs, steps=STEPS, seeds=list(SEEDS), batch_size=BATCH
     )
-    benchmarks.write(options.out, {"provenance": made, "rows": rows, "sheets": sheets})
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ steps, one thread and no GPU, about ten minutes of one core. A run can be repeat
 `fit("focal", 1e-3, seed=3)`.
 """
 
-import json
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from sympy import Rational, exp
@@ -103,37 +103,35 @@ def results() -> dict:
     return benchmarks.read(RESULTS)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Choose a rate for each objective, run it with all seeds, and write the results."""
-    options = benchmarks.options(arguments, main.__doc__, RESULTS, steps=STEPS)
-    benchmarks.settle()
+def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
+    """Those in which the rates are chosen, then those at the best; a sheet is of the latter."""
     rows: list[dict] = []
-    sheets: dict[str, str] = {}
 
-    def make(name: str, rate: float, seed: int) -> torch.Tensor:
-        run, samples = fit(name, rate, seed, options.steps)
+    def make(name: str, rate: float, seed: int) -> tuple[dict, str, str]:
+        run, samples = fit(name, rate, seed, steps)
         made = {"objective": name, "rate": rate, "seed": seed, "spread": round(spread(samples), 4)}
         rows.append(made | row(run, samples))
-        print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
-        return samples
+        return rows[-1], name, sheet(samples) if seed in SEEDS else ""
 
-    for name in OBJECTIVES:
-        for rate in RATES:
-            for seed in TRIED:
-                make(name, rate, seed)
-    for seed in SEEDS:
-        for name in OBJECTIVES:
-            samples = make(name, best_rate(rows, name), seed)
-            sheets.setdefault(name, sheet(samples))
-    made = benchmarks.provenance(
-        "python -m gancode.benchmarks.least_squares",
+    for name, rate, seed in itertools.product(OBJECTIVES, RATES, TRIED):
+        yield make(name, rate, seed)
+    for seed, name in itertools.product(SEEDS, OBJECTIVES):
+        yield make(name, best_rate(rows, name), seed)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Choose a rate for each objective, run it with all seeds, and write the results."""
+    benchmarks.keep(
+        arguments,
+        main.__doc__,
+        RESULTS,
+        runs,
+        steps=STEPS,
         rates=list(RATES),
         tried=list(TRIED),
         seeds=list(SEEDS),
-        steps=options.steps,
         batch_size=BATCH,
     )
-    benchmarks.write(options.out, {"provenance": made, "rows": rows, "sheets": sheets})
 
 
 if __name__ == "__main__":

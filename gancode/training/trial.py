@@ -314,8 +314,9 @@ def _refuse_probabilities(
     condition: Sequence[torch.Tensor],
     logits: torch.Tensor,
 ) -> None:
-    """Refuse outputs that lie between 0 and 1 and stay there when weights and samples are made
-    thirty times as large: they are probabilities, not logits."""
+    """Refuse outputs that lie between 0 and 1 and stay there when weights are made thirty times as
+    large, and samples thirty and a million times: they are probabilities, not logits. (Under
+    spectral normalisation the size of a weight does not count, and small logits stay small.)"""
 
     def between(found: torch.Tensor) -> bool:
         return bool(((found >= 0) & (found <= 1)).all())
@@ -326,7 +327,7 @@ def _refuse_probabilities(
     for weight in loud.parameters():
         weight.mul_(30)
     try:
-        if not all(between(loud(factor * x, *condition)) for factor in (30.0, -30.0)):
+        if not all(between(loud(factor * x, *condition)) for factor in (30.0, -30.0, 1e6, -1e6)):
             return
     except Exception:  # it may take no such samples
         return

@@ -428,6 +428,24 @@ def test_bad_input_is_one_clear_error_before_anything_changes(bad, message):
     assert same(numbers(gan), weights)
 
 
+@pytest.mark.parametrize("slope", [1e-3, -1e-3])
+def test_small_logits_of_a_normalised_critic_are_no_probabilities(slope):
+    """Thirty times its bias is 0.3, whatever its weights are multiplied with."""
+    critic = nn.Sequential(nn.Flatten(), Scaled(slope), nn.Linear(16, 1), nn.Flatten(0))
+    nn.init.constant_(critic[2].bias, 0.01)
+    options = {"steps": 1, "batch_size": 4, "constraints": "spectral"}
+    gancode.train(mlp_gan(discriminator=critic), make_images().clamp(-1, 1), **options)
+
+
+class Scaled(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
 @pytest.mark.parametrize("kind", [lambda n: make_images(n), lambda n: make_images(n).split(n)])
 @pytest.mark.parametrize("processes", [1, 2, 3])
 @pytest.mark.parametrize("pieces", [1, 2, 3])
