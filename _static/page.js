@@ -43,8 +43,13 @@ for (const table of document.querySelectorAll("table:is(.verdict, .claims)")) {
     [...row.cells].forEach((cell, k) => cell.dataset.label = names[k]);
 }
 
-// What is wider than the screen scrolls by itself, by keys too.
+// What is wider than the screen scrolls by itself, by keys too; on paper it is made smaller.
+const PAPER = 590; // pixels that a formula has on A4, beside its number
 function reach() {
+  for (const formula of document.querySelectorAll("article mjx-container[display=true]")) {
+    const {width} = formula.querySelector("mjx-math").getBoundingClientRect();
+    if (width > PAPER) formula.style.setProperty("--on-paper", PAPER / width);
+  }
   for (const formula of document.querySelectorAll("article span.math"))
     formula.classList.toggle("wide", formula.getBoundingClientRect().right > innerWidth);
   for (const box of document.querySelectorAll("article :is(.wide, table.table)"))

@@ -11,7 +11,7 @@ from tree import ROOT
 FLOORS = [
     ["errors", "notebook"],
     ["schedules", "plots", "verdict", "calculus"],
-    ["losses", "randomness", "networks", "penalties", "equilibrium"],
+    ["losses", "kernels", "randomness", "networks", "penalties", "equilibrium"],
     ["data", "constraints", "lipschitz"],
     ["training"],
     ["metrics", "reports"],

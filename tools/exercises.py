@@ -77,5 +77,6 @@ def in_the_page(root: Path = ROOT) -> dict[str, dict]:
             "page": known[label].page,
             "code": f"{entry.get('setup', '').strip()}\n{code}".strip(),
             "fields": fields(code, list(entry["right"])),
+            "shown": "code" not in entry,
         }
     return found

@@ -15,6 +15,7 @@ have a game, when Sphinx loads this file (`setup`).
 
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def printed(expressions: Iterable[Expr], arguments: Sequence[Symbol]) -> str:
     printer = _Printer({"strict": True})
     lines = [f"const {name}={printer.doprint(form)};" for name, form in shared]
     values = ",".join(map(printer.doprint, forms))
-    body = "".join([*lines, f"return [{values}];"])
+    body = re.sub(r" ([+-]) (?!-)", r"\1", "".join([*lines, f"return [{values}];"]))
     return f"({','.join(map(str, names.values()))})=>{{{body}}}"
 
 

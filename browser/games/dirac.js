@@ -188,7 +188,8 @@
       context.fillText("θ →", side - 26, side - 8);
       context.fillText("ψ ↑", 6, 16);
     });
-    games.drag(plane.canvas, (u, v) => {
+    const origin = () => start.map((value) => value / (2 * SPAN) + 0.5);
+    games.drag(plane.canvas, games.at(plane.canvas, origin), (u, v) => {
       start = [2 * SPAN * (u - 0.5), 2 * SPAN * (v - 0.5)];
       changed();
     }, (du, dv) => {
@@ -240,7 +241,11 @@
       context.arc(x(step.value), y(weight.value), 7, 0, 2 * Math.PI);
       context.stroke();
     });
-    games.drag(stability.canvas, (u, v) => {
+    const mark = () => [[34, step], [30, weight]].map(([edge, {value}]) => {
+      const share = edge / stability.canvas.clientWidth;
+      return share + (1 - share) * value / LIMIT;
+    });
+    games.drag(stability.canvas, games.at(stability.canvas, mark), (u, v) => {
       const side = stability.canvas.clientWidth;
       step.value = LIMIT * (u - 34 / side) / (1 - 34 / side);
       if (remedy.value !== "none") weight.value = LIMIT * (v - 30 / side) / (1 - 30 / side);

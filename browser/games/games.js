@@ -105,23 +105,39 @@ const games = {};
     return picture;
   };
 
+  // Whether a finger at a place of a canvas is at the mark, which is at `mark()`.
+  games.at = (canvas, mark) => (x, y) => {
+    const [u, v] = mark();
+    return Math.hypot(x - u, y - v) * canvas.clientWidth < FINGER;
+  };
+  const FINGER = 28; // pixels
+
   // Calls `moved(x, y)`, with both from 0 to 1, x to the right and y upwards, while the pointer is
-  // down on a canvas, and `nudged(dx, dy)` for the arrow keys. A finger taps, since it scrolls.
-  games.drag = (canvas, moved, nudged) => {
-    const move = (event) => {
+  // down on a canvas, and `nudged(dx, dy)` for the arrow keys. A finger drags where it
+  // begins at a place of which `grips(x, y)` is true; elsewhere it taps, or scrolls the page.
+  games.drag = (canvas, grips, moved, nudged) => {
+    const place = ({clientX, clientY}) => {
       const box = canvas.getBoundingClientRect();
-      const inside = (value) => Math.min(Math.max(value, 0), 1);
-      moved(inside((event.clientX - box.left) / box.width), inside((box.bottom - event.clientY) / box.height));
+      return [(clientX - box.left) / box.width, (box.bottom - clientY) / box.height]
+        .map((value) => Math.min(Math.max(value, 0), 1));
     };
+    const move = (event) => moved(...place(event));
+    const gripped = (event) => grips(...place(event));
+    let held = null; // the pointer that drags: the browser itself captures every finger
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "application");
     canvas.onclick = (event) => event.pointerType === "touch" && move(event);
     canvas.onpointerdown = (event) => {
-      if (event.pointerType === "touch") return;
+      if (event.pointerType === "touch" && !gripped(event)) return;
       canvas.setPointerCapture(event.pointerId);
+      held = event.pointerId;
       move(event);
     };
-    canvas.onpointermove = (event) => canvas.hasPointerCapture(event.pointerId) && move(event);
+    // Before the page takes the finger to scroll.
+    canvas.addEventListener("touchstart", (event) => gripped(event.touches[0]) && event.preventDefault(),
+      {passive: false});
+    canvas.onlostpointercapture = () => held = null;
+    canvas.onpointermove = (event) => event.pointerId === held && move(event);
     const arrows = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
     canvas.onkeydown = (event) => {
       if (!arrows[event.key]) return;

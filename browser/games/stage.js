@@ -173,7 +173,7 @@
       points.push(point);
       changed();
     };
-    games.drag(plane.canvas, (u, v) => {
+    games.drag(plane.canvas, () => data.value === "drawn", (u, v) => {
       cursor = [u, v].map((part) => SPAN * (2 * part - 1));
       put(cursor);
     }, (du, dv) => {

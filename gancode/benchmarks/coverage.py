@@ -189,10 +189,10 @@ def train(
         [torch.Generator().manual_seed(one) for one in of_each]
         for of_each in zip(*seeds, strict=True)
     )
-    G = _weights([s["latent_dim"], *[s["hidden"]] * s["depth"], 2], streams)
-    B = 6 * _stack(torch.randn, 2, s["features"] // 2, streams)
+    G = initial_weights([s["latent_dim"], *[s["hidden"]] * s["depth"], 2], streams)
+    B = 6 * stacked(torch.randn, 2, s["features"] // 2, streams)
     sees = method.pack * (2 + s["features"] + (method.group > 1))
-    D = _weights([sees, s["hidden"], s["hidden"], 1], streams)
+    D = initial_weights([sees, s["hidden"], s["hidden"], 1], streams)
     optimisers = [
         torch.optim.Adam(weights, lr, s["betas"], fused=True)
         for weights, lr in ((D, method.discriminator_lr), (G, s["generator_lr"]))
@@ -211,7 +211,7 @@ def train(
         return mlp(G, latents)
 
     def latents(n: int, streams: Sequence[torch.Generator] = streams) -> torch.Tensor:
-        return _stack(torch.randn, n, s["latent_dim"], streams)
+        return stacked(torch.randn, n, s["latent_dim"], streams)
 
     def critic(weights: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         seen = fourier(x, B) if s["features"] else x
@@ -242,7 +242,7 @@ def train(
             (slope,) = torch.autograd.grad(critic(D, x).sum(), x, create_graph=True)
             weight = every * penalty((step - 1) / s["steps"])
             loss = loss + weight / 2 * slope.square().sum() / s["batch_size"]
-        _descend(loss, D, optimisers[0])
+        descend(loss, D, optimisers[0])
 
         ahead: Sequence[torch.Tensor] = D
         if method.unroll:
@@ -254,7 +254,7 @@ def train(
             )
         logits = critic(ahead, torch.cat([real, generated], 1)).chunk(2, 1)
         judged = generator_loss(*logits) if objective.paired else generator_loss(logits[1])
-        _descend(len(runs) * judged, G, optimisers[1])
+        descend(len(runs) * judged, G, optimisers[1])
         for rate in decay:
             rate.step()
         if callback is not None:
@@ -279,27 +279,33 @@ def train_recipes(
     return torch.stack(found)
 
 
-def _descend(
+def descend(
     loss: torch.Tensor, weights: Sequence[torch.Tensor], optimiser: torch.optim.Optimizer
 ) -> None:
-    """One step of the weights, and of nothing else."""
-    for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-        weight.grad = slope
+    """One step of the weights, and of nothing else.
+
+    The fused optimiser reads a slope in the order of its memory. `backward` lays it out as its
+    weight is; what `torch.autograd.grad` returns may be transposed.
+    """
+    optimiser.zero_grad()
+    loss.backward(inputs=weights)
     optimiser.step()
 
 
-def _stack(
+def stacked(
     draw: Callable, rows: int, columns: int, streams: Sequence[torch.Generator]
 ) -> torch.Tensor:
     return torch.stack([draw(rows, columns, generator=rng) for rng in streams])
 
 
-def _weights(widths: Sequence[int], streams: Sequence[torch.Generator]) -> list[torch.Tensor]:
+def initial_weights(
+    widths: Sequence[int], streams: Sequence[torch.Generator]
+) -> list[torch.Tensor]:
     """Matrices and biases as torch.nn.Linear draws them, one of each a run."""
     weights = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
         for rows in (inputs, 1):
-            draws = _stack(torch.rand, rows, outputs, streams)
+            draws = stacked(torch.rand, rows, outputs, streams)
             weights.append((2 * draws - 1) / math.sqrt(inputs))
     return [weight.requires_grad_() for weight in weights]
 

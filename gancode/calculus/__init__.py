@@ -13,7 +13,13 @@ from .proof import EmptyDomainError, Proof, UndecidableError, prove
 from .registry import UnknownNameError
 from .statements import Statements
 from .symbols import a, b, gamma, p, psi, q, r, sigmoid, softplus, theta
-from .transport import wasserstein, wasserstein_dual
+from .transport import (
+    entropic_covariance,
+    entropic_transport,
+    sinkhorn_divergence,
+    wasserstein,
+    wasserstein_dual,
+)
 
 __all__ = [
     "Derivation",
@@ -38,6 +44,8 @@ __all__ = [
     "catalog",
     "circular_convolution_norm",
     "divergences",
+    "entropic_covariance",
+    "entropic_transport",
     "find_objective",
     "gamma",
     "lipschitz_constant",
@@ -49,6 +57,7 @@ __all__ = [
     "q",
     "r",
     "sigmoid",
+    "sinkhorn_divergence",
     "skewed_js",
     "softplus",
     "theta",

@@ -1,17 +1,19 @@
 """E_q[f(p/q)] between two random variables of `sympy.stats`, in closed form where there is one."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
 from sympy import S, exp, log
+from sympy.logic.boolalg import Boolean
 
 from ..errors import WrongType
 from . import advice
 from .counting import Counting, K, add_power, log_ratio, numerical
 from .densities import Density, NoClosedFormError, Total, X, add_integral, certain
 from .implicit import Implicit
+from .kinks import Piece, outermost, pieces
 from .kinks import between as number_between
-from .kinks import outermost, pieces
 from .symbols import r
 
 _MOST_TERMS = 200  # of a sum that is written out
@@ -35,7 +37,7 @@ class Ends:
         return self._known[1] if self._known else self._limit(far / r, S.Infinity)
 
     @staticmethod
-    def _limit(expr, place):
+    def _limit(expr: sympy.Expr, place: sympy.Expr) -> sympy.Expr:
         found = advice.limit(expr, r, place)
         if found is None:
             raise NoClosedFormError(f"the limit of {expr} at r = {place} is not known")
@@ -64,7 +66,7 @@ def mean_of_ratio(f: sympy.Expr, ends: Ends, first: Any, second: Any, name: str)
 # Discrete --------------------------------------------------------------------------------------
 
 
-def _finite_sum(f, ends, first, second):
+def _finite_sum(f: sympy.Expr, ends: Ends, first: Any, second: Any) -> sympy.Expr:
     """The sum over the outcomes of finite variables; all that is left of the other one's mass lies
     where they have none."""
     masses = [_masses(variable) for variable in (first, second)]
@@ -78,7 +80,7 @@ def _finite_sum(f, ends, first, second):
     return total
 
 
-def _masses(variable):
+def _masses(variable: Any) -> tuple[dict, Callable[[sympy.Expr], sympy.Expr]]:
     """The outcomes of a finite variable, none for an infinite one, and the mass at any outcome."""
     if variable.pspace.is_Finite:
         known = sympy.stats.density(variable).dict
@@ -88,7 +90,7 @@ def _masses(variable):
     return {}, lambda x: mass.subs(K, x) if x.is_Integer and x >= law.first else S.Zero
 
 
-def _term(f, ends, mass, other):
+def _term(f: sympy.Expr, ends: Ends, mass: sympy.Expr, other: sympy.Expr) -> sympy.Expr:
     """q·f(p/q), continued to p = 0 and to q = 0."""
     if mass == 0:
         return other * ends.at_zero if other != 0 else S.Zero
@@ -97,7 +99,7 @@ def _term(f, ends, mass, other):
     return other * f.subs(r, mass / other)
 
 
-def _infinite_sum(f, ends, p, q):
+def _infinite_sum(f: sympy.Expr, ends: Ends, p: Counting, q: Counting) -> sympy.Expr:
     total = Total()
     if p.weight == q.weight:
         slope, level = log_ratio(p, q)
@@ -113,7 +115,9 @@ def _infinite_sum(f, ends, p, q):
     return _summed(f, ends, p, q)
 
 
-def _two_sums(cut, p, q, slope, level):
+def _two_sums(
+    cut: Sequence[Piece], p: Counting, q: Counting, slope: sympy.Expr, level: sympy.Expr
+) -> sympy.Expr | None:
     """The sum over k on both sides of a kink of f; None where that is no sum of powers."""
     place = (log(cut[1].low) - level) / slope  # below it and above it p/q is in different pieces
     last = int(sympy.floor(place))
@@ -130,7 +134,7 @@ def _two_sums(cut, p, q, slope, level):
     )
 
 
-def _summed(f, ends, p, q):
+def _summed(f: sympy.Expr, ends: Ends, p: Counting, q: Counting) -> sympy.Expr:
     """The sum to 15 digits."""
     if p.mass().free_symbols - {K} or q.mass().free_symbols - {K}:
         raise NoClosedFormError("there is no closed form; give the parameters values for a number")
@@ -146,7 +150,7 @@ def _summed(f, ends, p, q):
 # Continuous ------------------------------------------------------------------------------------
 
 
-def _integral(f, ends, first, second, name):
+def _integral(f: sympy.Expr, ends: Ends, first: Any, second: Any, name: str) -> sympy.Expr:
     p, q = Density.of(first), Density.of(second)
     both = p.support & q.support
     if not isinstance(both, (sympy.Interval, sympy.FiniteSet, type(S.EmptySet))):
@@ -169,7 +173,9 @@ def _integral(f, ends, first, second, name):
     return total.value()
 
 
-def _pieces_on(f, ratio, region):
+def _pieces_on(
+    f: sympy.Expr, ratio: sympy.Expr, region: sympy.Interval
+) -> list[tuple[sympy.Expr, sympy.Interval]]:
     """Smooth pieces of f, each with the interval of `region` on which exp(`ratio`) lies in it: the
     densities are equal up to a kink of f at the edges."""
     cut = pieces(f, r, S.Zero, S.Infinity)
@@ -191,26 +197,28 @@ def _pieces_on(f, ratio, region):
     return found
 
 
-def _lies_in(x, region):
+def _lies_in(x: sympy.Expr, region: sympy.Interval) -> Boolean | None:
     if not x.is_real:
         return S.false if x.is_real is False else None
     return sympy.And(x > region.inf, x < region.sup)
 
 
-def _add_integrals(total, f, ratio, log_q, region) -> bool:
+def _add_integrals(
+    total: Total, f: sympy.Expr, ratio: sympy.Expr, log_q: sympy.Expr, region: sympy.Interval
+) -> bool:
     """Add ∫ q·f(exp(`ratio`)), term by term; False where f is no sum of powers."""
     if not ratio.has(X):
         add_integral(total, f.subs(r, exp(ratio)), 0, log_q, region)
         return True
 
-    def add(factor, order, times):
+    def add(factor: sympy.Expr, order: sympy.Expr, times: sympy.Expr) -> None:
         exponent = sympy.expand(log_q + order * ratio)
         add_integral(total, factor, times, exponent, region, base=ratio)
 
     return _add_powers(f, add)
 
 
-def _add_powers(f, add) -> bool:
+def _add_powers(f: sympy.Expr, add: Callable[[sympy.Expr, sympy.Expr, sympy.Expr], object]) -> bool:
     """Call add(c, α, n) for each term c·r^α·(log r)ⁿ of f; False where f is no sum of such."""
     if f.has(Implicit):
         return False

@@ -1,6 +1,7 @@
 """The theory of one objective as a table, in text and in LaTeX."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from .divergence import Divergence
 from .latex import latex, text, words
@@ -36,13 +37,13 @@ class Card:
         return "$$\n\\begin{array}{ll}\n" + body + "\n\\end{array}\n$$"
 
 
-def _plain(value) -> str:
+def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(text, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else text(value)
 
 
-def _formula(value) -> str:
+def _formula(value: Any) -> str:
     if isinstance(value, (bool, str)):
         return ""
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 import logging
 
-from sympy import Max, Rational, exp
+from sympy import Expr, Max, Rational, exp
 
 from .divergence import alpha_divergence, divergences
 from .expression import MAX_EXPONENT, parse
@@ -56,7 +56,7 @@ catalog = Registry(
 )
 
 
-def _alpha(order):
+def _alpha(order: Expr) -> Objective:
     name = "alpha" if order == _ALPHA else f"alpha={order}"
     remark = ", as Cressie and Read 1984 advise; alpha=1/2 is another" if order == _ALPHA else ""
     source = f"Nowozin et al. 2016, α = {order}{remark}"
@@ -105,7 +105,7 @@ def find_objective(text: str, generator: str | None = None) -> Objective:
     return Objective.zero_sum(critic) if generator is None else Objective(critic, parse(generator))
 
 
-def _order(text):
+def _order(text: str) -> Expr:
     order = parse(text, symbols=())
     if not (order.is_real and abs(order) <= MAX_EXPONENT):
         raise ObjectiveError(
@@ -115,7 +115,7 @@ def _order(text):
     return order
 
 
-def _related(name):
+def _related(name: str) -> Objective:
     nearest, remark = _RELATED[name]
     logging.getLogger("gancode").warning("%s: %s", name, remark)
     return Objective(*_ENTRIES[nearest][:2], name=name, source=remark)

@@ -6,7 +6,7 @@ over `t`; the Fenchel conjugate of `f` at `y` minimises `f(r) - y·r` over `r`. 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -19,7 +19,7 @@ from .curvature import is_convex
 from .deadline import attempt
 from .implicit import Implicit, implicit
 from .kinks import Piece, between, outermost, pieces, probes
-from .proof import prove
+from .proof import Proof, prove
 from .roots import formula
 
 _SECONDS = 8.0  # for the closed form of a conjugate
@@ -86,7 +86,7 @@ def require_convex(function: Expr, x: Symbol, low: Expr = -oo, high: Expr = oo) 
         )
 
 
-def _defined(piece, x, function):
+def _defined(piece: Piece, x: Symbol, function: Expr) -> Iterator[Proof]:
     """Proofs that the function is real, finite and smooth inside the piece: second derivatives say
     nothing of poles and jumps."""
     for point in probes(piece.low, piece.high):
@@ -180,7 +180,7 @@ def minimisers(
     return found
 
 
-def _joined(found, kink, least, s) -> bool:
+def _joined(found: list[Branch], kink: Expr, least: sympy.Set, s: Symbol) -> bool:
     """Whether a formula for another piece holds at the kink too, where it is least for only one s;
     then that s is added to it."""
     if not isinstance(least, sympy.FiniteSet) or len(least) != 1:
@@ -205,11 +205,11 @@ class _Sloped:
     second: sympy.Expr
 
     @classmethod
-    def of(cls, piece, x, s):
+    def of(cls, piece: Piece, x: Symbol, s: Symbol) -> "_Sloped":
         slope = piece.expr.diff(x)
         return cls(piece, slope, slope.diff(s), slope.subs(s, 0))
 
-    def is_affine(self, x) -> bool:
+    def is_affine(self, x: Symbol) -> bool:
         """Whether the slope is the same on the whole piece."""
         bends = [part.diff(x) for part in (self.first, self.second)]
         place = probes(self.piece.low, self.piece.high)[1]
@@ -217,14 +217,14 @@ class _Sloped:
             return False
         return all(advice.simplified(bend) == 0 for bend in bends)
 
-    def level(self, s) -> sympy.Set:
+    def level(self, s: Symbol) -> sympy.Set:
         """The values of s at which a constant slope vanishes."""
         first, second = (advice.simplified(part) for part in (self.first, self.second))
         if first == 0:
             return S.Reals if second == 0 else S.EmptySet
         return sympy.FiniteSet(advice.simplified(-second / first))
 
-    def at(self, x, place, side) -> tuple:
+    def at(self, x: Symbol, place: Expr, side: str) -> tuple:
         """The one-sided limits of both slopes at a place."""
         found = tuple(advice.limit(part, x, place, side) for part in (self.first, self.second))
         if None in found:
@@ -233,11 +233,11 @@ class _Sloped:
             )
         return found
 
-    def ends(self, x) -> tuple:
+    def ends(self, x: Symbol) -> tuple:
         return self.at(x, self.piece.low, "+"), self.at(x, self.piece.high, "-")
 
 
-def _where(slopes, relation, parameters) -> sympy.Set:
+def _where(slopes: Sequence[Expr], relation: str, parameters: sympy.Set) -> sympy.Set:
     """The parameters s at which s·a + b stands in `relation` to 0, for numbers a and b, which may
     be infinite, though not of both signs, and then s is positive."""
     a, b = slopes
@@ -293,7 +293,9 @@ def conjugate(
     return Piecewise(*first, (last, True)), domain
 
 
-def _finite_ends(branches, y, domain):
+def _finite_ends(
+    branches: list[tuple[Expr, sympy.Set]], y: Symbol, domain: sympy.Set
+) -> Iterator[Expr]:
     """The open ends of the domain at which a conjugate, which is continuous up to them, is finite.
     Each is put into its branch, or into one of its own where a formula cannot be evaluated there.
     """

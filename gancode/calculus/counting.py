@@ -5,6 +5,7 @@ The ratio of two with the same h is exp(α·k + β), so sums of its powers are v
 with powers of its logarithm are derivatives of G.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,7 @@ def numerical(f: Expr, slope: Expr, ends: tuple, p: Counting, q: Counting) -> Ex
     raise NoClosedFormError(f"the masses fall too slowly: {_MOST_TERMS:,} terms are not enough")
 
 
-def _masses(distribution: Counting):
+def _masses(distribution: Counting) -> Iterator[tuple]:
     """The mass at k = 0, 1, 2, … with a bound of the sum of all that follow."""
     mass = in_digits(distribution.mass(), [K])
     growth = in_digits(distribution.weight.subs(K, K + 1) / distribution.weight, [K])

@@ -5,6 +5,8 @@ functions of them (Boyd and Vandenberghe 2004, section 3.2). What the rules say 
 convex functions they say nothing.
 """
 
+from collections.abc import Iterable
+
 import sympy
 from sympy import Abs, Add, Expr, Max, Min, Mul, Pow, Symbol, exp, log
 
@@ -20,10 +22,10 @@ def is_convex(expr: Expr, x: Symbol, low: Expr, high: Expr) -> bool:
 class _Rules:
     """`bend` is 1 for convex, -1 for concave, 0 for affine, and None for what is not known."""
 
-    def __init__(self, x, low, high):
+    def __init__(self, x: Symbol, low: Expr, high: Expr) -> None:
         self.x, self.low, self.high = x, low, high
 
-    def bend(self, expr):
+    def bend(self, expr: Expr) -> int | None:
         if not expr.has(self.x) or expr == self.x:
             return 0
         if isinstance(expr, Add):
@@ -46,18 +48,18 @@ class _Rules:
         return None
 
     @staticmethod
-    def _common(bends):
+    def _common(bends: Iterable[int | None]) -> int | None:
         """The bend of a sum: what all that are not affine share."""
         bends = set(bends) - {0}
         return bends.pop() if len(bends) == 1 else None if bends else 0
 
-    def _multiple(self, factor, rest):
+    def _multiple(self, factor: Expr, rest: Expr) -> int | None:
         bend = None if isinstance(rest, Mul) else self.bend(rest)
         if bend is None or not factor.is_real:
             return None
         return bend if factor.is_nonnegative else -bend if factor.is_negative else None
 
-    def _power(self, base, power):
+    def _power(self, base: Expr, power: Expr) -> int | None:
         if not power.is_real or power.has(self.x):
             return None
         bend = self.bend(base)
@@ -75,14 +77,14 @@ class _Rules:
             return -1 if bend in (0, -1) else None
         return 1 if bend in (0, -1) else None
 
-    def _is_square_of_norm(self, base) -> bool:
+    def _is_square_of_norm(self, base: Expr) -> bool:
         """A quadratic without two roots: a·(x − m)² + c with a > 0 and c ≥ 0."""
         if not base.is_polynomial(self.x) or sympy.degree(base, self.x) != 2:
             return False
         a, b, c = sympy.Poly(base, self.x).all_coeffs()
         return bool(a.is_positive and simplified(4 * a * c - b**2).is_nonnegative)
 
-    def _is_positive(self, base, bend) -> bool:
+    def _is_positive(self, base: Expr, bend: int | None) -> bool:
         if base.is_positive:
             return True
         if bend != 0 or not base.is_polynomial(self.x) or sympy.degree(base, self.x) != 1:
@@ -91,13 +93,13 @@ class _Rules:
             bool(base.subs(self.x, end).is_extended_nonnegative) for end in (self.low, self.high)
         )
 
-    def _logarithm(self, argument):
+    def _logarithm(self, argument: Expr) -> int | None:
         if self._is_log_convex(argument):
             return 1
         bend = self.bend(argument)
         return -1 if bend in (0, -1) and self._is_positive(argument, bend) else None
 
-    def _is_log_convex(self, expr) -> bool:
+    def _is_log_convex(self, expr: Expr) -> bool:
         """Whether log(expr) is convex: a sum of positive multiples of exponentials of such."""
         if isinstance(expr, Add):
             return all(map(self._is_log_convex, expr.args))

@@ -21,7 +21,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any, NamedTuple
 
 _RETRY = 0.005  # s: until a thread is looked at again that could not be interrupted
@@ -108,10 +109,10 @@ class _End(NamedTuple):
     wall: float
 
     @classmethod
-    def after(cls, seconds):
+    def after(cls, seconds: float) -> "_End":
         return cls(_worked() + seconds, time.monotonic() + _PATIENCE * seconds)
 
-    def left(self, worked) -> float:
+    def left(self, worked: float) -> float:
         return min(self.work - worked, self.wall - time.monotonic())
 
 
@@ -119,14 +120,14 @@ def _end() -> _End:
     return getattr(_local, "end", _End(math.inf, math.inf))
 
 
-def _worked(clock=None) -> float:
+def _worked(clock: int | None = None) -> float:
     """Seconds that this thread has worked, or the one whose clock is given."""
     if clock is None:
         clock = _clock()
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-def _clock():
+def _clock() -> int | None:
     """The clock of this thread's work; None where there is none that others can read."""
     try:
         return time.pthread_getcpuclockid(threading.get_ident())
@@ -148,7 +149,7 @@ class _Watch:
     """A watchdog over one block: the frame that entered it, in the thread that made this."""
 
     @classmethod
-    def start(cls, end, frame) -> "_Watch | None":
+    def start(cls, end: _End, frame: FrameType) -> "_Watch | None":
         self = cls()
         self._end, self._frame, self._target = end, frame, threading.get_ident()
         self._clock = _clock()
@@ -194,7 +195,7 @@ class _Watch:
 class _Unreported:
     """A context, for several threads at once, in which a swallowed `OutOfTime` is not reported."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock, self._users = threading.Lock(), 0
 
     def __enter__(self) -> None:
@@ -203,13 +204,13 @@ class _Unreported:
             if self._users == 1:
                 self._before, sys.unraisablehook = sys.unraisablehook, self._report
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0 and sys.unraisablehook == self._report:
                 sys.unraisablehook = self._before
 
-    def _report(self, what) -> None:
+    def _report(self, what: Any) -> None:
         if not issubclass(what.exc_type, OutOfTime):
             self._before(what)
 
@@ -217,7 +218,7 @@ class _Unreported:
 _unreported = _Unreported()
 
 
-def _stack(thread) -> list:
+def _stack(thread: int) -> list:
     """The frames of a thread, the innermost first."""
     stack, frame = [], sys._current_frames().get(thread)
     while frame is not None:
@@ -226,7 +227,7 @@ def _stack(thread) -> list:
     return stack
 
 
-def _may_be_interrupted(stack) -> bool:
+def _may_be_interrupted(stack: Sequence[FrameType]) -> bool:
     """Not while a block opens or closes, a module is imported, or an object goes: none of these
     stays half done."""
     return not any(
@@ -238,6 +239,6 @@ def _may_be_interrupted(stack) -> bool:
     )
 
 
-def _throw(error, thread) -> None:
+def _throw(error: type[BaseException], thread: int) -> None:
     """Have a thread raise `error` at its next step."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

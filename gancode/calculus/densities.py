@@ -11,8 +11,9 @@ from typing import Any
 
 import sympy
 from sympy import And, Expr, Interval, S, Symbol, erf, exp, oo, pi, sqrt
+from sympy.logic.boolalg import Boolean
 
-from ..errors import Refused
+from ..errors import Refused, WrongType
 from . import advice
 
 X = Symbol("x", real=True)
@@ -55,6 +56,22 @@ class Density:
         if mass.is_number and mass != 1:
             raise Refused(f"the density {density} integrates to {mass}, not to 1; normalise it")
         return self
+
+
+def normal_law(variable: Any) -> tuple[Expr, Expr]:
+    """Mean and variance of a normal random variable of `sympy.stats`. Raises `NoClosedFormError`
+    for another one, and `WrongType` for what is none."""
+    from sympy.stats.crv_types import NormalDistribution
+
+    if not hasattr(variable, "pspace"):
+        raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
+    law = getattr(variable.pspace, "distribution", None)
+    if not isinstance(law, NormalDistribution):
+        raise NoClosedFormError(
+            f"closed forms are known between normal variables, and {variable} is none; "
+            "gancode.metrics estimates the same of samples"
+        )
+    return law.mean, law.std**2
 
 
 class Total:
@@ -125,14 +142,14 @@ def certain(condition: Any, about: Any) -> bool:
     return condition == True  # noqa: E712
 
 
-def _coefficients(polynomial):
+def _coefficients(polynomial: Expr) -> tuple[Expr, Expr, Expr] | None:
     """(a, b, c) of a·x² + b·x + c, or None."""
     if not polynomial.is_polynomial(X) or sympy.degree(polynomial, X) > 2:
         return None
     return tuple(advice.simplified(polynomial.coeff(X, n)) for n in (2, 1, 0))
 
 
-def _falls(a, b, region):
+def _falls(a: Expr, b: Expr, region: Interval) -> Boolean:
     """Whether exp(a·x² + b·x) is integrable over `region`: true, false, or a condition."""
     if region.inf.is_finite and region.sup.is_finite:
         return S.true
@@ -142,11 +159,11 @@ def _falls(a, b, region):
     return S.false if a == 0 else (a < 0)
 
 
-def _moments(a, b, region, order) -> list[Expr]:
+def _moments(a: Expr, b: Expr, region: Interval, order: int) -> list[Expr]:
     """∫ xⁿ·exp(a·x² + b·x) over `region` for n = 0, …, order, by parts from the lowest one."""
     low, high = region.inf, region.sup
 
-    def edge(n):
+    def edge(n: int) -> Expr:
         """The change of xⁿ·exp(a·x² + b·x) over the region; it vanishes at infinity."""
         terms = [
             x**n * exp(a * x**2 + b * x) if x.is_finite else S.Zero for x in (high, low)
@@ -168,7 +185,7 @@ def _moments(a, b, region, order) -> list[Expr]:
     return moments
 
 
-def _bell(a, b, low, high):
+def _bell(a: Expr, b: Expr, low: Expr, high: Expr) -> Expr:
     """∫ exp(a·x² + b·x) over (low, high), by completing the square."""
     if not a.is_negative and low.is_finite and high.is_finite:
         raise NoClosedFormError(

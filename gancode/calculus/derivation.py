@@ -59,7 +59,7 @@ class Derivation(Shown):
             )
         return self._extend(relation, expr, because)
 
-    def _extend(self, relation: str, expr, because: str) -> "Derivation":
+    def _extend(self, relation: str, expr: Any, because: str) -> "Derivation":
         if not because:
             raise Refused("give the reason for the step: because='…'")
         expr = sympy.sympify(expr, strict=True)

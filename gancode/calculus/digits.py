@@ -3,7 +3,7 @@
 The working precision of mpmath says how many digits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import mpmath
@@ -13,11 +13,11 @@ from sympy import Expr, Symbol
 from .deadline import check
 
 
-def _softplus(x):
+def _softplus(x: mpmath.mpf) -> mpmath.mpf:
     return mpmath.log1p(mpmath.exp(x))
 
 
-def _log1mexp(x):
+def _log1mexp(x: mpmath.mpf) -> mpmath.mpf:
     return mpmath.log(-mpmath.expm1(-x)) if x < 1 else mpmath.log1p(-mpmath.exp(-x))
 
 
@@ -72,7 +72,9 @@ def increasing_root(function: Callable, low: Any, high: Any) -> Any:
                 break
 
 
-def _bracket(function, low, high):
+def _bracket(
+    function: Callable, low: mpmath.mpf, high: mpmath.mpf
+) -> tuple[mpmath.mpf, mpmath.mpf] | None:
     """Two points between which the sign changes."""
     start = _inside(low, high)
     rising = function(start) < 0
@@ -88,7 +90,7 @@ def _bracket(function, low, high):
     raise ArithmeticError(f"no change of sign was found between {low} and {high}")
 
 
-def _inside(low, high):
+def _inside(low: mpmath.mpf, high: mpmath.mpf) -> mpmath.mpf:
     if mpmath.isinf(low) and mpmath.isinf(high):
         return mpmath.mpf(0)
     if mpmath.isinf(low):
@@ -96,7 +98,7 @@ def _inside(low, high):
     return low + 1 if mpmath.isinf(high) else (low + high) / 2
 
 
-def _towards(start, end):
+def _towards(start: mpmath.mpf, end: mpmath.mpf) -> Iterator[mpmath.mpf]:
     """Points from `start` to `end`, at distances that double or, near a finite end, halve."""
     for k in range(1100 + 4 * mpmath.mp.prec):
         if mpmath.isinf(end):

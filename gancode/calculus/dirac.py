@@ -6,6 +6,7 @@ gradient ψ everywhere (Mescheder, Geiger and Nowozin 2018, definition 2.1).
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 from sympy import Expr, S
 
@@ -31,7 +32,7 @@ def dirac_gan(critic: Expr, generator: Expr, penalty: str | Mapping | None = Non
     return game.consensus(weights["consensus"]) if "consensus" in weights else game
 
 
-def _weights(penalty) -> dict[str, Expr]:
+def _weights(penalty: Any) -> dict[str, Expr]:
     if penalty is None:
         return {}
     pairs = penalty if isinstance(penalty, Mapping) else {penalty: gamma}
@@ -43,7 +44,7 @@ def _weights(penalty) -> dict[str, Expr]:
     return {name: require_weight(name, weight) for name, weight in pairs.items()}
 
 
-def _mean(loss, noise) -> Expr:
+def _mean(loss: Expr, noise: Expr) -> Expr:
     """The mean of `loss`, with the data at ± noise and the generated samples at θ ± noise, each
     with probability ½ and independent of each other."""
     moves = {noise, -noise}

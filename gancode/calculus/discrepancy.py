@@ -4,13 +4,16 @@ Of a kernel of differences only the law of a difference matters: x − y is norm
 the kernel is an integral over one normal variable. `gancode.metrics` estimates the same of samples.
 """
 
+from collections.abc import Callable
+
 import sympy
 from sympy import Expr, S, binomial, erf, erfc, exp, factorial, pi, sqrt
 
-from ..errors import Refused, WrongType, positive_integer
+from ..errors import Refused, positive_integer
 from . import advice
-from .densities import NoClosedFormError
+from .densities import normal_law
 
+_Law = tuple[Expr, Expr]  # mean and variance
 _HIGHEST = 100  # degree of a polynomial kernel
 
 
@@ -32,7 +35,7 @@ def maximum_mean_discrepancy(
     that is not positive: a bandwidth that is not above zero, a negative offset, a degree that is no
     positive integer or above 100.
     """
-    one, other = _normal(first), _normal(second)
+    one, other = normal_law(first), normal_law(second)
     if kernel == "polynomial":
         return _of_moments(one, other, degree, sympy.sympify(offset))
     if kernel not in _MEANS:
@@ -49,35 +52,21 @@ def maximum_mean_discrepancy(
 def energy_distance(first: Expr, second: Expr) -> Expr:
     """2 E‖x − y‖ − E‖x − x′‖ − E‖y − y′‖ of two normal variables of `sympy.stats`: twice Cramér's
     distance, the integral of (F − G)². Raises `NoClosedFormError` for other variables."""
-    return _of_differences(lambda *law: -_mean_size(*law), _normal(first), _normal(second))
+    return _of_differences(lambda *law: -_mean_size(*law), normal_law(first), normal_law(second))
 
 
-def _normal(variable):
-    from sympy.stats.crv_types import NormalDistribution
-
-    if not hasattr(variable, "pspace"):
-        raise WrongType(f"a random variable of sympy.stats is needed, not {variable!r}")
-    law = getattr(variable.pspace, "distribution", None)
-    if not isinstance(law, NormalDistribution):
-        raise NoClosedFormError(
-            f"closed forms are known between normal variables, and {variable} is none; "
-            "gancode.metrics estimates the discrepancy of samples"
-        )
-    return law.mean, law.std**2
-
-
-def _of_differences(mean_of, one, other):
+def _of_differences(mean_of: Callable[[Expr, Expr], Expr], one: _Law, other: _Law) -> Expr:
     """With the mean of κ(z) over normal z: E κ(x − x′) + E κ(y − y′) − 2 E κ(x − y)."""
     within = sum(mean_of(S.Zero, 2 * variance) for _, variance in (one, other))
     return within - 2 * mean_of(one[0] - other[0], one[1] + other[1])
 
 
-def _gaussian(mean, variance, scale):
+def _gaussian(mean: Expr, variance: Expr, scale: Expr) -> Expr:
     total = scale**2 + variance
     return scale / sqrt(total) * exp(-(mean**2) / (2 * total))
 
 
-def _laplace(mean, variance, scale):
+def _laplace(mean: Expr, variance: Expr, scale: Expr) -> Expr:
     """Each side of zero is a normal integral with its exponent completed to a square."""
     deviation = sqrt(variance)
     sides = [
@@ -90,13 +79,13 @@ def _laplace(mean, variance, scale):
 _MEANS = {"gaussian": _gaussian, "laplace": _laplace}
 
 
-def _mean_size(mean, variance):
+def _mean_size(mean: Expr, variance: Expr) -> Expr:
     """E|z|, of a folded normal variable."""
     folded = sqrt(2 * variance / pi) * exp(-(mean**2) / (2 * variance))
     return folded + mean * erf(mean / sqrt(2 * variance))
 
 
-def _of_moments(one, other, degree, offset):
+def _of_moments(one: _Law, other: _Law, degree: int, offset: Expr) -> Expr:
     if positive_integer("degree", degree) > _HIGHEST:
         raise Refused(f"degree={degree} must be {_HIGHEST} at most: its expression is very long")
     if not offset.is_nonnegative:
@@ -105,7 +94,7 @@ def _of_moments(one, other, degree, offset):
             "kernel is not positive"
         )
 
-    def moment(law, k):  # E (μ + σz)ᵏ, by E z²ʲ = (2j)! / (2ʲ j!)
+    def moment(law: _Law, k: int) -> Expr:  # E (μ + σz)ᵏ, by E z²ʲ = (2j)! / (2ʲ j!)
         mean, variance = law
         return sum(
             factorial(k) / (factorial(k - 2 * j) * factorial(j)) * mean ** (k - 2 * j)

@@ -21,6 +21,8 @@ from .registry import Registry
 from .symbols import r
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .objective import Objective
 
 _Y = Symbol("y", real=True)
@@ -102,7 +104,7 @@ class Divergence:
         """
         self = cls.__new__(cls)
         self.f, self.name, self.label = f, "", "D(p‖q)"
-        self.scale, self.offset, self._ends = S.One, offset, Ends(f, ends)
+        self.scale, self.offset, self._ends = S.One, sympy.sympify(offset), Ends(f, ends)
         return self
 
     @property
@@ -139,7 +141,7 @@ class Divergence:
         return rf"$\displaystyle {self._latex()}$"
 
     @property
-    def _shown_offset(self):
+    def _shown_offset(self) -> sympy.Expr:
         return sympy.N(self.offset, 15) if self.offset.has(Implicit) else self.offset
 
     def conjugate(self) -> Conjugate:
@@ -253,7 +255,9 @@ class Divergence:
             total = float(np.trapezoid(values, grid))
         return float(self.scale) * total + float(self.offset)
 
-    def _weighted(self, log_weight, log_ratio, power):
+    def _weighted(
+        self, log_weight: "np.ndarray", log_ratio: "np.ndarray", power: int
+    ) -> "np.ndarray":
         """weight·f(r)/r^power at arrays of the logarithms of both, without overflow."""
         import numpy as np
 
@@ -267,7 +271,9 @@ class Divergence:
         return values
 
 
-def _smooth_weighted(log_weight, log_ratio, function):
+def _smooth_weighted(
+    log_weight: "np.ndarray", log_ratio: "np.ndarray", function: sympy.Expr
+) -> "np.ndarray":
     roots = {t: Symbol(f"t{i}", real=True) for i, t in enumerate(_of_ratio(function))}
     expr = sympy.expand(function).xreplace(roots)
     expr = expr.subs({t: sympy.N(t, 17) for t in expr.atoms(Implicit)})
@@ -279,19 +285,19 @@ def _smooth_weighted(log_weight, log_ratio, function):
     return compile_numpy(expr, [_W, _L, *roots.values()])(log_weight, log_ratio, *arrays)
 
 
-def _of_ratio(function):
+def _of_ratio(function: sympy.Expr) -> list[Implicit]:
     """The implicit functions of r in an expression."""
     return sorted((t for t in function.atoms(Implicit) if t.has(r)), key=str)
 
 
-def _signed(expr):
+def _signed(expr: sympy.Expr) -> tuple[int, sympy.Expr]:
     """A sign and what follows it: a sum keeps its own signs."""
     if not expr.is_Add and expr.could_extract_minus_sign():
         return -1, -expr
     return 1, expr
 
 
-def _text(expr) -> str:
+def _text(expr: sympy.Expr) -> str:
     text = str(expr).replace("**", "^").replace("*", "·")
     text = re.sub(r"log\((\d+)\)(?![/^])", r"log \1", text)
     return f"({text})" if expr.is_Add else text

@@ -50,7 +50,7 @@ def objective(divergence: Divergence, name: str, source: str) -> Objective:
     return Objective(*losses(a, conjugate), name, source, domain, activation, outputs)
 
 
-def _slopes(f, domain) -> Interval:
+def _slopes(f: sympy.Expr, domain: sympy.Set) -> Interval:
     """From f′(0) to f′(∞), with the ends that lie in the domain of f*. Below f′(0) the conjugate is
     constant, where it is finite at all, so that a smaller T only loses."""
     near = zip(outermost(f, r, S.Zero, oo), (S.Zero, oo), strict=True)
@@ -61,27 +61,27 @@ def _slopes(f, domain) -> Interval:
     return Interval(*ends, *(domain.contains(end) != True for end in ends))  # noqa: E712
 
 
-def _on_ratio(f) -> tuple[sympy.Expr, sympy.Expr]:
+def _on_ratio(f: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     """f′(r) and f*(f′(r)) of a smooth f."""
     (smooth,) = pieces(f, r, S.Zero, oo)
     slope = smooth.expr.diff(r)
     return _plain(slope), _plain(r * slope - smooth.expr)
 
 
-def _by_inverse(f) -> sympy.Expr:
+def _by_inverse(f: sympy.Expr) -> sympy.Expr:
     """f*(b) of a smooth f, by the inverse of f′ as an implicit function."""
     place = implicit("r", S.NegativeOne, f.diff(r), r, S.Zero, oo)(b)
     return b * place - f.subs(r, place)
 
 
-def _plain(expr):
+def _plain(expr: sympy.Expr) -> sympy.Expr:
     """The shortest form that SymPy knows of an expression in r."""
     forms = [sympy.expand(expr), advice.simplified(expr)]
     forms += [sympy.apart(expr, r)] if expr.is_rational_function(r) else []
     return min(map(sympy.expand_log, forms), key=sympy.count_ops)
 
 
-def _rising(domain) -> sympy.Expr:
+def _rising(domain: Interval) -> sympy.Expr:
     """An increasing function of the output that takes all values inside the domain."""
     low, high = domain.inf, domain.sup
     if low.is_finite and high.is_finite:

@@ -4,6 +4,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import sympy
 
@@ -26,13 +27,13 @@ _OF_PROBABILITIES = (
 )
 
 
-def _exp(t):
+def _exp(t: sympy.Expr) -> sympy.Expr:
     if t.is_number and abs(t) > MAX_EXPONENT:
         raise ExpressionError(f"exp({t}) is too large; its argument may be {MAX_EXPONENT} at most")
     return sympy.exp(t)
 
 
-def _derivative(expr, symbol):
+def _derivative(expr: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
     if not symbol.is_Symbol:
         raise ExpressionError(f"a derivative is by a name, diff(x**2, x), not by {symbol}")
     return sympy.Derivative(expr, symbol)
@@ -91,7 +92,7 @@ def parse(
             f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"
         )
     try:
-        tree = ast.parse(_typed(text).strip(), mode="eval")
+        tree = ast.parse(typed(text).strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         detail = getattr(error, "msg", None) or str(error) or "nested too deeply"
         raise ExpressionError(f"{text!r} is not an expression: {detail}") from None
@@ -106,19 +107,19 @@ def parse(
     return value
 
 
-def _typed(text) -> str:
+def typed(text: str) -> str:
     """The text as it would be typed: a² is a**(2)."""
     raised = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda run: f"**({run[0].translate(_RAISED)})", text)
     return raised.translate(_SIGNS)
 
 
-def _degree(base) -> sympy.Expr:
+def _degree(base: sympy.Expr) -> sympy.Expr:
     """The largest exponent that already stands in `base`."""
     return max([abs(power.exp) for power in base.atoms(sympy.Pow) if power.exp.is_Rational] or [1])
 
 
-def _read(node, symbols, functions) -> sympy.Expr:
-    def read(part):
+def _read(node: Any, symbols: Mapping, functions: Mapping) -> sympy.Expr:
+    def read(part: Any) -> sympy.Expr:
         return _read(part, symbols, functions)
 
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):

@@ -167,7 +167,7 @@ class Game:
         limit = self.clip.get(player)
         return value if limit is None else sympy.Max(-limit, sympy.Min(limit, value))
 
-    def _point(self, at) -> dict:
+    def _point(self, at: Any) -> dict:
         if not isinstance(at, Mapping):
             at = dict(zip(self.players, at, strict=True))
         if set(at) != set(self.players):
@@ -248,18 +248,20 @@ class UpdateMap:
 # The methods, each derived from the field ------------------------------------------------------
 
 
-def _simultaneous(game, step):
+def _simultaneous(game: Game, step: Expr) -> UpdateMap:
     return UpdateMap(game, "simultaneous", game.players, _descend(game, step))
 
 
-def _descend(game, step, along=None, drift=None):
+def _descend(
+    game: Game, step: Expr, along: Matrix | None = None, drift: Matrix | None = None
+) -> Matrix:
     """A step from the present point along the field, or another direction, plus a drift."""
     move = step * (game.field() if along is None else along)
     goal = Matrix(game.players) + move + (sympy.zeros(*move.shape) if drift is None else drift)
     return Matrix([game._clipped(*pair) for pair in zip(game.players, goal, strict=True)])
 
 
-def _alternating(game, step, repeats=None):
+def _alternating(game: Game, step: Expr, repeats: Mapping[Symbol, int] | None = None) -> UpdateMap:
     repeats = repeats or {}
     strangers = set(repeats) - set(game.players)
     if strangers or any(not (isinstance(n, int) and n > 0) for n in repeats.values()):
@@ -273,17 +275,17 @@ def _alternating(game, step, repeats=None):
     return UpdateMap(game, "alternating", game.players, Matrix(list(now.values())))
 
 
-def _extragradient(game, step):
+def _extragradient(game: Game, step: Expr) -> UpdateMap:
     ahead = dict(zip(game.players, _descend(game, step), strict=True))
     field = game.field().subs(ahead, simultaneous=True)
     return UpdateMap(game, "extragradient", game.players, _descend(game, step, field))
 
 
-def _memory(game):
+def _memory(game: Game) -> tuple[Dummy, ...]:
     return tuple(Dummy(f"{player.name}_before", real=True) for player in game.players)
 
 
-def _optimistic(game, step):
+def _optimistic(game: Game, step: Expr) -> UpdateMap:
     before = _memory(game)
     past = game.field().subs(dict(zip(game.players, before, strict=True)), simultaneous=True)
     image = _descend(game, step, 2 * game.field() - past)
@@ -292,11 +294,11 @@ def _optimistic(game, step):
     )
 
 
-def _consensus(game, step, weight):
+def _consensus(game: Game, step: Expr, weight: Expr) -> UpdateMap:
     return UpdateMap(game, "consensus", game.players, _descend(game.consensus(weight), step))
 
 
-def _momentum(game, step, momentum):
+def _momentum(game: Game, step: Expr, momentum: Expr) -> UpdateMap:
     before = _memory(game)
     image = _descend(game, step, drift=momentum * (Matrix(game.players) - Matrix(before)))
     return UpdateMap(game, "momentum", game.players + before, image.col_join(Matrix(game.players)))
@@ -312,7 +314,7 @@ _METHODS = {
 }
 
 
-def _eigenvalues(matrix) -> list[Expr]:
+def _eigenvalues(matrix: Matrix) -> list[Expr]:
     """Eigenvalues as formulas where the matrix has two rows or symbols, and where factors of degree
     two give them; otherwise as numbers to 15 digits."""
     if matrix.rows > 2 and not matrix.free_symbols and not _has_short_formulas(matrix):
@@ -328,12 +330,12 @@ def _eigenvalues(matrix) -> list[Expr]:
     return found
 
 
-def _formulas(matrix) -> list[Expr]:
+def _formulas(matrix: Matrix) -> list[Expr]:
     tidy = simplified if matrix.rows <= 2 else sympy.radsimp
     return [tidy(value) for value, times in matrix.eigenvals().items() for _ in range(times)]
 
 
-def _has_short_formulas(matrix) -> bool:
+def _has_short_formulas(matrix: Matrix) -> bool:
     if not all(entry.is_Rational for entry in matrix):
         return False
     _, factors = sympy.factor_list(matrix.charpoly().as_expr())

@@ -1,6 +1,7 @@
 """Functions that an equation gives where no formula does."""
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -38,10 +39,10 @@ class Implicit(Function):
         slope = self.args[0] * self.first.diff(self.x) + self.second.diff(self.x)
         return (-self.first / slope).subs(self.x, self)
 
-    def _eval_is_positive(self):
+    def _eval_is_positive(self) -> bool | None:
         return True if self.low.is_nonnegative else None
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> Expr | None:
         s = self.args[0].evalf(prec * 0.302 + 5)
         if not (s.is_Float or s.is_zero):
             return None
@@ -49,7 +50,7 @@ class Implicit(Function):
             return sympy.Float(self._imp_(mpmath.mpf(s)), precision=prec)
 
     @classmethod
-    def _imp_(cls, s):
+    def _imp_(cls, s: Any) -> Any:
         """What `lambdify` calls."""
         if not isinstance(s, mpmath.mpf):
             import numpy as np
@@ -79,14 +80,14 @@ class Implicit(Function):
         return (left + right) / 2
 
 
-def _slope_by_logarithms(cls):
+def _slope_by_logarithms(cls: type[Implicit]) -> Callable:
     """A function of arrays x and log s with the sign of s·first + second."""
     import numpy as np
 
     first, second = (compile_numpy(part, [cls.x]) for part in (cls.first, cls.second))
     logs = [compile_numpy(log(Abs(part)), [cls.x]) for part in (cls.first, cls.second)]
 
-    def slope(x, log_s):
+    def slope(x: "np.ndarray", log_s: "np.ndarray") -> "np.ndarray":
         one, two = (np.broadcast_to(part(x), x.shape) for part in (first, second))
         gap = log_s + logs[0](x) - logs[1](x)  # of the two terms' sizes
         same = np.sign(one) * np.sign(two) >= 0
@@ -95,7 +96,9 @@ def _slope_by_logarithms(cls):
     return slope
 
 
-def _brackets(slope, cls, shape):
+def _brackets(
+    slope: Callable, cls: type[Implicit], shape: tuple[int, ...]
+) -> tuple["np.ndarray", "np.ndarray"]:
     """Two arrays of points between which the slope changes its sign; NaN where it does not."""
     import numpy as np
 
@@ -118,7 +121,7 @@ def _brackets(slope, cls, shape):
 
 
 @functools.lru_cache(64)
-def _functions(cls):
+def _functions(cls: type[Implicit]) -> tuple[Callable, ...]:
     return tuple(in_digits(stable(part), [cls.x]) for part in (cls.first, cls.second))
 
 

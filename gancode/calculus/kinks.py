@@ -55,7 +55,7 @@ def outermost(function: Expr, x: Symbol, low: Expr, high: Expr) -> tuple:
     return cut[0].expr, cut[-1].expr
 
 
-def _without_roots_of_squares(function):
+def _without_roots_of_squares(function: Expr) -> Expr:
     """√(t² − 2·t + 1) is |t − 1|, and has a kink."""
     return function.replace(
         lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2 and e.base.is_polynomial(),
@@ -63,7 +63,7 @@ def _without_roots_of_squares(function):
     )
 
 
-def _roots(crossing, x, part):
+def _roots(crossing: Expr, x: Symbol, part: Expr) -> sympy.Set:
     if not crossing.has(x):
         return S.EmptySet
     short = may_be_rewritten(crossing)
@@ -73,7 +73,7 @@ def _roots(crossing, x, part):
     return found
 
 
-def _crossings(part):
+def _crossings(part: Expr) -> list[Expr]:
     """Expressions whose zeros are the kinks of `part`."""
     if isinstance(part, Abs):
         return [part.args[0]]
@@ -103,10 +103,10 @@ def between(low: Expr, high: Expr) -> Expr:
     return probes(low, high)[0]
 
 
-def _active(function, x, point):
+def _active(function: Expr, x: Symbol, point: Expr) -> Expr:
     """`function` with every kink replaced by the branch that holds at `point`."""
 
-    def branch(part):
+    def branch(part: Expr) -> Expr:
         if isinstance(part, Abs):
             return part.args[0] if part.args[0].subs(x, point) >= 0 else -part.args[0]
         if isinstance(part, Piecewise):

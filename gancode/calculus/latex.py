@@ -3,6 +3,7 @@
 import textwrap
 from typing import Any
 
+from sympy import Expr
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
@@ -33,10 +34,10 @@ def latex(expr: Any) -> str:
 
 
 class _Text(StrPrinter):
-    def _print_AccumulationBounds(self, expr):
+    def _print_AccumulationBounds(self, expr: Expr) -> str:
         return f"[{self._print(expr.min)}, {self._print(expr.max)}]"
 
 
 class _Latex(LatexPrinter):
-    def _print_AccumulationBounds(self, expr):
+    def _print_AccumulationBounds(self, expr: Expr) -> str:
         return rf"\left[{self._print(expr.min)}, {self._print(expr.max)}\right]"

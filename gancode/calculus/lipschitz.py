@@ -5,6 +5,7 @@ one number with the supremum of its slope. `gancode.lipschitz` has the same of n
 """
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import sympy
@@ -13,7 +14,7 @@ from sympy import Abs, Expr, Matrix, Max, Rational, S, Symbol, cos, log, oo, pi,
 from ..errors import Refused
 from . import advice
 from .convex import is_smooth
-from .kinks import pieces
+from .kinks import Piece, pieces
 from .proof import prove
 
 
@@ -71,7 +72,7 @@ def circular_convolution_norm(kernel: Any, size: int | tuple[int, ...] | list[in
     _require_real(weights.reshape(len(weights)))
     at = list(itertools.product(*map(range, weights.shape)))
 
-    def squared(frequency):  # |ŵ|², as the transform of the autocorrelation
+    def squared(frequency: Any) -> Expr:  # |ŵ|², as the transform of the autocorrelation
         total = sum(weights[j] ** 2 for j in at)
         for one, other in itertools.combinations(at, 2):
             turns = sum(
@@ -87,7 +88,7 @@ def circular_convolution_norm(kernel: Any, size: int | tuple[int, ...] | list[in
     return sqrt(Max(*map(squared, sorted(half))))
 
 
-def _require_real(entries):
+def _require_real(entries: Iterable[Expr]) -> None:
     for entry in entries:
         if not (entry.is_real and entry.is_finite):
             raise Refused(
@@ -126,7 +127,7 @@ def lipschitz_constant(function: Expr | float, symbol: Symbol | None = None) -> 
     return Max(*(_steepest(piece, x, function) for piece in parts))
 
 
-def _steepest(piece, x, function):
+def _steepest(piece: Piece, x: Symbol, function: Expr) -> Expr:
     """The supremum of |f′| on a piece."""
     if not is_smooth(piece.expr, x, piece.low, piece.high):
         raise Refused(f"{function} is not known to be smooth between {piece.low} and {piece.high}")

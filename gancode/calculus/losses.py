@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy
 from sympy import Abs, Add, Function, Mul, Pow, exp
+from sympy.logic.boolalg import Boolean
 from sympy.printing.lambdarepr import LambdaPrinter
 
 from ..errors import Refused
@@ -55,7 +56,7 @@ def torch_source(expr: Any) -> str:
     return _Source({"fully_qualified_modules": False}).doprint(_with_floats(form))
 
 
-def _elementwise(expr, symbols, eager=True):
+def _elementwise(expr: sympy.Expr, symbols: Sequence, eager: bool = True) -> Callable:
     """`expr` as a function of tensors, with slopes that are as exact as it is.
 
     The chain rule would make a slope NaN where one factor of it overflows and another vanishes, so
@@ -69,12 +70,12 @@ def _elementwise(expr, symbols, eager=True):
     if form.free_symbols and _differentiates_itself(form):
         return compiled
 
-    def value(*tensors):
+    def value(*tensors: Any) -> Any:
         found = compiled(*tensors)
         return found if torch.is_tensor(found) else torch.full_like(tensors[0], found)
 
     @functools.cache
-    def slope(k):
+    def slope(k: int) -> Callable:
         return _elementwise(expr.diff(symbols[k]), symbols, eager=False)
 
     if eager:  # refuse now what cannot be compiled
@@ -85,15 +86,15 @@ def _elementwise(expr, symbols, eager=True):
         generate_vmap_rule = True
 
         @staticmethod
-        def forward(*tensors):
+        def forward(*tensors: Any) -> Any:
             return value(*tensors)
 
         @staticmethod
-        def setup_context(context, tensors, output):
+        def setup_context(context: Any, tensors: Any, output: Any) -> None:
             context.save_for_backward(*tensors)
 
         @staticmethod
-        def backward(context, gradient):
+        def backward(context: Any, gradient: Any) -> tuple:
             return tuple(
                 gradient * slope(k)(*context.saved_tensors) if needed else None
                 for k, needed in enumerate(context.needs_input_grad)
@@ -102,7 +103,7 @@ def _elementwise(expr, symbols, eager=True):
     return Elementwise.apply
 
 
-def _differentiates_itself(form) -> bool:
+def _differentiates_itself(form: sympy.Expr) -> bool:
     """Whether automatic differentiation is as exact as the form: not where an exponential, which
     may overflow, is multiplied with something, nor of a sigmoid, in whose slope 1 − σ cancels, nor
     of softplus less softplus."""
@@ -124,7 +125,7 @@ def _differentiates_itself(form) -> bool:
 # Names and printing ----------------------------------------------------------------------------
 
 
-def _lambdify(form, symbols, names, library):
+def _lambdify(form: sympy.Expr, symbols: Sequence, names: dict, library: str) -> Callable:
     foreign = {f.func.__name__ for f in form.atoms(Function)} - {*names, "Abs", "Piecewise"}
     if foreign:
         raise CompileError(
@@ -135,7 +136,7 @@ def _lambdify(form, symbols, names, library):
     return sympy.lambdify(symbols, _with_floats(form), modules=[names], printer=printer, cse=True)
 
 
-def _with_floats(form):
+def _with_floats(form: sympy.Expr) -> sympy.Expr:
     """Constants as numbers: a library's functions take arrays only."""
     constant = form.replace(lambda e: isinstance(e, (Function, Pow)) and e.is_number, sympy.N)
     return constant.replace(lambda e: e.is_NumberSymbol, sympy.N)
@@ -144,7 +145,7 @@ def _with_floats(form):
 class _Printer(LambdaPrinter):
     """Cases and signs element by element."""
 
-    def _print_Piecewise(self, expr):
+    def _print_Piecewise(self, expr: sympy.Expr) -> str:
         result = "nan"
         for value, condition in reversed(expr.args):
             value = repr(float(value)) if value.is_number else self._print(value)
@@ -154,20 +155,20 @@ class _Printer(LambdaPrinter):
                 result = f"where({self._print(condition)}, {value}, {result})"
         return result
 
-    def _print_And(self, expr):
+    def _print_And(self, expr: Boolean) -> str:
         return " & ".join(f"({self._print(part)})" for part in expr.args)
 
-    def _print_Or(self, expr):
+    def _print_Or(self, expr: Boolean) -> str:
         return " | ".join(f"({self._print(part)})" for part in expr.args)
 
-    def _print_sign(self, expr):
+    def _print_sign(self, expr: sympy.Expr) -> str:
         return f"sign({self._print(expr.args[0])})"
 
 
 class _Source(_Printer):
     """The few functions that differentiate themselves, by their places in PyTorch."""
 
-    def _print_Function(self, expr):
+    def _print_Function(self, expr: sympy.Expr) -> str:
         name = expr.func.__name__
         place = "F" if name in ("softplus", "relu") else "torch"
         return f"{place}.{name}({self._print(expr.args[0])})"
@@ -176,7 +177,7 @@ class _Source(_Printer):
 
 
 @functools.cache
-def _torch_names():
+def _torch_names() -> dict:
     import torch
     from torch.nn.functional import softplus as plain_softplus
 
@@ -187,27 +188,27 @@ def _torch_names():
 
 
 @functools.cache
-def _numpy_names():
+def _numpy_names() -> dict:
     import numpy as np
 
-    def kernel(x):
+    def kernel(x: Any) -> Any:
         return np.logaddexp(0, x)
 
-    def expit(x):
+    def expit(x: Any) -> Any:
         return np.exp(-kernel(-x))
 
     ours = {"softplus": kernel, "sigmoid": expit, "relu": lambda x: np.maximum(x, 0)}
     return ours | _named(np, kernel, expit)
 
 
-def _named(library, kernel, expit):
+def _named(library: Any, kernel: Callable, expit: Callable) -> dict:
     """What NumPy and torch call by the same names, and what is made of it."""
     where, log = library.where, library.log
 
-    def log1mexp(x):  # Mächler 2012
+    def log1mexp(x: Any) -> Any:  # Mächler 2012
         return where(x > 0.7, library.log1p(-library.exp(-x)), log(-library.expm1(-x)))
 
-    def logsoftplus(x):
+    def logsoftplus(x: Any) -> Any:
         small = library.exp(x) / 2  # log(log(1 + y)) = log y − y/2 + …
         return where(x < -15, x - small, log(kernel(x)))
 

@@ -8,6 +8,7 @@ import mpmath
 import sympy
 from sympy import Add, Dummy, Float, Interval, Lambda, Piecewise, Rational, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from ..errors import Refused
 from . import advice, readings
@@ -103,7 +104,7 @@ class Objective:
         return cls(critic, -separable.generated_loss, name, source)
 
     @staticmethod
-    def _check_symbols(which, expr, allowed):
+    def _check_symbols(which: str, expr: sympy.Expr, allowed: set[Symbol]) -> None:
         foreign = expr.free_symbols - allowed
         if foreign:
             raise ObjectiveError(
@@ -134,7 +135,7 @@ class Objective:
         return found
 
     @functools.cached_property
-    def _outcome(self):
+    def _outcome(self) -> tuple[Optimum | None, str]:
         """The optimum, or why there is none: both may take a while to find."""
         try:
             known = self._covered and optimum_of_logits(*self._on_logits(), self.activation(T))
@@ -142,7 +143,7 @@ class Objective:
         except ObjectiveError as error:
             return None, str(error)
 
-    def _on_logits(self):
+    def _on_logits(self) -> tuple[sympy.Expr, sympy.Expr]:
         """Both terms of the critic's loss as functions of an output, each with its own constant."""
         real, generated = _at_one_point(self.outputs[0])
         term, _ = _at_one_point(self.critic)
@@ -165,7 +166,7 @@ class Objective:
             return self._critic_on_pairs()
         return self._in_densities(self._optimum().critic())
 
-    def _critic_on_pairs(self):
+    def _critic_on_pairs(self) -> sympy.Expr:
         gap = Dummy("d", real=True)
         loss = _exact(self.critic).subs(a, b + gap).rewrite(log)
         slope = loss.diff(gap)
@@ -178,7 +179,7 @@ class Objective:
         return self._in_densities(self._optimum().critic())  # says why there is none
 
     @staticmethod
-    def _in_densities(expr):
+    def _in_densities(expr: sympy.Expr) -> sympy.Expr:
         if isinstance(expr, Piecewise):
             return Piecewise(
                 *((value.subs(r, p / q), _without_fraction(c)) for value, c in expr.args)
@@ -208,7 +209,7 @@ class Objective:
         slope = advice.simplified(value.diff(r).subs(r, 1))
         return Divergence.of_value(_short(value - offset - slope * (r - 1)), offset)
 
-    def _numerical_divergence(self, value):
+    def _numerical_divergence(self, value: sympy.Expr) -> Divergence:
         """The value v without a closed form: its slope is −L_real at the critic, its limit at r = 0
         the largest value of −L_generated, and its slope at infinity the largest of −L_real."""
         found = self._optimum()
@@ -237,7 +238,7 @@ class Objective:
             return Piecewise(*((advice.simplified(part), when) for part, when in weight.args))
         return advice.simplified(weight)
 
-    def _pull(self):
+    def _pull(self) -> sympy.Expr:
         """−L_G′ as a function of the t of the optimum, which may be an output of the network."""
         slope = -sympy.diff(_exact(self.generator).rewrite(log), b)
         if not slope.has(a, b):
@@ -288,12 +289,14 @@ class Objective:
         both = self.generator + self.generated_loss
         return prove(both.rewrite(log).diff(b), 0).status == "proved"
 
-    def _loss_at_critic(self):
+    def _loss_at_critic(self) -> sympy.Expr:
         """The generator's loss at a sample, at the optimal critic, as an expression in r."""
         optimum = self._optimum()
         return optimum.at_critic(self._of_optimum(self.generator, b, self.outputs[1]))
 
-    def _of_optimum(self, loss, symbol, on_outputs=None):
+    def _of_optimum(
+        self, loss: sympy.Expr, symbol: Symbol, on_outputs: sympy.Expr | None = None
+    ) -> sympy.Expr:
         """A loss of the critic's value as one of the t of the optimum, which may be an output."""
         if self._optimum().rising == T:
             return _exact(loss).subs(symbol, T)
@@ -395,7 +398,7 @@ class Objective:
             f"    return {generator}\n"
         )
 
-    def _on_outputs(self, given=None):
+    def _on_outputs(self, given: tuple | None = None) -> tuple:
         """Both losses as functions of the network's outputs, in the form that is given."""
         losses = self.critic, self.generator
         if self.activation is not None:
@@ -408,7 +411,7 @@ class Objective:
                 raise ObjectiveError(f"{form} is not proved to be the {which}'s loss {loss}")
         return given or losses
 
-    def _require_defined(self, critic, generator):
+    def _require_defined(self, critic: sympy.Expr, generator: sympy.Expr) -> None:
         if self.activation is None and self.domain != S.Reals:
             raise ObjectiveError(
                 f"the critic's values are confined to {interval_text(self.domain)}: give the "
@@ -471,7 +474,7 @@ class Objective:
             rows += [(label, late) for label in derivations if label not in done]
         return Card(self.name or "objective", self.source, rows)
 
-    def _numerical_rows(self):
+    def _numerical_rows(self) -> list[tuple]:
         """What is to be said of a critic without a closed form, or without a proof."""
         found = self._optimum()
         rows = []
@@ -489,13 +492,13 @@ class Objective:
 _OUTPUT = Symbol("v", real=True)  # the network's output, before the activation
 
 
-def _at_one_point(critic):
+def _at_one_point(critic: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     """The critic's loss on real and that on generated samples, at the same value."""
     real, generated, _ = _separated(critic)
     return _exact(real).subs(a, T), _exact(generated).subs(b, T)
 
 
-def _separated(loss):
+def _separated(loss: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr, sympy.Expr]:
     """A sum as its terms in `a`, those in `b` with the constants, and those with both."""
     for form in (loss, sympy.expand(loss)):
         rest, real = form.as_independent(a, as_Add=True)
@@ -505,12 +508,12 @@ def _separated(loss):
     return real - mixed, rest, mixed
 
 
-def _exact(expr):
+def _exact(expr: sympy.Expr) -> sympy.Expr:
     """The expression without floats: 0.1 means one tenth."""
     return expr.xreplace({number: Rational(str(number)) for number in expr.atoms(Float)})
 
 
-def _as_function(activation) -> Lambda:
+def _as_function(activation: Any) -> Lambda:
     if isinstance(activation, Lambda):
         return activation
     if callable(activation):
@@ -524,7 +527,7 @@ def _as_function(activation) -> Lambda:
     return Lambda(_OUTPUT, expr.subs(expr.free_symbols.pop(), _OUTPUT))
 
 
-def _domain(domain, activation) -> tuple[Interval, bool]:
+def _domain(domain: sympy.Set | None, activation: Lambda | None) -> tuple[Interval, bool]:
     """The domain, which is given or the activation's image, and whether that image is all of it but
     its ends."""
     image = S.Reals
@@ -552,7 +555,7 @@ def _domain(domain, activation) -> tuple[Interval, bool]:
     return domain, activation is not None and image.closure == domain.closure
 
 
-def _without_fraction(condition):
+def _without_fraction(condition: Boolean) -> Boolean:
     """A condition on r as one on p and q: r < 2 becomes p < 2·q."""
     return condition.replace(
         lambda e: isinstance(e, Relational),
@@ -560,5 +563,5 @@ def _without_fraction(condition):
     )
 
 
-def _short(expr):
+def _short(expr: sympy.Expr) -> sympy.Expr:
     return advice.simplified(expr, 60)

@@ -1,5 +1,6 @@
 """The critic that minimises its loss at every density ratio, and what follows from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -56,7 +57,7 @@ class Optimum:
         return _cases([(function.subs(T, b.value), b.where) for b in self._unique])
 
     @property
-    def _unique(self):
+    def _unique(self) -> list[Branch]:
         return [b for b in self.branches if not isinstance(b.value, AccumBounds)]
 
     def limit(self, function: sympy.Expr, at: sympy.Expr = S.Zero) -> sympy.Expr | None:
@@ -121,7 +122,7 @@ def optimum_of_logits(
     return Optimum(real, generated, (branch,), "proved", rising)
 
 
-def _require_one_for_each_ratio(found):
+def _require_one_for_each_ratio(found: Sequence[Branch]) -> None:
     for branch in found:
         if isinstance(branch.value, AccumBounds) and not isinstance(branch.where, sympy.FiniteSet):
             flat = interval_text(Interval(branch.value.min, branch.value.max))
@@ -140,7 +141,7 @@ def _require_one_for_each_ratio(found):
         )
 
 
-def _cases(pairs) -> sympy.Expr:
+def _cases(pairs: Sequence[tuple[sympy.Expr, sympy.Set]]) -> sympy.Expr:
     """Expressions and the sets of r where each holds, as one expression: cases in order of r."""
     points = sympy.Union(*(where for _, where in pairs if isinstance(where, sympy.FiniteSet)))
     if len(pairs) == 1:
@@ -154,7 +155,7 @@ def _cases(pairs) -> sympy.Expr:
     return Piecewise(*branches[:-1], (branches[-1][0], True))
 
 
-def _limit_at(function, critic, at):
+def _limit_at(function: sympy.Expr, critic: type[Implicit], at: sympy.Expr) -> sympy.Expr | None:
     """The limit of `function`, an expression in t, at t = critic(r): there t goes to the least
     point of the one loss that is left, at r = 0 that on generated samples."""
     slope, other = (critic.second, critic.first) if at == 0 else (critic.first, critic.second)
@@ -209,7 +210,7 @@ def way_out(real: sympy.Expr, generated: sympy.Expr) -> str:
     return ""
 
 
-def _convex(*parts, domain=S.Reals) -> bool:
+def _convex(*parts: sympy.Expr, domain: sympy.Set = S.Reals) -> bool:
     return all(
         attempt(convexity, part, T, domain.inf, domain.sup, seconds=1) == "proved" for part in parts
     )

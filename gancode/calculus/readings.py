@@ -9,6 +9,7 @@ function of r (the envelope theorem).
 
 import sympy
 from sympy import Piecewise, Symbol, log
+from sympy.logic.boolalg import Boolean
 
 from . import advice
 from .convex import NotConvexError
@@ -84,28 +85,28 @@ def played_out(h: sympy.Expr, on_real: sympy.Expr) -> Divergence:
         raise NotConvexError(f"E_q[L_G(t*)] is not proved a divergence: {error}") from None
 
 
-def _named(f, offset) -> Divergence:
+def _named(f: sympy.Expr, offset: sympy.Expr) -> Divergence:
     if known := attempt(recognised, f, seconds=_SECONDS):
         name, scale = known
         return divergences[name].scaled(scale, offset)
     return Divergence(f).scaled(1, offset)
 
 
-def _antiderivative(slope):
+def _antiderivative(slope: sympy.Expr) -> sympy.Expr | None:
     if may_be_factored(slope):
         slope = slope.replace(log, lambda x: sympy.expand_log(log(sympy.factor(x))))
     found = attempt(_by_terms, slope, seconds=_SECONDS)
     return None if found is None or found.has(sympy.Integral, Piecewise) else found
 
 
-def _by_terms(slope):
+def _by_terms(slope: sympy.Expr) -> sympy.Expr:
     """SymPy is quicker term by term; together, terms may have an integral that none has alone."""
     terms = [sympy.integrate(term, _U) for term in sympy.Add.make_args(sympy.expand(slope))]
     whole = sympy.Add(*terms)
     return sympy.integrate(advice.simplified(slope), _U) if whole.has(sympy.Integral) else whole
 
 
-def _shortest(expr):
+def _shortest(expr: sympy.Expr) -> sympy.Expr:
     if expr.is_rational_function(r):
         return sympy.factor(expr)
     expanded = sympy.expand(sympy.expand_log(expr))
@@ -113,6 +114,6 @@ def _shortest(expr):
     return min(map(sympy.expand_log, forms), key=sympy.count_ops)
 
 
-def _merged(*parts):
+def _merged(*parts: tuple[sympy.Expr, Boolean]) -> sympy.Expr:
     values = {value for value, _ in parts}
     return values.pop() if len(values) == 1 else Piecewise(*parts)

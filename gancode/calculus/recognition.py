@@ -21,7 +21,7 @@ def recognised(value: sympy.Expr) -> tuple[str, sympy.Expr] | None:
     return None
 
 
-def _match(value, f):
+def _match(value: sympy.Expr, f: sympy.Expr) -> sympy.Expr | None:
     """s > 0 with value = s·f + c·(r − 1) for some c, proved; or None."""
     scale, slope = sympy.symbols("s c")
     equations = [(value - scale * f - slope * (r - 1)).subs(r, x) for x in (S(2), S.Half)]
@@ -38,7 +38,7 @@ def _match(value, f):
     return None
 
 
-def _are_alike(value, f) -> bool:
+def _are_alike(value: sympy.Expr, f: sympy.Expr) -> bool:
     """Whether value = s·f + c·(r − 1) for some numbers s and c, as far as four points tell."""
     with mpmath.workdps(30):
         functions = [in_digits(expr, [r]) for expr in (value, f, r - 1)]
@@ -52,6 +52,6 @@ def _are_alike(value, f) -> bool:
         return all(abs(mpmath.fdot(normal, row)) < mpmath.mpf(10) ** -20 for row in others)
 
 
-def _fraction_near(number):
+def _fraction_near(number: sympy.Expr) -> sympy.Expr:
     """The simplest fraction within 15 digits of a number."""
     return sympy.nsimplify(sympy.N(number, 30), rational=True, tolerance=1e-15)

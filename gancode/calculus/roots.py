@@ -4,7 +4,7 @@ SymPy solves. What it finds is tried at a few points, and then proved to be a ro
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sympy
@@ -47,14 +47,14 @@ def formula(
     return None
 
 
-def _list(way, *args):
+def _list(way: Callable, *args: Any) -> list:
     return list(way(*args))
 
 
-def _with_lambert(expr):
+def _with_lambert(expr: sympy.Expr) -> sympy.Expr:
     """exp(c·W(z)) = (z/W(z))ᶜ."""
 
-    def without(exponent):
+    def without(exponent: sympy.Expr) -> sympy.Expr:
         factors = []
         for term in Add.make_args(exponent):
             c, function = term.as_coeff_Mul()
@@ -69,7 +69,7 @@ def _with_lambert(expr):
 # None, where that is the slope itself.
 
 
-def _roots_by_logarithm(sloped, x, s):
+def _roots_by_logarithm(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """Roots of log(−second/first) = log s where the left side is linear in x."""
     if s.is_positive:
         form = stable(log(-sloped.second / sloped.first))
@@ -77,7 +77,7 @@ def _roots_by_logarithm(sloped, x, s):
             yield from ((root, None) for root in advice.roots(form - log(s), x))
 
 
-def _power_roots(sloped, x, s):
+def _power_roots(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """Roots of c·g(x)ⁿ = s, with g rational: those of g(x) = ±(s/c)^(1/n)."""
     ratio = -sloped.second / sloped.first
     ratio = sympy.factor(ratio) if may_be_factored(ratio) else ratio
@@ -93,7 +93,7 @@ def _power_roots(sloped, x, s):
             yield from ((root, None) for root in roots)
 
 
-def _root_of_one_power(sloped, x, s):
+def _root_of_one_power(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """The root of c·g(x)^k + rest, where the rest is free of x, and g is linear."""
     rest, power = sloped.slope.as_independent(x, as_Add=True)
     if not power.as_independent(x)[1].is_Pow:
@@ -104,13 +104,15 @@ def _root_of_one_power(sloped, x, s):
         yield from ((root, None) for root in roots)
 
 
-def _exponential_roots(sloped, x, s):
+def _exponential_roots(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """Roots by w = exp(k·x), where the slope is rational in w, of a low degree."""
     slope = sloped.slope.rewrite(exp) if sloped.slope.has(HyperbolicFunction) else sloped.slope
     yield from ((log(w) / unit, gap) for w, unit, gap in _exponentials(slope, x))
 
 
-def _exponentials(slope, x):
+def _exponentials(
+    slope: sympy.Expr, x: sympy.Symbol
+) -> Iterator[tuple[sympy.Expr, sympy.Expr, sympy.Expr]]:
     """The roots in w = exp(unit·x) of a slope, each with its unit and what must vanish."""
     factors = [power.args[0].coeff(x) for power in slope.atoms(exp) if power.has(x)]
     unit = _common_unit(factors)
@@ -122,7 +124,7 @@ def _exponentials(slope, x):
         yield from ((root, unit, numerator.subs(w, root)) for root in advice.roots(numerator, w))
 
 
-def _common_unit(factors):
+def _common_unit(factors: Sequence[sympy.Expr]) -> sympy.Expr | None:
     """The largest number of which all factors are whole multiples, or None."""
     if not factors or S.Zero in factors:
         return None
@@ -132,7 +134,7 @@ def _common_unit(factors):
     return abs(factors[0] * sympy.gcd_list(ratios))
 
 
-def _hyperbolic_roots(sloped, x, s):
+def _hyperbolic_roots(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """Roots by x = sinh(angle), where the slope has the root of a quadratic in x."""
     angle = Dummy("u", real=True)
     found = on_hyperbola(sloped.slope, angle)
@@ -142,7 +144,7 @@ def _hyperbolic_roots(sloped, x, s):
             yield place.subs(angle, log(w) / unit), gap
 
 
-def _logarithmic_roots(sloped, x, s):
+def _logarithmic_roots(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """Roots of c·log g(x) + rest, where the rest is free of x: those of g(x) = exp(−rest/c)."""
     total = sympy.expand_log(sympy.expand(sloped.slope), force=True)
     rest, logs = total.as_independent(x, as_Add=True)
@@ -158,7 +160,7 @@ def _logarithmic_roots(sloped, x, s):
         yield from ((root, None) for root in roots)
 
 
-def _solved(sloped, x, s):
+def _solved(sloped: Any, x: sympy.Symbol, s: sympy.Symbol) -> Iterator[tuple]:
     """What SymPy finds of an algebraic equation, of one with two logarithms, or, with W, of one
     with one exponential."""
     exponentials = {e for e in sloped.slope.atoms(exp, HyperbolicFunction) if e.has(x)}

@@ -13,7 +13,9 @@ expression to a sum of products in which neither happens, by these ideas:
 """
 
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import mpmath
 import sympy
@@ -37,6 +39,7 @@ from sympy import (
     tanh,
 )
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from .deadline import attempt
 from .digits import in_digits
@@ -53,10 +56,14 @@ class _Kernel(Function):
 
     nargs = 1
 
-    def _eval_rewrite_as_log(self, x, **hints):
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        x = Dummy()
+        return self.definition(x).diff(x).subs(x, self.args[0])
+
+    def _eval_rewrite_as_log(self, x: sympy.Expr, **hints: Any) -> sympy.Expr:
         return self.definition(x)
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> sympy.Expr:
         return self.definition(self.args[0])._eval_evalf(prec)
 
 
@@ -123,7 +130,7 @@ def rationalised(expr: sympy.Expr) -> sympy.Expr:
     return expr.replace(lambda e: isinstance(e, Add) and _has_root_of_sum(e), _by_squares)
 
 
-def _by_squares(total):
+def _by_squares(total: sympy.Expr) -> sympy.Expr:
     """The whole sum, or two of its terms."""
     whole = _over_sum(total)
     if whole is not None:
@@ -135,7 +142,7 @@ def _by_squares(total):
     return total
 
 
-def _over_sum(total):
+def _over_sum(total: sympy.Expr) -> sympy.Expr | None:
     """p − q as (p² − q²)/(p + q); None where nothing cancels in it, or still does afterwards."""
     if not all(map(_sign, total.args)) or _same_sign(total) or not _cancels(total):
         return None
@@ -146,14 +153,14 @@ def _over_sum(total):
     return squares / (above + below) if all(map(_same_sign, sums)) else None
 
 
-def _has_root_of_sum(expr) -> bool:
+def _has_root_of_sum(expr: sympy.Expr) -> bool:
     return any(
         isinstance(power.base, Add) and power.exp.is_Rational and power.exp.q == 2
         for power in expr.atoms(Pow)
     )
 
 
-def _prepared(expr):
+def _prepared(expr: sympy.Expr) -> sympy.Expr:
     """Exponentials in place of hyperbolic functions and powers, powers in place of exponentials of
     logarithms, cases in place of jumps."""
     expr = rationalised(expr.replace(sympy.DiracDelta, lambda *_: S.Zero))
@@ -168,7 +175,7 @@ def _prepared(expr):
     return expr.replace(exp, lambda x: exp(expand(x.replace(softplus, lambda u: log(1 + exp(u))))))
 
 
-def _real(expr):
+def _real(expr: sympy.Expr) -> sympy.Expr:
     """The stable form of a prepared expression."""
     if not expr.args or expr.is_number:
         return expr
@@ -191,13 +198,13 @@ def _real(expr):
     return expr.func(*map(_real, expr.args))
 
 
-def _condition(condition):
+def _condition(condition: Boolean) -> Boolean:
     return condition.replace(
         lambda e: isinstance(e, Relational), lambda e: e.func(*map(_real, e.args))
     )
 
 
-def _maximum(arguments):
+def _maximum(arguments: Sequence[sympy.Expr]) -> sympy.Expr:
     first, *rest = map(_real, arguments)
     if not rest:
         return first
@@ -209,7 +216,7 @@ def _maximum(arguments):
     return second + relu(first - second)
 
 
-def _grows(expr) -> bool:
+def _grows(expr: sympy.Expr) -> bool:
     """Whether `expr` holds exponentials."""
     return any(not power.is_number for power in expr.atoms(exp))
 
@@ -217,7 +224,7 @@ def _grows(expr) -> bool:
 # Sums ------------------------------------------------------------------------------------------
 
 
-def _sum(total):
+def _sum(total: sympy.Expr) -> sympy.Expr:
     on_hyperbola = _on_hyperbola(total)
     if on_hyperbola is not None:
         return on_hyperbola
@@ -231,26 +238,26 @@ def _sum(total):
     return _balanced(Add(*map(_real, total.args)))
 
 
-def _stays_a_sum(total) -> bool:
+def _stays_a_sum(total: sympy.Expr) -> bool:
     """Whether there is nothing in a sum of which a logarithm need be taken."""
     return _is_moderate(total) or all(_product(term).is_plain for term in total.args)
 
 
-def _may_cancel(total) -> bool:
+def _may_cancel(total: sympy.Expr) -> bool:
     """Whether a sum without exponentials has fractions in it, or products with softplus."""
     fractions = any(power.exp.is_negative for power in total.atoms(Pow))
     return fractions or _curves(total)[1].has(softplus)
 
 
-def _same_sign(total) -> bool:
+def _same_sign(total: sympy.Expr) -> bool:
     return {_sign(term) for term in total.args} in ({1}, {-1})
 
 
-def _sign(term):
+def _sign(term: sympy.Expr) -> int | None:
     return 1 if term.is_nonnegative else -1 if term.is_nonpositive else None
 
 
-def _combined(total):
+def _combined(total: sympy.Expr) -> sympy.Expr:
     """The sum over a common denominator, factored; as it is where that takes too long."""
     if total.count_ops() > _SIZE:
         return total
@@ -258,14 +265,14 @@ def _combined(total):
     return attempt(_fraction, rational, seconds=_SECONDS, default=rational).xreplace(names)
 
 
-def _fraction(expr):
+def _fraction(expr: sympy.Expr) -> sympy.Expr:
     parts = sympy.fraction(sympy.cancel(sympy.together(expr)))
     # of two terms no factor cancels, and w² − 1 is one difference
     above, below = (p if len(Add.make_args(p)) <= 2 else sympy.factor(p) for p in parts)
     return sympy.factor_terms(above) / sympy.factor_terms(below)
 
 
-def _with_generators(total):
+def _with_generators(total: sympy.Expr) -> tuple[sympy.Expr, dict[sympy.Symbol, sympy.Expr]]:
     """The sum as a rational function: each independent exponential, and all that is neither a sum
     nor a product nor a power, replaced by a symbol. Also what the symbols stand for."""
     factors: dict = {}
@@ -279,7 +286,7 @@ def _with_generators(total):
     names = {symbols[rest]: exp(unit * rest) for rest, unit in units.items()}
     opaque: dict = {}
 
-    def generators(expr):
+    def generators(expr: sympy.Expr) -> sympy.Expr:
         if isinstance(expr, exp) and expr.free_symbols:
             parts = [t.as_coeff_Mul() if t.free_symbols else t for t in Add.make_args(expr.args[0])]
             return Mul(
@@ -304,7 +311,7 @@ def _with_generators(total):
     return generators(total), names
 
 
-def _logarithms(total):
+def _logarithms(total: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]] | None:
     """The logarithms of the positive terms of a sum and of the negative ones, as two lists; None
     where the sign of a term is not known, or where signs are mixed and not all are exponentials."""
     if not all(term.is_positive or term.is_negative for term in total.args):
@@ -316,7 +323,7 @@ def _logarithms(total):
     return [term.log() for term in positive], [term.log() for term in negative]
 
 
-def _on_hyperbola(total):
+def _on_hyperbola(total: sympy.Expr) -> sympy.Expr | None:
     """A sum with √(quadratic in x) by the exponentials of θ = asinh x; None where it has none, or
     where other functions of x stand beside it."""
     if total.atoms(Function) or _same_sign(total):
@@ -373,7 +380,7 @@ class _Product:
     mixed: list = field(default_factory=list)  # (sum of exponentials and other things, k)
     powers: dict = field(default_factory=dict)  # base → k, without exponentials
 
-    def times(self, factor, power=S.One) -> "_Product":
+    def times(self, factor: sympy.Expr, power: sympy.Expr = S.One) -> "_Product":
         """Multiply by factor**power."""
         if factor.is_number:
             self.coefficient *= factor**power
@@ -397,7 +404,7 @@ class _Product:
             self._keep(_real(factor), power)
         return self
 
-    def _times_sum(self, total, power):
+    def _times_sum(self, total: sympy.Expr, power: sympy.Expr) -> None:
         """Multiply by a power of a sum with exponentials."""
         if _stays_a_sum(total):
             self._keep(_sum(total), power)
@@ -416,7 +423,7 @@ class _Product:
             self.coefficient *= sign**power
             self.sums.append((sign * total, _log_sum(logs[0] or logs[1]), power))
 
-    def _keep(self, base, power):
+    def _keep(self, base: sympy.Expr, power: sympy.Expr) -> None:
         """Multiply by base**power, of a base in stable form."""
         for part in Mul.make_args(base) if power.is_integer else [base]:
             if isinstance(part, exp):
@@ -462,7 +469,7 @@ class _Product:
                 result *= base**power
         return result * _exponential(exponent)
 
-    def log(self, scaled=False) -> sympy.Expr:
+    def log(self, scaled: bool = False) -> sympy.Expr:
         """The logarithm of the product, which is positive. With `scaled`, sums of exponentials are
         divided by their largest terms: large logarithms lose digits where they cancel."""
         total = log(self.coefficient) + self.exponent
@@ -488,7 +495,7 @@ class _Product:
         """Whether there is no exponential in it, but inside other functions."""
         return self.exponent == 0 and not (self.sums or self.differences or self.mixed)
 
-    def _copy(self, mixed):
+    def _copy(self, mixed: Any) -> "_Product":
         return _Product(
             self.coefficient,
             self.exponent,
@@ -499,16 +506,16 @@ class _Product:
         )
 
 
-def _logarithm(sums):
+def _logarithm(sums: Sequence[tuple[sympy.Expr, sympy.Expr, sympy.Expr]]) -> sympy.Expr:
     """The logarithm of a product of powers of sums, by theirs."""
     return Add(*(power * logarithm for _, logarithm, power in sums))
 
 
-def _product(expr) -> _Product:
+def _product(expr: sympy.Expr) -> _Product:
     return _Product().times(expr)
 
 
-def _scaled(total):
+def _scaled(total: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     """A sum of exponentials and other things as exp(m)·s: m, its largest exponent, and s."""
     terms = [_product(term) for term in total.args]
     largest = _real(Max(*(term.exponent + _logarithm(term.sums) for term in terms)))
@@ -520,7 +527,7 @@ def _scaled(total):
 # Logarithms: sums with softplus ----------------------------------------------------------------
 
 
-def _log(argument):
+def _log(argument: sympy.Expr) -> sympy.Expr:
     """log(argument) in stable form."""
     if not (isinstance(argument, softplus) or _grows(argument)):
         has_one = isinstance(argument, Add) and S.One in argument.args
@@ -542,7 +549,7 @@ def _log(argument):
     return product.log(scaled=_cancels(total, least=_LARGE))
 
 
-def _with_one_logarithm(total):
+def _with_one_logarithm(total: sympy.Expr) -> sympy.Expr:
     """A sum with its logarithms in one, where they might cancel against each other."""
     logs = {}
     for term in total.args:
@@ -563,7 +570,7 @@ def _with_one_logarithm(total):
     return Add(*rest) + unit * log(Mul(*(base ** (k / unit) for base, k in logs.items())))
 
 
-def _log_sum(logs):
+def _log_sum(logs: Sequence[sympy.Expr]) -> sympy.Expr:
     """log(exp(x₁) + exp(x₂) + …)"""
     constants = [e for e in logs if not e.free_symbols]
     logs = sorted((e for e in logs if e.free_symbols), key=sympy.default_sort_key)
@@ -573,7 +580,7 @@ def _log_sum(logs):
     return _balanced(first + softplus(_balanced(_log_sum(rest) - first))) if rest else first
 
 
-def _balanced(total):
+def _balanced(total: sympy.Expr) -> sympy.Expr:
     """A sum with each softplus turned so that it does not cancel against what is linear."""
     total = _with_curves_turned(total)
     nested = [curve for curve in total.atoms(softplus) if curve.args[0].has(softplus)]
@@ -584,12 +591,14 @@ def _balanced(total):
     return next((form for form in forms if not _cancels(form, least=_LARGE)), total)
 
 
-def _with_curves_turned(total):
+def _with_curves_turned(total: sympy.Expr) -> sympy.Expr:
     curves, rest = _curves(total)
     return rest + Add(*itertools.starmap(_without_cancellation, curves))
 
 
-def _curves(total):
+def _curves(
+    total: sympy.Expr,
+) -> tuple[list[tuple[sympy.Expr, sympy.Expr, sympy.Expr]], sympy.Expr]:
     """A sum as triples (u, k, c), for k·u + c·softplus(u) each, and what is left of it."""
     slopes, rest = {}, S.Zero
     for term in _terms(total):
@@ -615,14 +624,14 @@ def _curves(total):
     return curves, rest
 
 
-def _terms(total):
+def _terms(total: sympy.Expr) -> Iterator[sympy.Expr]:
     """The terms of a sum, numbers multiplied out."""
     for term in Add.make_args(total):
         number, rest = term.as_coeff_Mul()
         yield from (number * part for part in Add.make_args(rest))
 
 
-def _without_cancellation(u, k, c):
+def _without_cancellation(u: sympy.Expr, k: sympy.Expr, c: sympy.Expr) -> sympy.Expr:
     """k·u + c·softplus(u), by softplus(u) = u + softplus(−u)."""
     if c != 0 and 0 <= -k / c <= 1:
         return (c + k) * softplus(u) - k * softplus(-u)
@@ -631,7 +640,7 @@ def _without_cancellation(u, k, c):
     return k * u + c * softplus(u)
 
 
-def _exponential(exponent):
+def _exponential(exponent: sympy.Expr) -> sympy.Expr:
     """exp(exponent), as a product of powers of sigmoids where it is one.
 
     A root of a sigmoid is none of these: it can be seen where the sigmoid itself underflows.
@@ -644,7 +653,7 @@ def _exponential(exponent):
     return exp(rest) * Mul(*(sigmoid(u) ** power for u, power in factors))
 
 
-def _may_grow(exponent) -> bool:
+def _may_grow(exponent: sympy.Expr) -> bool:
     """Whether exp(exponent) is large anywhere."""
     return _exponential(exponent).has(exp) and any(x > 10 for (x,) in _samples([exponent]))
 
@@ -652,7 +661,7 @@ def _may_grow(exponent) -> bool:
 # Numbers: what a form is like near and far --------------------------------------------------------
 
 
-def _cancels(total, least=0) -> bool:
+def _cancels(total: sympy.Expr, least: float = 0) -> bool:
     """Whether a sum is far smaller than its terms somewhere, the largest of them being no less than
     `least`, or infinity less infinity."""
     return any(
@@ -663,17 +672,17 @@ def _cancels(total, least=0) -> bool:
     )
 
 
-def _vanishes(expr) -> bool:
+def _vanishes(expr: sympy.Expr) -> bool:
     """Whether a positive expression is too small to be seen somewhere."""
     return any(value < 1e-30 for (value,) in _samples([expr]))
 
 
-def _is_moderate(expr) -> bool:
+def _is_moderate(expr: sympy.Expr) -> bool:
     """Whether an expression is neither large nor small nor negative anywhere."""
     return all(0.01 < value < 100 for (value,) in _samples([expr]))
 
 
-def _samples(exprs):
+def _samples(exprs: Sequence[sympy.Expr]) -> Iterator[tuple]:
     """The real values of several expressions, as a tuple for each of a few points near and far."""
     symbols = sorted(set().union(*(expr.free_symbols for expr in exprs)), key=str)
     functions = [in_digits(expr, symbols) for expr in exprs]

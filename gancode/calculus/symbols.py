@@ -32,23 +32,23 @@ class softplus(Function):
             return S.Infinity
         if t is S.NegativeInfinity:
             return S.Zero
+        return None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         if argindex != 1:
             raise ArgumentIndexError(self, argindex)
         return sigmoid(self.args[0])
 
-    def _eval_rewrite_as_log(self, t, **hints):
+    def _eval_rewrite_as_log(self, t: sympy.Expr, **hints: Any) -> sympy.Expr:
         return log(1 + exp(t))
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> sympy.Expr:
         return self.rewrite(log)._eval_evalf(prec)
 
-    def _eval_is_positive(self):
-        if self.args[0].is_real:
-            return True
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0].is_real else None
 
-    def _latex(self, printer, exp=None):
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         power = f"^{{{exp}}}" if exp is not None else ""
         return rf"\operatorname{{softplus}}{power}\left({printer._print(self.args[0])}\right)"
 

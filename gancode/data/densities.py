@@ -52,6 +52,25 @@ class GaussianMixture:
 
     def log_prob(self, x: torch.Tensor) -> torch.Tensor:
         """log p(x) for x of shape (..., d), in the precision of x: shape (...)."""
+        return torch.logsumexp(self._log_terms(x), dim=-1)
+
+    def score(self, x: torch.Tensor) -> torch.Tensor:
+        """∇log p(x) for x of shape (..., d), in the precision of x: shape (..., d).
+
+        Each mode pulls at x with (μₖ − x)/σₖ², in the share in which it has made x.
+        """
+        shares = torch.softmax(self._log_terms(x), dim=-1) / self.stds.to(x).square()
+        return shares @ self.means.to(x) - shares.sum(-1, keepdim=True) * x
+
+    def noised(self, std: float) -> "GaussianMixture":
+        """The density of a sample to which normal noise of this standard deviation is added."""
+        if not 0 <= std < math.inf:
+            raise Refused(f"the noise must have a standard deviation of at least 0, not {std}")
+        stds = torch.hypot(self.stds, _cpu(std))
+        return GaussianMixture(self.means, stds, self.weights)
+
+    def _log_terms(self, x: torch.Tensor) -> torch.Tensor:
+        """log(wₖ N(x; μₖ, σₖ² I)) for x of shape (..., d): shape (..., k)."""
         if x.shape[-1:] != (self.dim,):
             raise Refused(
                 f"x has shape {tuple(x.shape)}, but this density takes shape (n, {self.dim})"
@@ -63,7 +82,7 @@ class GaussianMixture:
             - self.dim * stds.log()
             - self.dim / 2 * math.log(2 * math.pi)
         )
-        return torch.logsumexp(weights.log() + log_normal, dim=-1)
+        return weights.log() + log_normal
 
     def __repr__(self) -> str:
         return f"GaussianMixture({len(self.means)} modes in {self.dim} dimensions)"

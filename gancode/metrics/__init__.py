@@ -20,14 +20,20 @@ from gancode.metrics.features import (
     precision_recall,
 )
 from gancode.metrics.transport import (
+    EntropicTransport,
     Transport,
+    entropic_transport,
+    gaussian_entropic_transport,
+    gaussian_sinkhorn_divergence,
     gaussian_wasserstein,
+    sinkhorn_divergence,
     sliced_wasserstein,
     wasserstein,
 )
 
 __all__ = [
     "DigitClassifier",
+    "EntropicTransport",
     "Estimate",
     "FrechetDistance",
     "Modes",
@@ -36,12 +42,16 @@ __all__ = [
     "cramer_distance",
     "digit_features",
     "energy_distance",
+    "entropic_transport",
     "frechet_distance",
+    "gaussian_entropic_transport",
+    "gaussian_sinkhorn_divergence",
     "gaussian_wasserstein",
     "kernel_distance",
     "maximum_mean_discrepancy",
     "modes",
     "precision_recall",
+    "sinkhorn_divergence",
     "sliced_wasserstein",
     "wasserstein",
 ]

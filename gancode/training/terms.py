@@ -78,7 +78,8 @@ class Term:
 
 
 def parse(name: str, given: Any) -> dict[str, Term]:
-    """Terms by their names, from a dict of functions, modules, or tuples of one and its weight.
+    """Terms by their names, from a dict of functions, modules, tuples of one and its weight, or
+    `Term` objects.
 
     `name` is what the error calls them. Raises `Refused` for what is none, and for a name that is
     another column of the history.
@@ -90,6 +91,8 @@ def parse(name: str, given: Any) -> dict[str, Term]:
         )
     found = {}
     for term, value in given.items():
+        if isinstance(value, Term):
+            value = value.loss, value.weight
         loss, weight = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 1)
         if not _is_name(term):
             raise Refused(
@@ -101,7 +104,7 @@ def parse(name: str, given: Any) -> dict[str, Term]:
                 f"{name}: {term!r} must be a function of what a step has seen, a module, or a "
                 f"tuple of one and its weight, not {type(loss).__name__}"
             )
-        found[term] = loss if isinstance(loss, Term) else Term(term, loss, weight)
+        found[term] = Term(term, loss, weight)
     return found
 
 

@@ -29,7 +29,7 @@ SMALL = {"steps": 5, "samples": 40, "hidden": 8, "batch_size": 16}
 
 def test_a_stack_of_perceptrons_is_each_of_them():
     rng = torch.Generator().manual_seed(0)
-    weights = coverage._weights([3, 5, 4, 2], [rng, torch.Generator().manual_seed(1)])
+    weights = coverage.initial_weights([3, 5, 4, 2], [rng, torch.Generator().manual_seed(1)])
     x = torch.randn(2, 7, 3, generator=rng)
     stacked = mlp(weights, x)
     for k in range(2):
@@ -41,7 +41,7 @@ def test_a_stack_of_perceptrons_is_each_of_them():
 
 
 def test_weights_begin_as_those_of_a_linear_layer():
-    matrix, bias = coverage._weights([25, 4000], [torch.Generator().manual_seed(0)])
+    matrix, bias = coverage.initial_weights([25, 4000], [torch.Generator().manual_seed(0)])
     for drawn in (matrix, bias):
         assert drawn.abs().max() <= 1 / 5
         assert drawn.detach().std() == pytest.approx(1 / 5 / 3**0.5, rel=0.03)

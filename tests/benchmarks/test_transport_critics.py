@@ -21,9 +21,12 @@ def test_the_results_hold_every_critic_and_every_game():
     for rows in table["critics"].values():
         assert list(rows) == list(transport.CRITICS)
         assert {len(found) for found in rows.values()} == {len(transport.SEEDS)}
+    assert list(table["varied"]) == list(transport.VARIED)
+    assert {len(found) for found in table["varied"].values()} == {1}
     assert list(table["games"]) == list(transport.GAMES)
     assert {len(found) for found in table["games"].values()} == {len(transport.SEEDS)}
     kept = {
+        "varied": transport.VARIED,
         "game": transport.GAME | {"betas": list(transport.GAME["betas"])},
         "samples": transport.SAMPLES,
         "seeds": list(transport.SEEDS),
@@ -81,6 +84,15 @@ def test_every_critic_meets_the_same_pair_and_is_its_own():
     centres = Funnels(2).centres
     gancode.seed(0)
     torch.testing.assert_close(centres, Funnels(2).centres)
+
+
+def test_a_constant_that_is_changed_is_obeyed(monkeypatch):
+    narrow, wide = (fit(f"clip={most}", 2, 0)["length"] for most in (0.01, 0.3))
+    assert 0 < narrow < wide
+    monkeypatch.setitem(transport.VARIED["penalty, longer"], "steps", 4)
+    assert fit("penalty, longer", 2, 0) == fit("penalty", 2, 0)
+    monkeypatch.setitem(transport.VARIED["penalty, longer"], "steps", 5)
+    assert fit("penalty, longer", 2, 0) != fit("penalty", 2, 0)
 
 
 def test_a_game_is_looked_at_and_its_critic_kept():

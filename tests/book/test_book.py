@@ -18,7 +18,7 @@ from gancode import plots
 from gancode.calculus import catalog, find_objective, prove
 from gancode.errors import Refused
 from gancode.notebook import powers
-from tools import chinese, chromium, configure, engine, exercises, fetch, plain
+from tools import chinese, chromium, configure, engine, exercises, fetch, pdf, plain
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
@@ -233,6 +233,44 @@ def test_light_and_dark(visit):
     assert brightness["dark"]["page"] + 300 < brightness["dark"]["text"]
     assert brightness["light"]["text"] + 300 < brightness["light"]["page"]
     assert visit.wrong == []
+
+
+def test_on_paper_it_is_light_and_whole_and_what_is_pressed_is_gone(visit):
+    """Also where the page is dark."""
+    page = visit.page
+    page.set_viewport_size(pdf.TEXT)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_selector("html[data-theme=dark]")
+    found = page.evaluate("""() => {
+        const seen = [...document.querySelectorAll("body *")].filter(each => {
+            const {width, height} = each.getBoundingClientRect();
+            return width && height && each.checkVisibility() && !each.closest("mjx-assistive-mml");
+        });
+        const look = element => getComputedStyle(element);
+        const light = colour => {  // on white paper, from 0 to 1
+            const [red, green, blue, share = 1] = colour.match(/[\\d.]+/g).map(Number);
+            return 1 - share * (1 - (red + green + blue) / 765);
+        };
+        const said = element => element.outerHTML.slice(0, 120);
+        const kept = "figure, .cell_output img, .cell_input, mjx-container[display=true]";
+        return {
+            // Papers and panels are bright, and letters that stand on them are not.
+            dark: seen.filter(each => light(look(each).backgroundColor) < 0.8).map(said),
+            pale: seen.filter(each => each.closest("article") && light(look(each).color) > 0.7)
+                .map(said),
+            pressed: seen.filter(each => each.matches("button, input, select, form, .headerlink"))
+                .map(said),
+            cut: seen.filter(each => each.getBoundingClientRect().right > innerWidth + 1)
+                .map(said),
+            scrolled: seen.filter(each => each.matches("pre, table, .cell_output")
+                && each.scrollWidth > each.clientWidth + 1).map(said),
+            torn: seen.filter(each => each.matches(kept) && look(each).breakInside !== "avoid")
+                .map(said),
+        };
+    }""")
+    page.emulate_media(media="screen")
+    page.set_viewport_size(PHONE)
+    assert {name: each[:3] for name, each in found.items() if each} == {}
 
 
 def test_captions_have_the_weight_of_text_and_pictures_one_grey_in_the_dark(visit):

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from tree import ROOT
 
-from tools import configure, plain
+from tools import chinese, configure, plain
+from tools.page import launch
 
 OWNER, NAME = "Ada-L", "gans.of_1815"
 REPO = f"{OWNER}/{NAME}"
@@ -80,17 +82,48 @@ def test_make_says_what_is_missing():
     assert "make configure REPO=owner/name" in result.stderr
 
 
-def test_every_notebook_page_has_its_launch_buttons(configured, build_book):
-    pages = build_book(configured)
-    names = [path.relative_to(configured) for path in configured.glob("chapters/**/*.ipynb")]
-    assert names
+@pytest.fixture(scope="module")
+def links(configured, build_book):
+    """Where the buttons above each page of the book lead, under the path of its source."""
+    site = build_book(configured)
+    toc = yaml.safe_load((configured / "_toc.yml").read_text(encoding="utf-8"))
+    names = [toc["root"], *(each["file"] for part in toc["parts"] for each in part["chapters"])]
+    found = {}
     for name in names:
-        page = BeautifulSoup((pages / name.with_suffix(".html")).read_text("utf-8"), "html.parser")
-        links = {link.get("href") for link in page("a")}
+        page = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
+        (source,) = (path for end in (".md", ".ipynb") if (path := Path(name + end)) and
+                     (configured / path).exists())  # fmt: skip
+        found[source] = {link.get("href") for link in page.select(".article-header-buttons a")}
+    return found
+
+
+def test_every_page_has_its_launch_buttons(configured, links):
+    """Those of its own notebook, those of the chapter to which it is a guide, or of the first one
+    that the README opens."""
+    for source, found in links.items():
+        other = chinese.original(str(source.with_suffix("")))
+        if source.suffix == ".ipynb":
+            name = source
+        elif other and (configured / f"{other}.ipynb").exists():
+            name = f"{other}.ipynb"
+        else:
+            name = f"{launch.START}.ipynb"
         copy = f"notebooks/{name}"
         assert (configured / copy).exists()
-        assert f"https://mybinder.org/v2/gh/{REPO}/main?urlpath=lab/tree/{copy}" in links
-        assert f"https://colab.research.google.com/github/{REPO}/blob/main/{copy}" in links
+        assert {link for link in found if "/v2/" in link or "colab" in link} == {
+            f"https://mybinder.org/v2/gh/{REPO}/main?urlpath=lab/tree/{copy}",
+            f"https://colab.research.google.com/github/{REPO}/blob/main/{copy}",
+        }
+    assert {source.suffix for source in links} == {".md", ".ipynb"}
+    assert len(links) > 60
+
+
+def test_every_page_leads_to_its_source_its_issues_and_the_repository(links):
+    base = f"https://github.com/{REPO}"
+    for source, found in links.items():
+        assert {base, f"{base}/edit/main/{source}"} <= found
+        (issue,) = (link for link in found if link.startswith(f"{base}/issues/new?title="))
+        assert str(source.with_suffix(".html")) in issue
 
 
 def test_the_plain_copies_are_in_step_under_the_new_address(configured):
@@ -105,6 +138,7 @@ def test_the_badges_lead_to_the_plain_copies(configured):
     binder = re.search(r"\(https://mybinder.org/v2/gh/(.*)/main\?urlpath=lab/tree/(.*)\)", readme)
     colab = re.search(r"\(https://colab.research.google.com/github/(.*)/blob/main/(.*)\)", readme)
     assert binder[1] == colab[1] == REPO
+    assert colab[2] == f"notebooks/{launch.START}.ipynb"
     assert (configured / binder[2]).is_dir() and (configured / colab[2]).is_file()
     assert binder[2].startswith("notebooks/") and colab[2].startswith("notebooks/")
 

@@ -20,7 +20,8 @@ NOT_ASKED = {"ex-text2-one-log"}
 
 
 def judged(label, given):
-    request = {"kind": "exercise", "code": IN_THE_PAGE[label]["code"], "given": given}
+    asked = {name: IN_THE_PAGE[label][name] for name in ("code", "shown")}
+    request = {"kind": "exercise", "given": given, **asked}
     return json.loads(answers.answer(json.dumps(request)))
 
 
@@ -59,3 +60,38 @@ def test_every_line_that_is_asked_counts():
     assert judged("ex-dyn-two-rates", {"yours": "1"})["status"] == "refuted"
     assert judged("ex-js-total-variation", {"yours": "f"})["status"] == "refuted"
     assert judged("ex-dyn-two-rates", {"yours": "-tau*theta**2 - psi**2"})["status"] == "proved"
+
+
+@pytest.mark.parametrize(
+    ("label", "typed"),
+    [
+        ("ex-dm-gaussian", "variance/u**2"),
+        ("ex-dm-gaussian", "(delta*u**2 + kept*(u/kept - u)**2) / u**2"),
+        ("ex-mc-hellinger", "(1 - (1 - affinity**2))**(3/2)"),
+        ("ex-mc-hellinger", "sqrt((1 - (1 - affinity**2))**3)"),
+        (
+            "ex-optimal-discriminator-gaussians",
+            "log(exp(-((X - m)**2) / (2*s**2)) / exp(-(X**2)/(2*s**2)))",
+        ),
+        ("ex-js-unequal", "value"),
+        ("ex-cd-shift", "v*phi + psi - (v + w)*phi"),
+        ("ex-text4-stable", "-log(1 - sigmoid(t))"),
+        (
+            "ex-dv-label",
+            "y*log(y/D) + (1 - y)*log((1 - y)/(1 - D)) + (-y*log(y) - (1 - y)*log(1 - y))",
+        ),
+    ],
+)
+def test_an_answer_that_repeats_the_question_is_told_so(label, typed):
+    """What is right is not: it is proved above."""
+    assert "repeats the question" in judged(label, {"yours": typed})["refused"]
+
+
+def test_an_answer_in_other_words_is_an_answer():
+    for label, typed in {
+        "ex-dm-gaussian": "1/(1 - delta) - 1",
+        "ex-mc-hellinger": "affinity*affinity**2",
+        "ex-cd-shift": "psi - phi*w",
+        "ex-grad-truth": "exp(-b)/(1 + exp(-b))**2",
+    }.items():
+        assert judged(label, {"yours": typed})["status"] == "proved"

@@ -170,6 +170,47 @@ def test_a_small_game_is_paused_stepped_replayed_and_moved_by_keys(opened):
         assert page.evaluate(drawn) != before
 
 
+def test_a_finger_drags_the_mark_and_elsewhere_it_scrolls_or_taps(opened):
+    """Of the chart of steps and weights; 390 pixels, of which it takes nearly all."""
+    page = opened("methods", has_touch=True, viewport={"width": 390, "height": 700})
+    step, chart = page.get_by_label("Step η"), page.locator("canvas").nth(1)
+    touched = page.context.new_cdp_session(page)
+
+    def value():
+        return float(page.locator("label", has=step).locator(".game-value").inner_text())
+
+    def box():
+        chart.scroll_into_view_if_needed()
+        return chart.evaluate("canvas => canvas.getBoundingClientRect().toJSON()")
+
+    def swipe(x, y, dx, dy):
+        points = [{"x": x + dx * k / 10, "y": y + dy * k / 10} for k in range(11)]
+        for kind, point in zip(["touchStart", *["touchMove"] * 10], points, strict=True):
+            touched.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            page.wait_for_timeout(20)
+        touched.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    at, before, scrolled = box(), value(), page.evaluate("scrollY")
+    wide = at["width"] - 34  # without the axis
+    x = at["x"] + 34 + wide * before / 4
+    y = at["y"] + at["height"] - 30  # the mark: no penalty, so a weight of nearly none
+    weight = float(page.locator("label", has=page.get_by_label("Weight")).locator(
+        ".game-value").inner_text())  # fmt: skip
+    y -= (at["height"] - 30) * weight / 4
+    swipe(x, y, 80, 0)
+    assert value() == pytest.approx(before + 4 * 80 / wide, abs=0.05)
+    assert page.evaluate("scrollY") == scrolled
+
+    at, before = box(), value()
+    swipe(at["x"] + at["width"] - 20, at["y"] + 100, 0, 90 if scrolled else -90)
+    page.wait_for_function("before => scrollY !== before", arg=scrolled)
+    assert value() == before
+
+    at = box()
+    page.touchscreen.tap(at["x"] + 34 + wide / 2, at["y"] + 60)
+    assert value() == pytest.approx(2, abs=0.05)
+
+
 def test_every_control_has_a_name(opened):
     for kind in ("methods", "gan"):
         page = opened(kind)

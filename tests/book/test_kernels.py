@@ -11,8 +11,8 @@ from tools import kernels
 from tools.kernels import Row, distance, distances
 
 
-def rows(relation, tolerance, *pairs):
-    return [Row(relation, "x", predicted, measured, tolerance) for predicted, measured in pairs]
+def rows(relation, tolerance, *pairs, because="observed before"):
+    return [Row(relation, "x", *pair, tolerance, because) for pair in pairs]
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,34 @@ def test_a_distance_is_room_over_spread(relation, tolerance, pairs, expected):
     assert distance(rows(relation, tolerance, *pairs)) == pytest.approx(expected)
 
 
+def test_what_a_theorem_allows_is_not_crossed():
+    because = "theorem: a divergence"
+    assert distance(rows("at-least", 0.0, (0, 0.1), (0, 0.9), because=because)) == math.inf
+    assert distance(rows("near", 1.0, (0, 0.1), (0, 0.9), because=because)) == math.inf
+    assert distance(rows("at-most", 1e-9, (0, -0.1), (0, -0.9), because="rounding")) == math.inf
+    assert distance(rows("near", 1.0, (0, 0.1), (0, 0.9), because="rounding")) < 1
+    assert distance(rows("at-least", 0.0, (0, 0.1), (0, -0.1), because=because)) == -1
+
+
+@pytest.mark.parametrize(
+    ("errors", "pairs", "expected"),
+    [
+        (4, [(0, 0.9), (0, 0.8)], 4.0),  # the error is 0.25, and more than what is seen
+        (2, [(0, 0.9), (0, 0.8)], 2.0),
+        (4, [(0, 0.9), (0, -0.9)], 1 / math.sqrt(1.62)),  # more is seen than the error allows
+        (4, [(0, 1.1), (0, 0.8)], -1.0),
+    ],
+)
+def test_the_spread_of_an_estimate_is_its_standard_error(errors, pairs, expected):
+    because = f"{errors} standard errors: of a share"
+    assert distance(rows("near", 1.0, *pairs, because=because)) == pytest.approx(expected)
+    at_most = distance(rows("at-most", 1.0, *pairs, because=because))
+    assert at_most == distance(rows("at-most", 1.0, *pairs))  # which says how far, not from what
+
+
 def test_runs_with_other_rows_are_refused():
     one, two = rows("near", 1, (1, 1), (1, 1))
-    other = Row("near", "y", 1, 1, 1)
+    other = Row("near", "y", 1, 1, 1, "theorem")
     assert distances([[one, other], [two, other]]) == [(math.inf, "x"), (math.inf, "y")]
     with pytest.raises(ValueError, match="several names: x, y"):
         distances([[one], [other]])
@@ -60,7 +85,7 @@ def test_what_hangs_on_a_rounding_is_found(tmp_path, capfd):
         "change = (layer.weight.detach() / drawn - 1) * 2**23",
         "verdict = Verdict()",
         "verdict.near('closely', 0, change.max(), 1.5, because='rounding')",
-        "verdict.at_least('roughly', 0, change.min(), 3, because='rounding')",
+        "verdict.at_least('roughly', 0, change.min(), 3, because='observed before')",
         "verdict.near('double', 0, abs(double.item() - 1) * 2**52, 15, because='rounding')",
         "verdict.near('drawn', 0, torch.rand(1), 1, because='theorem')",
     )

@@ -10,6 +10,7 @@ from torch.nn.functional import softplus as torch_softplus
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gancode.calculus import Objective, ObjectiveError, a, b, catalog, parse, prove, softplus
+from gancode.calculus.stable import expm1, log1mexp, log1p, logsoftplus
 from gancode.losses import CompileError, compile, relu, sigmoid, stable
 
 # Differences of exponentials, whose digits cancel.
@@ -126,6 +127,15 @@ def test_the_compiled_loss_costs_no_more_than_one_written_by_hand():
         return sorted(seen.names)
 
     assert operations(critic) == operations(by_hand)
+
+
+@pytest.mark.parametrize("function", [relu, sigmoid, expm1, log1p, log1mexp, logsoftplus])
+def test_what_a_stable_form_is_made_of_can_be_written_and_has_its_slope(function):
+    """As where a form that is shown is taken for a loss."""
+    points = torch.tensor([0.3, 2.0, 30.0], dtype=torch.float64, requires_grad=True)
+    compile(function(a), [a])(points).sum().backward()
+    expected = sympy.lambdify(a, function.definition(a).diff(a), "mpmath")
+    assert points.grad.tolist() == pytest.approx([expected(t) for t in points.tolist()], rel=1e-12)
 
 
 def test_what_torch_cannot_do_is_refused():

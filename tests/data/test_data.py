@@ -56,6 +56,26 @@ def test_log_prob_is_that_of_torch_distributions(density):
     assert density.log_prob(x.float()).dtype == torch.float32
 
 
+def test_the_score_is_the_gradient_of_log_prob():
+    density = data.mixture([[0.0, 1.0], [2.0, -1.0], [1.0, 1.0]], [0.3, 1.2, 0.5], [1, 2, 0.5])
+    x = torch.randn(50, 2, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(density.log_prob(x).sum(), x)
+    torch.testing.assert_close(density.score(x), slope, rtol=1e-10, atol=1e-10)
+    assert density.score(x.float()).dtype == torch.float32
+    with pytest.raises(ValueError, match="takes shape"):
+        density.score(torch.zeros(5))
+
+
+def test_noise_adds_its_variance_to_every_mode():
+    density = data.mixture([0.0, 1.0], [0.3, 1.2], [1, 3]).noised(0.4)
+    torch.testing.assert_close(density.stds, torch.tensor([0.5, 1.6**0.5], dtype=torch.float64))
+    assert density.weights.tolist() == [0.25, 0.75]
+    assert data.ring().noised(0).stds.tolist() == data.ring().stds.tolist()
+    for bad in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="standard deviation of at least 0"):
+            density.noised(bad)
+
+
 def test_gaussian_takes_a_standard_deviation_and_not_a_variance():
     x = torch.randn(50, 2, generator=generator(), dtype=torch.float64)
     reference = MultivariateNormal(torch.tensor([1.0, 2.0]).double(), 9 * torch.eye(2).double())

@@ -130,6 +130,18 @@ def test_every_option_that_decides_a_run_is_told_apart_by_its_name(name):
     assert f"and this one has {name}=" in difference(now, before)
 
 
+def test_options_that_were_checked_are_options():
+    settings = Settings(
+        steps=1,
+        penalties=["r1=1@2"],
+        constraints="spectral",
+        augment="brightness",
+        generator_terms={"l1": (abs, 100.0)},
+        discriminator_terms={"hinge": abs},
+    )
+    assert dataclasses.replace(settings) == settings
+
+
 def test_the_length_of_a_run_and_what_is_seen_of_it_may_differ():
     one = Settings(steps=4, out="one", save_every=3, callback=print, progress=True)
     other = Settings(seconds=2.0, out="two", measure=print, workers=2)

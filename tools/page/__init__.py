@@ -1,13 +1,14 @@
 """What the theme does not do for the built pages: a Sphinx extension.
 
 Each room works on the site that Sphinx has written: `formulas` ships MathJax, `access` helps those
-who hear a page, `finding` those who look for something, and `bundle`, at last, makes pages light.
+who hear a page, `finding` those who look for something, `launch` those who want to run it, and
+`bundle`, at last, makes pages light.
 """
 
 from pathlib import Path
 
 from tools import configure, fetch
-from tools.page import access, bundle, finding, formulas
+from tools.page import access, bundle, finding, formulas, launch
 
 
 def setup(app) -> None:
@@ -16,6 +17,7 @@ def setup(app) -> None:
     app.config.mathjax3_config = formulas.CONFIGURATION
     app.connect("builder-inited", start)
     app.connect("env-updated", lambda app, env: list(env.all_docs))  # each page is written anew
+    app.connect("html-page-context", launch.lead, priority=600)  # after the theme's own
     app.connect("html-collect-pages", lambda app: [finding.lost_page()])
     app.connect("build-finished", finish, priority=900)  # after the theme has coloured code
 

@@ -30,6 +30,8 @@ LOADED = re.compile(r'<script(?P<how>[^>]*) src="(?P<file>[^"?]*)(?P<rest>[^>]*)
 IDLE = re.compile(r'<span class="(?:n|p|w|(?:xref )?std std-(?:doc|ref|term))">([^<]*)</span>')
 PICTURE = re.compile(r'<img(?=[^>]* src="(?P<file>[^":]*_images/[^"]*)")')
 AS_IT_IS = re.compile(r"(<(?:pre|script|textarea)\b.*?</(?:pre|script|textarea)>)", re.DOTALL)
+DARK, LIGHT = (re.compile(rf'\[data-theme="?{name}"?\]') for name in ("dark", "light"))
+DARK_DEVICE = "(prefers-color-scheme: dark)"
 ICON = re.compile(r'content:"(.)"')
 
 
@@ -49,7 +51,13 @@ def pack(site: Path) -> None:
     (static / SCRIPT).write_text(";\n".join(["", *parts]), encoding="utf-8")
 
     others = [path for path in static.rglob("*.js") if not ELSEWHERE & set(path.parts)]
-    words = set(re.findall(r"[\w-]+", "\n".join([*texts.values(), *map(read, others)])))
+    named = {
+        (path.parent / found["file"]).resolve()
+        for path, text in texts.items()
+        for found in SHEET.finditer(text)
+    }
+    own = named - set(sheets)  # of some pages
+    words = set(re.findall(r"[\w-]+", "\n".join([*texts.values(), *map(read, [*others, *own])])))
     (static / STYLE).write_text(stylesheet(sheets, static, words), encoding="utf-8")
 
     for path, text in texts.items():
@@ -141,8 +149,22 @@ def stylesheet(sheets: list[Path], static: Path, words: set[str]) -> str:
         lambda found: found[0] if found[1] in used else "",
         text,
     )
+    text = _used(text, words)
     codes = {ord(icon) for icon in ICON.findall(text)}
     return "".join(_icons(sheet, face, codes) for sheet, face in faces) + text
+
+
+def _used(text: str, words: set[str]) -> str:
+    """Rules without the properties of their own that nothing reads, not even another of these."""
+    before = ""
+    while text != before:
+        before, read_by_rules = text, set(re.findall(r"var\(\s*(--[\w-]+)", text))
+        text = re.sub(
+            r"(?<=[{;])(--[\w-]+):[^;{}]*(?:;|(?=\}))",
+            lambda found, kept=read_by_rules | words: found[0] if found[1] in kept else "",
+            text,
+        )
+    return text
 
 
 def _rules(sheets: list[Path]):
@@ -169,10 +191,23 @@ def _fitting(rule, words: set[str]) -> str:
                 rule.content, skip_comments=True, skip_whitespace=True
             )
             inner = "".join(_fitting(each, words) for each in parsed)
-        return inner and f"@{rule.at_keyword} {_squeezed(rule.prelude)}{{{inner}}}"
+        where = _squeezed(rule.prelude)
+        if where == DARK_DEVICE:
+            where = f"screen and {where}"
+        return inner and f"@{rule.at_keyword} {where}{{{inner}}}"
     selectors = re.split(r",(?![^()]*\))", _squeezed(rule.prelude))
-    fitting = ",".join(each.strip() for each in selectors if _fits(each, words))
-    return fitting and f"{fitting}{{{_squeezed(rule.content)}}}"
+    fitting = [each.strip() for each in selectors if _fits(each, words)]
+    return _on_paper(fitting, _squeezed(rule.content))
+
+
+def _on_paper(selectors: list[str], content: str) -> str:
+    """A rule that on paper is that of the light theme, whatever theme the page has."""
+    dark = [each for each in selectors if DARK.search(each)]
+    others = [each for each in selectors if each not in dark]
+    light = [LIGHT.sub("[data-theme]", each) for each in others if LIGHT.search(each)]
+    text = f"{','.join(others)}{{{content}}}" if others else ""
+    text += f"@media screen{{{','.join(dark)}{{{content}}}}}" if dark else ""
+    return text + (f"@media print{{{','.join(light)}{{{content}}}}}" if light else "")
 
 
 def _fits(selector: str, words: set[str]) -> bool:

@@ -63,9 +63,9 @@ CONFIGURATION = {
     "output": {"displayOverflow": "linebreak"},
 }
 # MathJax breaks the columns of aligned formulas long before they are too wide: so only where room
-# is scarce. Elsewhere what is too wide can be scrolled.
+# is scarce. Elsewhere what is too wide can be scrolled, and on paper it is made smaller.
 ROOM = """\
-if (!matchMedia("(max-width: 576px), print").matches) MathJax.output.displayOverflow = "overflow"\
+if (!matchMedia("(max-width: 576px)").matches) MathJax.output.displayOverflow = "overflow"\
 """
 
 

@@ -11,14 +11,16 @@ The translation is sound by itself: each rule holds at every point at which both
 defined, and one that needs a sign asks `Signs`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import sympy
 from flint import arb, ctx, fmpq, fmpz
 from sympy import Dummy, S
 from sympy.core.function import AppliedUndef
+from sympy.logic.boolalg import Boolean
 
 from ..symbols import softplus
 from . import forms
@@ -55,7 +57,7 @@ class Field:
     for signs that do not show in the coefficients.
     """
 
-    def __init__(self, relations=(), decide: Callable | None = None):
+    def __init__(self, relations: Sequence[Boolean] = (), decide: Callable | None = None) -> None:
         self.generators: list[Generator] = []
         self._index: dict = {}
         self._forms: dict = {}
@@ -66,7 +68,7 @@ class Field:
 
     # Questions ---------------------------------------------------------------------------------
 
-    def vanishes(self, expr) -> bool:
+    def vanishes(self, expr: sympy.Expr) -> bool:
         """Whether `expr` is zero wherever it is defined. False means: not shown."""
         try:
             return self.is_zero(self.form(expr))
@@ -191,8 +193,8 @@ class Field:
             known.symbol = Dummy(f"g{index}", **assumptions)
         return known.symbol
 
-    def _written(self, form: Form, meaning) -> sympy.Expr:
-        def poly(terms):
+    def _written(self, form: Form, meaning: Callable[[int], sympy.Expr]) -> sympy.Expr:
+        def poly(terms: Poly) -> sympy.Expr:
             return sympy.Add(
                 *(
                     sympy.Rational(int(c.p), int(c.q))
@@ -220,14 +222,14 @@ class Field:
 
     # Generators --------------------------------------------------------------------------------
 
-    def _generator(self, key, make: Callable[[], Generator]) -> int:
+    def _generator(self, key: Any, make: Callable[[], Generator]) -> int:
         if key not in self._index:
             known = make()  # may find others first
             self._index[key] = len(self.generators)
             self.generators.append(known)
         return self._index[key]
 
-    def _opaque(self, key, expr, **known) -> Form:
+    def _opaque(self, key: Any, expr: sympy.Expr, **known: bool) -> Form:
         """A generator of which nothing is known but what its SymPy expression says of itself."""
         for name in ("positive", "nonnegative", "real", "integer"):
             if getattr(expr, f"is_{name}"):
@@ -259,7 +261,7 @@ class Field:
         if not more and coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
             return monomial[0][0]
 
-        def make():
+        def make() -> Generator:
             positive = self.sign(poly) == 1
             expr = self.expression(Form.of(poly))
             return Generator(expr, False, positive, positive, False, 1, Form.of(poly))
@@ -268,14 +270,14 @@ class Field:
 
     # Expressions -------------------------------------------------------------------------------
 
-    def form(self, expr) -> Form:
+    def form(self, expr: sympy.Expr) -> Form:
         """`expr` as a quotient. Raises `ZeroDivisionError` where it divides by zero everywhere, and
         `forms.TooLargeError`."""
         if expr not in self._forms:
             self._forms[expr] = self.normal(self._translate(expr))
         return self._forms[expr]
 
-    def _translate(self, expr) -> Form:
+    def _translate(self, expr: sympy.Expr) -> Form:
         if expr.is_Rational:
             return Form.of(forms.constant(fmpq(int(expr.p), int(expr.q))))
         if expr.is_Symbol:
@@ -296,7 +298,7 @@ class Field:
                 return _TRANSLATIONS[kind](self, expr)
         return self._function(expr)
 
-    def _function(self, expr) -> Form:
+    def _function(self, expr: sympy.Expr) -> Form:
         """Any other function: equal where its arguments are."""
         if expr.has(S.NaN, S.ComplexInfinity) or not expr.args:
             return self._opaque(expr, expr)
@@ -305,7 +307,7 @@ class Field:
             return self._opaque(key, expr)
         return self._opaque(expr, expr)
 
-    def _power(self, expr) -> Form:
+    def _power(self, expr: sympy.Expr) -> Form:
         exponent = expr.exp
         if exponent.is_Integer:
             return self.form(expr.base) ** int(exponent)
@@ -316,7 +318,7 @@ class Field:
             return self.exponential(power * logarithm)
         return self._formal_power(expr, base, power)
 
-    def _formal_power(self, expr, base: Form, exponent: Form) -> Form:
+    def _formal_power(self, expr: sympy.Expr, base: Form, exponent: Form) -> Form:
         """base^(m + n) = base^m · base^n, for whole m and n, or whole multiples of one exponent.
 
         Whole powers of a product are products of powers.
@@ -378,7 +380,7 @@ class Field:
             powers += [(base, Fraction(m * side)) for base, m in found]
         return number, powers
 
-    def _split(self, form: Form):
+    def _split(self, form: Form) -> tuple[fmpq, list[tuple[Poly, Fraction]], Form | None]:
         """A quotient as number · Π baseᵉ · rest, with all bases shown to be never negative.
 
         `number` is positive. An even power of a real base is one of its absolute value. The rest is
@@ -521,7 +523,7 @@ class Field:
             return self._formal_power(None, self.form(S.NegativeOne), angle) ** int(exponent)
         real = self.is_real(term)
 
-        def make():
+        def make() -> Generator:
             expr = sympy.exp(self.expression(term), evaluate=False)
             return Generator(expr, real, real, real, exponential=True, log=term if real else None)
 
@@ -593,11 +595,11 @@ class Field:
             (imaginary if turn else real)[rest] = coefficient
         return Form.of(real), Form.of(imaginary)
 
-    def _part(self, expr, which: int) -> Form:
+    def _part(self, expr: sympy.Expr, which: int) -> Form:
         parts = self.complex_parts(self.form(expr.args[0]))
         return self._function(expr) if parts is None else parts[which]
 
-    def _conjugate(self, expr) -> Form:
+    def _conjugate(self, expr: sympy.Expr) -> Form:
         parts = self.complex_parts(self.form(expr.args[0]))
         if parts is None:
             return self._function(expr)
@@ -642,7 +644,7 @@ class Field:
                     return (base, shift - start) if abs(shift - start) <= 60 else None
         return None
 
-    def gamma(self, form: Form, expr) -> Form:
+    def gamma(self, form: Form, expr: sympy.Expr) -> Form:
         anchored = self._anchored(form)
         if anchored is None:
             return self._opaque((sympy.gamma, form.key), expr)
@@ -654,7 +656,7 @@ class Field:
             result = result * (base + Form.of(forms.constant(-step))).inverse()
         return result
 
-    def digamma(self, form: Form, expr) -> Form:
+    def digamma(self, form: Form, expr: sympy.Expr) -> Form:
         anchored = self._anchored(form)
         if anchored is None:
             return self._opaque((sympy.digamma, form.key), expr, real=self.is_real(form))
@@ -667,7 +669,7 @@ class Field:
             result = result - (base + Form.of(forms.constant(-step))).inverse()
         return result
 
-    def binomial(self, expr) -> Form:
+    def binomial(self, expr: sympy.Expr) -> Form:
         n, k = expr.args
         if k.is_Integer and 0 <= k <= 30:
             result = Form.of(forms.constant(fmpq(1, int(sympy.factorial(k)))))
@@ -680,7 +682,7 @@ class Field:
         below = [self.gamma(part, None) for part in parts]
         return self.gamma(self.form(n + 1), None) * (below[0] * below[1]).inverse()
 
-    def _binomial_from_left(self, n: Form, k: Form, expr) -> Form:
+    def _binomial_from_left(self, n: Form, k: Form, expr: sympy.Expr) -> Form:
         """C(n, k + 1) = C(n, k)·(n − k)/(k + 1), from the least k that is not negative."""
         one = self.form(S.One)
         base, steps = self._anchored(k + one) or (None, 0)
@@ -720,14 +722,14 @@ class Field:
         opaque = self._opaque((sympy.floor, left.key), sympy.floor(self.expression(left)))
         return Form.of(whole) + (opaque if sign == 1 else -opaque)
 
-    def odd(self, kind, form: Form) -> Form:
+    def odd(self, kind: Any, form: Form) -> Form:
         """An odd function: one sign of the argument is enough."""
         flip = self.expression(form).could_extract_minus_sign()
         form = -form if flip else form
         result = self._odd_part(kind, form)
         return -result if flip else result
 
-    def _odd_part(self, kind, form: Form) -> Form:
+    def _odd_part(self, kind: Any, form: Form) -> Form:
         expr = self.expression(form)
         if kind is sympy.asin and self.strict(self.form(S.One) - form * form):
             return self.form(sympy.atan(expr / sympy.sqrt(1 - expr**2)))
@@ -741,7 +743,7 @@ class Field:
             return self.form(value)
         return self._opaque((kind, form.key), value, real=self.is_real(form))
 
-    def lambert(self, form: Form, expr) -> Form:
+    def lambert(self, form: Form, expr: sympy.Expr) -> Form:
         """W(x·exp(x)) = x for x ≥ −1: W inverts just that."""
         _, powers = self._factors(form)
         exponent = Form.of({})
@@ -758,7 +760,7 @@ class Field:
         real = self.sign(form.num) == 1 == self.sign(form.den)
         return self._opaque((sympy.LambertW, form.key), expr, nonnegative=real, real=real)
 
-    def piecewise(self, expr) -> Form:
+    def piecewise(self, expr: sympy.Expr) -> Form:
         for value, condition in expr.args:
             truth = self.truth(condition)
             if truth is None:
@@ -767,7 +769,7 @@ class Field:
                 return self.form(value)
         return self._opaque(expr, expr)
 
-    def truth(self, condition) -> bool | None:
+    def truth(self, condition: Boolean) -> bool | None:
         """Whether a condition is shown to hold, or to fail, on the whole domain."""
         if condition in (S.true, S.false):
             return bool(condition)
@@ -792,7 +794,7 @@ class Field:
             return True if self.form_sign(gap) == 1 else False if self.strict(-gap) else None
         return True if self.strict(gap) else False if self.form_sign(gap) == -1 else None
 
-    def certain(self, condition) -> bool:
+    def certain(self, condition: Boolean) -> bool:
         """Whether a condition is shown to hold on the whole domain."""
         try:
             return self.truth(condition) is True
@@ -835,16 +837,16 @@ def _rational(value: arb) -> sympy.Rational:
     return sympy.Rational(int(mantissa)) * sympy.Rational(2) ** int(exponent)
 
 
-def _argument(function):
+def _argument(function: Callable) -> Callable:
     return lambda field, expr: function(field, field.form(expr.args[0]), expr)
 
 
-def _rewritten(make):
+def _rewritten(make: Callable) -> Callable:
     return lambda field, expr: field.form(make(*expr.args))
 
 
-def _maximum(sign):
-    def fold(field, expr):
+def _maximum(sign: int) -> Callable:
+    def fold(field: Field, expr: sympy.Expr) -> Form:
         total, *rest = (field.form(argument) for argument in expr.args)
         for other in rest:
             gap = field.absolute(total - other)
@@ -855,7 +857,7 @@ def _maximum(sign):
     return fold
 
 
-def _circular(expr):
+def _circular(expr: sympy.Expr) -> sympy.Expr:
     """A circular function by exponentials of I times its argument."""
     argument = sympy.I * expr.args[0]
     up, down = sympy.exp(argument, evaluate=False), sympy.exp(-argument, evaluate=False)
@@ -870,11 +872,11 @@ def _circular(expr):
     }[type(expr)]()
 
 
-def _exp(t):
+def _exp(t: sympy.Expr) -> sympy.Expr:
     return sympy.exp(t, evaluate=False)
 
 
-def _integral(field, expr):
+def _integral(field: Field, expr: sympy.Expr) -> Form:
     """Constant factors come out, and bound variables are named in order."""
     canonical = expr.xreplace(expr.canonical_variables)
     bound = [limit[0] for limit in canonical.limits]

@@ -6,18 +6,18 @@ Polynomials have rational coefficients (FLINT, by python-flint); what is told of
 told by balls (Arb), and that it is zero by a bound of the least value it could have.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise, product
 from math import comb, prod
 
 import sympy
-from flint import Ordering, arb, ctx, fmpq, fmpq_mpoly_ctx, fmpq_poly, fmpz_poly
+from flint import Ordering, arb, ctx, fmpq, fmpq_mpoly, fmpq_mpoly_ctx, fmpq_poly, fmpz_poly
 from sympy import Abs, Add, Dummy, Piecewise, Pow, Rational, S
 from sympy import preorder_traversal as parts
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import And, Not, Or
+from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from . import enclosure
 from .enclosure import Undefined, Unsure
@@ -47,7 +47,7 @@ class Work:
     left: float = 4_000_000
     cells: int = 0
 
-    def spend(self, amount: float):
+    def spend(self, amount: float) -> None:
         self.left -= amount
         if self.left < 0:
             raise Undecided("too much work")
@@ -188,7 +188,7 @@ def sign_at(expr: sympy.Expr, point: dict) -> int:
     return _sign_of_settled(_settled(expr, point), point)
 
 
-def all_hold(constraints, point: dict) -> bool:
+def all_hold(constraints: Iterable[tuple[sympy.Expr, str]], point: dict) -> bool:
     """Whether constraints hold, pairs of an expression and its relation to 0; not where one has no
     value. Raises `Undecided` where one is not real."""
     try:
@@ -207,7 +207,7 @@ def compared(condition: Relational) -> tuple[sympy.Expr, str]:
     return Add(left, -right, evaluate=False), relation
 
 
-def _ball_at(expr, point, bits):
+def _ball_at(expr: sympy.Expr, point: Mapping, bits: int) -> arb:
     with ctx.workprec(bits):
         values = [
             enclosure.ball(v) if isinstance(v, Rational) else v.ball(bits) for v in point.values()
@@ -215,7 +215,7 @@ def _ball_at(expr, point, bits):
         return enclosure.compiled(expr, tuple(point))(values)
 
 
-def _settled(expr, point):
+def _settled(expr: sympy.Expr, point: Mapping) -> sympy.Expr:
     """An expression at a point, with each case chosen, zero roots gone and all others real."""
     if expr in INFINITE:
         raise Undefined(str(expr))
@@ -245,7 +245,7 @@ def _settled(expr, point):
     return expr.func(*args)
 
 
-def _sign_of_settled(expr, point) -> int:
+def _sign_of_settled(expr: sympy.Expr, point: Mapping) -> int:
     if expr.is_Rational:
         return int(sympy.sign(expr))
     numbers = {symbol: point[symbol] for symbol in expr.free_symbols}
@@ -267,7 +267,7 @@ def _sign_of_settled(expr, point) -> int:
     raise Undecided(f"the sign of {expr}")
 
 
-def _is_true(condition, point) -> bool:
+def _is_true(condition: Boolean, point: Mapping) -> bool:
     if condition in (True, False):
         return bool(condition)
     if isinstance(condition, Not):
@@ -284,23 +284,23 @@ def _is_true(condition, point) -> bool:
 # Parts of an expression ------------------------------------------------------------------------
 
 
-def powers(expr) -> list[Pow]:
+def powers(expr: sympy.Expr) -> list[Pow]:
     return [part for part in parts(expr) if isinstance(part, Pow)]
 
 
 @lru_cache(maxsize=4096)
-def radicands(expr) -> list[sympy.Expr]:
+def radicands(expr: sympy.Expr) -> list[sympy.Expr]:
     """What stands under the roots in an expression; numbers left out."""
     bases = (power.base for power in powers(expr) if not power.exp.is_Integer)
     return list(dict.fromkeys(base for base in bases if base.free_symbols))
 
 
-def switches(expr) -> list[sympy.Expr]:
+def switches(expr: sympy.Expr) -> list[sympy.Expr]:
     """What changes its sign where a Piecewise changes its case."""
     return [part.lhs - part.rhs for part in parts(expr) if isinstance(part, Relational)]
 
 
-def breaks(expr) -> list[sympy.Expr]:
+def breaks(expr: sympy.Expr) -> list[sympy.Expr]:
     """The expressions at whose zeros an expression may change its sign or its form."""
     bases = [power.base for power in powers(expr) if not (power.exp.is_Integer and power.exp > 0)]
     return [expr, *bases, *(part.args[0] for part in expr.atoms(Abs)), *switches(expr)]
@@ -309,14 +309,14 @@ def breaks(expr) -> list[sympy.Expr]:
 # Polynomials -----------------------------------------------------------------------------------
 
 
-def factors(polynomial) -> list[tuple]:
+def factors(polynomial: fmpq_mpoly) -> list[tuple]:
     """The irreducible factors, monic, with their multiplicities; constants left out."""
     if polynomial == 0:
         return []
     return [(f / f.leading_coefficient(), power) for f, power in polynomial.factor()[1]]
 
 
-def distinct(polynomials) -> list:
+def distinct(polynomials: Iterable[fmpq_mpoly]) -> list:
     return list({str(polynomial): polynomial for polynomial in polynomials}.values())
 
 
@@ -327,7 +327,13 @@ class Polynomials:
     in the expressions (inner before outer), and one for the value of an expression.
     """
 
-    def __init__(self, expressions, free, fixed: dict, work: Work):
+    def __init__(
+        self,
+        expressions: Sequence[sympy.Expr],
+        free: Sequence[sympy.Symbol],
+        fixed: dict,
+        work: Work,
+    ) -> None:
         self.free, self.fixed, self.work = free, fixed, work
         orders = {}
         for power in (power for expr in expressions for power in powers(expr)):
@@ -345,7 +351,7 @@ class Polynomials:
 
     # From expressions and back
 
-    def cases(self, expr) -> list[dict]:
+    def cases(self, expr: sympy.Expr) -> list[dict]:
         """All choices of a case for each kink of an expression."""
         kinks = {kink: [kink.args[0], -kink.args[0]] for kink in expr.atoms(Abs)}
         kinks |= {kink: [value for value, _ in kink.args] for kink in expr.atoms(Piecewise)}
@@ -353,7 +359,7 @@ class Polynomials:
             raise Undecided("too many cases")
         return [dict(zip(kinks, case, strict=True)) for case in product(*kinks.values())]
 
-    def fraction(self, expr, case=()) -> tuple:
+    def fraction(self, expr: sympy.Expr, case: Mapping = ()) -> tuple:
         """Numerator and denominator. Raises `ZeroDivisionError` where there is no value at all."""
         one = self.ring.constant(1)
         if expr in case:
@@ -386,14 +392,14 @@ class Polynomials:
             raise ZeroDivisionError
         raise Undecided(f"{expr} is not algebraic")
 
-    def expression(self, polynomial) -> sympy.Expr:
+    def expression(self, polynomial: fmpq_mpoly) -> sympy.Expr:
         """A polynomial in the free symbols, for SymPy."""
         terms = polynomial.to_dict().items()
         return Add(*(rational(c) * prod(map(pow, self.free, m)) for m, c in terms))
 
     # Walls
 
-    def walls(self, expr) -> tuple[list, bool]:
+    def walls(self, expr: sympy.Expr) -> tuple[list, bool]:
         """Irreducible polynomials in the free symbols: where none of them is zero, the expression
         has no values near 0 but 0, and not even 0 unless it is `degenerate`."""
         found, degenerate, z = [], False, len(self.gens) - 1
@@ -411,7 +417,7 @@ class Polynomials:
                 continue
         return distinct(found), degenerate
 
-    def least_value(self, expr) -> fmpq:
+    def least_value(self, expr: sympy.Expr) -> fmpq:
         """Less than every absolute value, 0 left out, that an expression without free symbols has
         in any of its cases (Cauchy's bound of roots)."""
         bounds = []
@@ -424,7 +430,7 @@ class Polynomials:
             bounds.append(coefficients[0] / (coefficients[0] + max(coefficients)) / 2)
         return min(bounds)
 
-    def _norm(self, polynomial, case):
+    def _norm(self, polynomial: fmpq_mpoly, case: Mapping) -> fmpq_mpoly:
         """The polynomial without roots and fixed numbers. It vanishes where the given one does."""
         for base, place in reversed(self.root.items()):
             if polynomial.degrees()[place] > 0:
@@ -443,11 +449,11 @@ class Polynomials:
 
     # Elimination
 
-    def symbols(self, polynomial) -> list:
+    def symbols(self, polynomial: fmpq_mpoly) -> list:
         degrees = polynomial.degrees()
         return [symbol for symbol in self.free if degrees[self.place[symbol]] > 0]
 
-    def coefficient(self, polynomial, place, end=max):
+    def coefficient(self, polynomial: fmpq_mpoly, place: int, end: Callable = max) -> fmpq_mpoly:
         """The coefficient of the highest power of a generator, or of the lowest."""
         terms = polynomial.to_dict()
         if not terms:
@@ -456,13 +462,13 @@ class Polynomials:
         chosen = {m: c for m, c in terms.items() if m[place] == power}
         return self.ring.from_dict({(*m[:place], 0, *m[place + 1 :]): c for m, c in chosen.items()})
 
-    def coefficients(self, polynomial, place) -> tuple:
+    def coefficients(self, polynomial: fmpq_mpoly, place: int) -> tuple:
         """Those of a polynomial in one symbol, the lowest first, times their denominator."""
         terms = {m[place]: c for m, c in polynomial.to_dict().items()}
         dense = [terms.get(k, 0) for k in range(max(terms) + 1)]
         return tuple(fmpq_poly(dense).numer().coeffs())
 
-    def resultant(self, one, other, place):
+    def resultant(self, one: fmpq_mpoly, other: fmpq_mpoly, place: int) -> fmpq_mpoly:
         """The resultant of two polynomials; or that one of them which lacks the symbol."""
         a, b = ([int(degree) for degree in p.degrees()] for p in (one, other))
         m, n = a.pop(place), b.pop(place)
@@ -475,7 +481,7 @@ class Polynomials:
         self.work.spend(terms * min(len(one), len(other)) * (m + n) * (1 + bits / 8) / 20)
         return one.resultant(other, self.names[place])
 
-    def double(self, h, others, place) -> list:
+    def double(self, h: fmpq_mpoly, others: Iterable[fmpq_mpoly], place: int) -> list:
         """Irreducible polynomials in the other symbols, one of which is zero wherever h is and its
         derivative, or another one of the polynomials; and where the leading coefficient of h is,
         which divides the resultant of h and its derivative."""
@@ -489,7 +495,7 @@ class Polynomials:
 
     # Cells
 
-    def cells(self, walls, symbols) -> Iterator[dict]:
+    def cells(self, walls: Iterable[fmpq_mpoly], symbols: Sequence[sympy.Symbol]) -> Iterator[dict]:
         """Points with rational coordinates (`fmpq`), at least one in each connected open set that
         none of the walls meets, which are irreducible and distinct."""
         if not symbols:

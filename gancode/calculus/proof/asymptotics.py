@@ -9,7 +9,7 @@ from flint import arb, arb_series, fmpq, fmpq_series
 from sympy import S
 
 from ..symbols import softplus
-from .constants import ONE, ZERO, exactly, known_by
+from .constants import ONE, ZERO, Constant, exactly, known_by
 from .enclosure import Undefined, Unsure
 from .expansion import Expansion, taylor
 from .scale import CONSTANT, VARIABLE, Monomial, Nearer, compare, key_of, phi, series_of
@@ -23,7 +23,7 @@ def exp(f: Expansion) -> Expansion:
     except Unsure:
         return _vanishing(f)
 
-    def at(c):
+    def at(c: Constant) -> list[Constant]:
         whole = place.names.exp(c)
         return [whole * exactly(fmpq(1, factorial(k))) for k in range(place.order)]
 
@@ -59,17 +59,17 @@ def log(f: Expansion) -> Expansion:
     return Expansion(place, terms | {CONSTANT: constant}) + tail
 
 
-def _log_over(hull, n):
+def _log_over(hull: arb, n: int) -> arb:
     if not hull > -1:
         raise Nearer
     return (1 + hull).log() if n == 0 else (-1) ** (n + 1) / (n * (1 + hull) ** n)
 
 
-def _smooth(function: Callable, at_zero: Callable | None = None):
+def _smooth(function: Callable, at_zero: Callable | None = None) -> Callable:
     """A function that is analytic at the finite limit of its argument, by what it does to power
     series of balls, and to rational ones that begin with 0."""
 
-    def coefficients(value, n):
+    def coefficients(value: arb, n: int) -> list[arb]:
         """The first n Taylor coefficients, at all points of a ball."""
         with series_of(n + 1):
             series = function(arb_series([value, 1], n + 1))
@@ -77,10 +77,10 @@ def _smooth(function: Callable, at_zero: Callable | None = None):
             raise Unsure("a power series that is too short")
         return [series[k] for k in range(n)]
 
-    def apply(f):
+    def apply(f: Expansion) -> Expansion:
         names, n = f.place.names, f.place.order
 
-        def at(c):
+        def at(c: Constant) -> list[Constant]:
             if not c and at_zero:
                 with series_of(n):
                     series = at_zero(fmpq_series([0, 1], 1, n))
@@ -102,10 +102,10 @@ _lgamma_finite = _smooth(arb_series.lgamma)
 _digamma_finite = _smooth(lambda series: series.lgamma().derivative())
 
 
-def _wave(function):
+def _wave(function: Callable) -> Callable:
     """sin or cos."""
 
-    def apply(f):
+    def apply(f: Expansion) -> Expansion:
         try:
             bounded = f.bounded()
         except Unsure:
@@ -136,25 +136,25 @@ def _pi(f: Expansion) -> Expansion:
     return f.place.constant(f.place.names.of(S.Pi, arb.pi()))
 
 
-def _atan(f):
+def _atan(f: Expansion) -> Expansion:
     where = _grows(f)
     if not where:
         return _atan_finite(f)
     return _pi(f) * fmpq(where, 2) - _atan_finite(f.inverse())
 
 
-def _acot(f):
+def _acot(f: Expansion) -> Expansion:
     return _pi(f) * fmpq(1, 2) if f.is_zero() else _atan(f.inverse())
 
 
-def _asin(f):
+def _asin(f: Expansion) -> Expansion:
     limit, half = f.limit(), fmpq(1, 2)
     if limit == ONE:  # a branch point
         return _pi(f) * half - 2 * _asin_finite(((1 - f) * half).power(half))
     return -_asin(-f) if limit == -ONE else _asin_finite(f)
 
 
-def _erfc(f):
+def _erfc(f: Expansion) -> Expansion:
     where = _grows(f)
     if not where:
         return 1 - _erf_finite(f)
@@ -165,7 +165,7 @@ def _erfc(f):
     return exp(-(f * f)) * f.inverse() * _pi(f).power(fmpq(-1, 2)) * series
 
 
-def _erf(f):
+def _erf(f: Expansion) -> Expansion:
     return 1 - _erfc(f) if _grows(f) else _erf_finite(f)
 
 
@@ -174,7 +174,7 @@ def _bernoulli(k: int) -> fmpq:
     return fmpq(int(number.p), int(number.q))
 
 
-def _lgamma(f):
+def _lgamma(f: Expansion) -> Expansion:
     where = _grows(f)
     if where is None:
         return _lgamma_finite(f + 1) - log(f) if f.limit() == ZERO else _lgamma_finite(f)
@@ -186,7 +186,7 @@ def _lgamma(f):
     return (f - half) * log(f) - f + log(_pi(f) * 2) * half + f.inverse() * series
 
 
-def _gamma(f):
+def _gamma(f: Expansion) -> Expansion:
     if _grows(f):
         return exp(_lgamma(f))
     limit = f.limit()
@@ -196,7 +196,7 @@ def _gamma(f):
     return _gamma_finite(f)
 
 
-def digamma(f):
+def digamma(f: Expansion) -> Expansion:
     if not _grows(f):
         return _digamma_finite(f + 1) - f.inverse() if f.limit() == ZERO else _digamma_finite(f)
     if f.sign() < 0:
@@ -207,35 +207,35 @@ def digamma(f):
     return log(f) - over * fmpq(1, 2) - over * over * series
 
 
-def _sinh(f):
+def _sinh(f: Expansion) -> Expansion:
     grown = exp(f)
     return (grown - grown.inverse()) * fmpq(1, 2)
 
 
-def _cosh(f):
+def _cosh(f: Expansion) -> Expansion:
     grown = exp(f)
     return (grown + grown.inverse()) * fmpq(1, 2)
 
 
-def _tanh(f):
+def _tanh(f: Expansion) -> Expansion:
     return 1 - 2 * (exp(f * 2) + 1).inverse()
 
 
-def _asinh(f):
+def _asinh(f: Expansion) -> Expansion:
     if _grows(f) == -1:
         return -_asinh(-f)
     return log(f + (f * f + 1).power(fmpq(1, 2)))
 
 
-def _acosh(f):
+def _acosh(f: Expansion) -> Expansion:
     return log(f + ((f - 1) * (f + 1)).power(fmpq(1, 2)))
 
 
-def _atanh(f):
+def _atanh(f: Expansion) -> Expansion:
     return (log(1 + f) - log(1 - f)) * fmpq(1, 2)
 
 
-def _absolute(f):
+def _absolute(f: Expansion) -> Expansion:
     where = f.sign()
     if where is not None:
         return f * where
@@ -243,7 +243,7 @@ def _absolute(f):
     return Expansion(f.place, {}, [(m, abs(rho))])
 
 
-def positive_part(f):
+def positive_part(f: Expansion) -> Expansion:
     where = f.sign()
     if where is not None:
         return f * max(where, 0)
@@ -251,12 +251,12 @@ def positive_part(f):
     return Expansion(f.place, {}, [(m, rho.max(0))])
 
 
-def _sign(f):
+def _sign(f: Expansion) -> Expansion:
     where = f.sign()
     return f.place.within(arb(0, 1)) if where is None else f.place.constant(where)
 
 
-def _floor(f):
+def _floor(f: Expansion) -> Expansion:
     limit = f.limit()
     below = limit.ball.mid().floor().unique_fmpz() if limit else fmpq(0)
     for whole in (below - 1, below) if limit is not None else ():
@@ -266,7 +266,7 @@ def _floor(f):
     return f + f.place.within(arb(-1).union(0))
 
 
-def _point_mass(f):
+def _point_mass(f: Expansion) -> Expansion:
     if not f.sign():
         raise Unsure("a point mass")
     return f * 0

@@ -4,6 +4,7 @@ Nothing here proves anything. Points are taken where false statements give thems
 both sides are enclosed in balls there: disjoint balls, or an order that is certain, refute.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -65,7 +66,13 @@ class Tally:
 
 
 def attack(
-    left, right, relation: str, domain: Domain, deadline, count: int = POINTS, accept=None
+    left: sympy.Expr,
+    right: sympy.Expr,
+    relation: str,
+    domain: Domain,
+    deadline: Callable[[], object],
+    count: int = POINTS,
+    accept: Callable = None,
 ) -> Refutation | Tally:
     """Evaluate both sides at up to `count` points, of those that `accept` takes. `deadline()` is
     true when time is out."""
@@ -107,7 +114,9 @@ def attack(
     return tally
 
 
-def fails_somewhere(left, right, relation: str, domain: Domain, count: int = 30) -> bool:
+def fails_somewhere(
+    left: sympy.Expr, right: sympy.Expr, relation: str, domain: Domain, count: int = 30
+) -> bool:
     """Whether a few points refute a statement."""
     comparison = Comparison.of(left, right, relation, domain.symbols)
     points = points_for(left, right, domain, count)
@@ -126,7 +135,9 @@ def _spread(items: list, count: int) -> list:
 class Comparison:
     """Both sides of a statement, compiled."""
 
-    def __init__(self, sides, relation: str, symbols):
+    def __init__(
+        self, sides: Sequence[sympy.Expr], relation: str, symbols: Sequence[sympy.Symbol]
+    ) -> None:
         self.sides, self.relation, self.symbols = sides, relation, tuple(symbols)
         self.functions = [compiled(side, self.symbols) for side in sides]
         both = sides[0] - sides[1]
@@ -134,7 +145,9 @@ class Comparison:
         self._costly = any(not isinstance(f, _CHEAP) for f in both.atoms(sympy.Function))
 
     @classmethod
-    def of(cls, left, right, relation: str, symbols) -> "Comparison | None":
+    def of(
+        cls, left: sympy.Expr, right: sympy.Expr, relation: str, symbols: Sequence[sympy.Symbol]
+    ) -> "Comparison | None":
         """None where a side holds something whose values are not known."""
         try:
             return cls([derived(left), derived(right)], relation, symbols)
@@ -158,7 +171,7 @@ class Comparison:
             balls = [ball(point[symbol]) for symbol in self.symbols]
             return [function(balls) for function in self.functions]
 
-    def compare(self, point: dict, bits: int):
+    def compare(self, point: dict, bits: int) -> bool | str | None:
         """True or False where the balls tell, None where they overlap, or "undefined", "unsure"."""
         outcome = self._outcome(lambda: self.values(point, bits))
         irrational = any(not value.is_Rational for value in point.values())
@@ -174,7 +187,7 @@ class Comparison:
             finer = self._outcome(lambda: [compiled(side, ())([]) for side in exact])
         return outcome if finer == "unsure" else finer
 
-    def _outcome(self, evaluate):
+    def _outcome(self, evaluate: Callable) -> bool | str | None:
         try:
             left, right = evaluate()
             if self.relation != "==":
@@ -201,7 +214,7 @@ def ordered(value: Ball) -> arb:
     return value
 
 
-def derived(expr):
+def derived(expr: sympy.Expr) -> sympy.Expr:
     """`expr` with its derivatives carried out, sums of a few terms written out, and some functions
     by their definitions; integrals and other sums stay as they are."""
     expr = expr.replace(
@@ -210,14 +223,14 @@ def derived(expr):
     return defined(expr).replace(_is_short, _written_out)
 
 
-def _is_short(expr) -> bool:
+def _is_short(expr: sympy.Expr) -> bool:
     if not isinstance(expr, (Sum, Product)) or len(expr.limits) != 1:
         return False
     _, low, high = expr.limits[0]
     return low.is_Integer and high.is_Integer and 0 <= high - low <= _SHORT_SUM
 
 
-def _written_out(expr):
+def _written_out(expr: sympy.Expr) -> sympy.Expr:
     index, low, high = expr.limits[0]
     terms = [expr.function.subs(index, k) for k in range(int(low), int(high) + 1)]
     return sympy.Add(*terms) if isinstance(expr, Sum) else sympy.Mul(*terms)

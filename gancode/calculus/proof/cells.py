@@ -39,13 +39,15 @@ differs from its conjugate, which is f with the sign of that root reversed.
 What none of this settles, or only with too much work, is not decided.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import product
 from math import prod
+from typing import Any
 
 import sympy
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpq_mpoly
 from sympy import Abs, Add, Dummy, Heaviside, Max, Min, Mul, Piecewise, Rational, S, sign, sqrt
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, BooleanAtom
@@ -93,7 +95,7 @@ class _Refuted(Exception):
     """The statement is false at the point given."""
 
 
-def decide(gap: sympy.Expr, relations, relation: str) -> Decision | None:
+def decide(gap: sympy.Expr, relations: Iterable[Boolean], relation: str) -> Decision | None:
     """Decide `gap relation 0` (>=, > or ==) where `relations` and the assumptions of symbols hold.
 
     Points where the gap has no real value say nothing. Whole numbers are taken for real ones in a
@@ -134,17 +136,17 @@ class _Problem:
     constants: dict = field(default_factory=dict)
     root: "_Problem | None" = None
 
-    def under(self, *constraints):
+    def under(self, *constraints: tuple) -> "_Problem":
         return replace(self, constraints=self.constraints + constraints)
 
-    def auxiliary(self, gap, relation):
+    def auxiliary(self, gap: sympy.Expr, relation: str) -> "_Problem":
         return replace(self, gap=gap, relation=relation, root=None)
 
-    def fix(self, symbol, number):
+    def fix(self, symbol: sympy.Symbol, number: Any) -> "_Problem":
         free = tuple(s for s in self.free if s != symbol)
         return replace(self, free=free, fixed=self.fixed | {symbol: number})
 
-    def solve(self, symbol, value):
+    def solve(self, symbol: sympy.Symbol, value: sympy.Expr) -> "_Problem":
         rule = {symbol: value}
         try:
             return replace(
@@ -157,7 +159,7 @@ class _Problem:
         except (TypeError, ValueError) as error:  # SymPy's, of infinities
             raise Undecided(str(error)) from None
 
-    def refute_at(self, cell):
+    def refute_at(self, cell: dict) -> None:
         """Raise `_Refuted` if the problem that was posed is false at this point, for certain."""
         if self.root is None:
             raise Undecided("an auxiliary problem fails")
@@ -179,7 +181,7 @@ class _Problem:
             return
 
 
-def _posed(gap, relations, relation, work) -> _Problem:
+def _posed(gap: sympy.Expr, relations: Iterable[Boolean], relation: str, work: Work) -> _Problem:
     """The statement in plain real symbols; a number such as pi is one of them, between bounds."""
     names, constants, constraints = {}, {}, []
     symbols = gap.free_symbols.union(*(r.free_symbols for r in relations))
@@ -221,7 +223,7 @@ def _posed(gap, relations, relation, work) -> _Problem:
     return replace(problem, root=problem)
 
 
-def _plain(expr, names, constants):
+def _plain(expr: sympy.Expr, names: dict, constants: dict) -> sympy.Expr | None:
     """An expression in other symbols, whose only kinks are Abs (continuous) and Piecewise."""
     if isinstance(expr, Piecewise):
         return Piecewise(*([_plain(part, names, constants) for part in pair] for pair in expr.args))
@@ -247,7 +249,7 @@ def _plain(expr, names, constants):
 # The proof -------------------------------------------------------------------------------------
 
 
-def _prove(problem):
+def _prove(problem: _Problem) -> None:
     """Returns if the statement holds. Raises `_Refuted`, or `Undecided`."""
     numbers = [(g, relation) for g, relation in problem.constraints if g.is_Rational]
     if all_hold(numbers, {}):
@@ -255,7 +257,7 @@ def _prove(problem):
 
 
 class _Proof:
-    def __init__(self, problem):
+    def __init__(self, problem: _Problem) -> None:
         problem.work.spend(10_000)
         self.problem, self.domain = problem, [g for g, _ in problem.constraints]
         if any(g.has(Piecewise) for g in self.domain):
@@ -273,10 +275,10 @@ class _Proof:
         self.points = None  # one of each cell
         self.active = None  # those at which the firm constraints hold
 
-    def walls(self, *expressions) -> list:
+    def walls(self, *expressions: sympy.Expr) -> list:
         return distinct(wall for expr in expressions for wall in self._walls(expr)[0])
 
-    def is_rational(self, expr) -> bool:
+    def is_rational(self, expr: sympy.Expr) -> bool:
         """Whether it is a quotient of polynomials in the free symbols."""
         roots = any(not power.exp.is_Integer for power in powers(expr))
         if roots or expr.has(Abs, Piecewise, *self.problem.fixed):
@@ -286,7 +288,7 @@ class _Proof:
         except ZeroDivisionError:
             return False
 
-    def is_concave(self, g) -> bool:
+    def is_concave(self, g: sympy.Expr) -> bool:
         """Whether it is certain to be a concave polynomial, of degree 1 or 2."""
         if not self.is_rational(g):
             return False
@@ -299,7 +301,7 @@ class _Proof:
         signs = reversed(bend.charpoly().coeffs())  # of a matrix whose eigenvalues are all real
         return all(c * (-1) ** k >= 0 for k, c in enumerate(signs))
 
-    def run(self):
+    def run(self) -> None:
         problem = self.problem
         if any(relation == "==" for _, relation in problem.constraints):
             return self.run_on_equation()
@@ -345,7 +347,7 @@ class _Proof:
             return False
         return True
 
-    def critical(self, walls, unmet, interior) -> list:
+    def critical(self, walls: Sequence[fmpq_mpoly], unmet: Iterable, interior: bool) -> list:
         """Polynomials, one of which is zero at each point of which the cells do not tell."""
         problem, edges = self.problem, self.walls(*self.weak)
         found = self.walls(*switches(problem.gap))
@@ -359,7 +361,9 @@ class _Proof:
         never = self.walls(*filter(self.is_rational, strict))
         return [h for h in found if h not in never]
 
-    def without_change(self, expr, walls, others) -> list:
+    def without_change(
+        self, expr: sympy.Expr, walls: Sequence[fmpq_mpoly], others: Iterable
+    ) -> list:
         """Polynomials, one of which is zero wherever the expression is, unless it changes its sign
         there, away from the other walls and from those of `others`."""
         if not self.is_rational(expr):
@@ -370,13 +374,13 @@ class _Proof:
             found += self.double(h, walls) if changes else [h]
         return found
 
-    def double(self, h, others) -> list:
+    def double(self, h: fmpq_mpoly, others: Iterable) -> list:
         """Polynomials in a symbol less, one of which is zero wherever h is and its gradient, or
         another wall."""
         places = (self.ring.place[symbol] for symbol in self.ring.symbols(h))
         return self.ring.double(h, others, min(places, key=lambda place: int(h.degrees()[place])))
 
-    def run_on_equation(self):
+    def run_on_equation(self) -> None:
         """Proves the statement where one of the equations holds: on its walls. Those that may hold
         elsewhere too are dropped, for a larger domain."""
         problem, zeros = self.problem, []
@@ -390,10 +394,10 @@ class _Proof:
         for h in min(zeros, key=lambda hs: max(map(self.complexity, hs), default=(0, 0))):
             self.run_on(h)
 
-    def complexity(self, h) -> tuple:
+    def complexity(self, h: fmpq_mpoly) -> tuple:
         return len(self.ring.symbols(h)), int(h.total_degree())
 
-    def run_on(self, h):
+    def run_on(self, h: fmpq_mpoly) -> None:
         """Proves the statement where an irreducible polynomial in the free symbols is zero."""
         problem, ring = self.problem, self.ring
         problem.work.spend(1000)
@@ -421,10 +425,10 @@ class _Proof:
         for k in self.double(h, edges):
             self.run_on(k)
 
-    def has_one_sign(self, expr, points) -> bool:
+    def has_one_sign(self, expr: sympy.Expr, points: Iterable[dict] | None) -> bool:
         return points is not None and len({sign_at(expr, point) for point in points}) <= 1
 
-    def run_apart_from_complex(self):
+    def run_apart_from_complex(self) -> None:
         """Proves the statement where all radicands are nonnegative, and that elsewhere the gap is
         not real."""
         problem, ring, bases = self.problem, self.ring, radicands(self.problem.gap)
@@ -444,7 +448,7 @@ class _Proof:
                 for part in self.imaginary_parts([base for base in bases if here[base] < 0]):
                     _prove(below.auxiliary(part**2, ">"))
 
-    def imaginary_parts(self, negative):
+    def imaginary_parts(self, negative: Sequence) -> Iterator[sympy.Expr]:
         """For each case of the gap, an expression that is zero only where its imaginary part is,
         for negative values of these radicands: its difference from its conjugate, which is itself
         with the signs of their roots reversed."""
@@ -454,7 +458,7 @@ class _Proof:
         roots = (sqrt(-b) if b in negative else b ** Rational(1, ring.orders[b]) for b in ring.root)
         values = [*ring.place, *roots]  # without the imaginary unit
 
-        def term(powers, coefficient):
+        def term(powers: Sequence[int], coefficient: fmpq) -> sympy.Expr:
             unit = (-1) ** (sum(powers[i] for i in places) // 2)
             return rational(coefficient) * unit * prod(map(pow, values, powers))
 

@@ -5,6 +5,7 @@ coefficients, so what cancels, cancels exactly, and nothing else counts as zero.
 """
 
 from functools import cached_property
+from typing import Any
 
 from flint import arb, fmpq
 
@@ -53,33 +54,33 @@ class Constant:
         exact = self.rational
         return sign(self.ball) if exact is None else (exact > 0) - (exact < 0)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.terms)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Constant) and self.terms == other.terms
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return self._hash
 
     @cached_property
-    def _hash(self):
+    def _hash(self) -> int:
         return hash(frozenset(self.terms.items()))
 
-    def __add__(self, other):
+    def __add__(self, other: "Constant") -> "Constant":
         terms = dict(self.terms)
         for factors, coefficient in other.terms.items():
             if total := terms.pop(factors, 0) + coefficient:
                 terms[factors] = total
         return Constant(terms).short()
 
-    def __neg__(self):
+    def __neg__(self) -> "Constant":
         return Constant({factors: -coefficient for factors, coefficient in self.terms.items()})
 
-    def __sub__(self, other):
+    def __sub__(self, other: "Constant") -> "Constant":
         return self + -other
 
-    def __mul__(self, other):
+    def __mul__(self, other: "Constant") -> "Constant":
         if not self or not other:
             return ZERO
         (factor, q), *more = other.terms.items()
@@ -93,7 +94,7 @@ class Constant:
                     terms[factors] = total
         return Constant(terms).short()
 
-    def inverse(self):
+    def inverse(self) -> "Constant":
         """Raises `Unsure` where it may be zero."""
         if self.sign() in (0, None):
             raise Unsure("division")
@@ -104,7 +105,7 @@ class Constant:
             return Constant({factors: whole / coefficient})
         return known_by(1 / self.ball)
 
-    def short(self):
+    def short(self) -> "Constant":
         return self if len(self.terms) <= _MOST_TERMS else known_by(self.ball)
 
 
@@ -125,7 +126,7 @@ def _product(one: frozenset, two: frozenset) -> tuple[frozenset, fmpq]:
     return frozenset((number, power) for number, power in powers.items() if power), whole
 
 
-def exactly(number) -> Constant:
+def exactly(number: fmpq | int) -> Constant:
     number = fmpq(number)
     return Constant({_NO_FACTORS: number} if number else {})
 
@@ -153,14 +154,14 @@ class Names:
     """Numbers by what they are, so that the same expression is always the same number, and the
     identities of logarithms, exponentials and roots of rational numbers hold exactly."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.numbers = {}
         self.logs = {}  # a number that is a logarithm → the constant that it is one of
 
-    def number(self, name, value: arb, radical=None) -> Number:
+    def number(self, name: Any, value: arb, radical: tuple[int, int] | None = None) -> Number:
         return self.numbers.setdefault(name, Number(value, radical))
 
-    def of(self, name, value: arb) -> Constant:
+    def of(self, name: Any, value: arb) -> Constant:
         """The constant called `name`: a rational one where the ball is exact."""
         exact = known_by(value)
         return exact if exact.rational is not None else power_of(self.number(name, value))

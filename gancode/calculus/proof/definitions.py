@@ -20,7 +20,7 @@ _DEFINITIONS = {
 _INVERSE = (sympy.atan, sympy.asin, sympy.acos)
 
 
-def defined(expr):
+def defined(expr: sympy.Expr) -> sympy.Expr:
     """`expr` with these functions replaced. It is equal wherever `expr` is defined."""
     for function, definition in _DEFINITIONS.items():
         expr = expr.replace(function, definition)
@@ -30,7 +30,7 @@ def defined(expr):
     return _fewer_gammas(expr)
 
 
-def _exponential(exponent):
+def _exponential(exponent: sympy.Expr) -> sympy.Expr:
     """exp(loggamma z) = Γ(z); exp(W(z)) = z/W(z) [4.13.1], where z is a symbol that is not 0."""
     factor, rest = S.One, []
     for term in sympy.Add.make_args(exponent):
@@ -44,11 +44,11 @@ def _exponential(exponent):
     return factor * sympy.exp(sympy.Add(*rest))
 
 
-def _is_not_zero(function) -> bool:
+def _is_not_zero(function: sympy.Expr) -> bool:
     return function.args[0].is_Symbol and bool(function.args[0].is_nonzero)
 
 
-def _is_multiple_of_an_inverse(expr) -> bool:
+def _is_multiple_of_an_inverse(expr: sympy.Expr) -> bool:
     """sin(n·atan x) and the like, for a whole n."""
     if not isinstance(expr, (sympy.sin, sympy.cos)):
         return False
@@ -56,14 +56,14 @@ def _is_multiple_of_an_inverse(expr) -> bool:
     return times.is_Integer and isinstance(function, _INVERSE)
 
 
-def _is_power_of_a_unit(expr) -> bool:
+def _is_power_of_a_unit(expr: sympy.Expr) -> bool:
     """(−1)^(p/q), and a power of i."""
     if not expr.is_Pow or expr.exp.is_Integer:
         return False
     return expr.base == S.NegativeOne and expr.exp.is_Rational or expr.base == S.ImaginaryUnit
 
 
-def _by_angle(power):
+def _by_angle(power: sympy.Expr) -> sympy.Expr:
     """The principal value: e^(i·angle·exponent), with −1 at the angle π, and i at π/2."""
     angle = pi if power.base == S.NegativeOne else pi / 2
     if power.exp.is_Rational:
@@ -72,7 +72,7 @@ def _by_angle(power):
     return sympy.exp(S.ImaginaryUnit * angle * power.exp)
 
 
-def _fewer_gammas(expr):
+def _fewer_gammas(expr: sympy.Expr) -> sympy.Expr:
     """Γ(1 − z) and Γ(z + ½) by Γ(z), where that is there as well: reflection [5.5.3] and
     duplication [5.5.5]. At a pole of either, nothing was claimed."""
     known = sorted(expr.atoms(sympy.gamma), key=sympy.default_sort_key)

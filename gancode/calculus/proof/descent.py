@@ -4,7 +4,7 @@ As for the attack, nothing here proves anything; a point that is found counts wh
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import sympy
 from flint import arb, arb_mat, ctx
@@ -28,7 +28,14 @@ _SCAN += [s * Rational(10) ** k / d for k in range(-12, 13) for d in (1, 2, 5) f
 _SCAN += [s * Rational(10) ** (5 * k) for k in range(-80, 81) for s in (1, -1)]
 
 
-def descend(left, right, relation: str, domain: Domain, deadline, accept=None) -> Refutation | None:
+def descend(
+    left: sympy.Expr,
+    right: sympy.Expr,
+    relation: str,
+    domain: Domain,
+    deadline: Callable[[], object],
+    accept: Callable | None = None,
+) -> Refutation | None:
     """A certain refutation of an inequality, or None."""
     free = [s for s in domain.symbols if not (domain.bounds[s] is None or s.is_integer)]
     binders = (sympy.Integral, sympy.Sum, sympy.Limit)
@@ -48,7 +55,7 @@ def descend(left, right, relation: str, domain: Domain, deadline, accept=None) -
     return None
 
 
-def _vanishes(gap, point: dict, domain: Domain) -> bool:
+def _vanishes(gap: sympy.Expr, point: dict, domain: Domain) -> bool:
     """Whether the gap is zero at a point, exactly: then it is not positive."""
     if any(
         value.is_Rational and abs(value.p * value.q).bit_length() > 60 for value in point.values()
@@ -61,7 +68,13 @@ def _vanishes(gap, point: dict, domain: Domain) -> bool:
     return not value.free_symbols and Field(()).vanishes(value) and value.is_finite is not False
 
 
-def _candidates(gap, comparison: Comparison, domain: Domain, free, deadline) -> Iterator[dict]:
+def _candidates(
+    gap: sympy.Expr,
+    comparison: Comparison,
+    domain: Domain,
+    free: Sequence[sympy.Symbol],
+    deadline: Callable[[], object],
+) -> Iterator[dict]:
     """Points at which the gap may be least."""
     decision = attempt(cells.decide, gap, domain.relations, _strictness(comparison), seconds=3)
     if decision is not None and decision.point is not None:
@@ -105,7 +118,13 @@ class _Walk:
     """Compass search and Newton's method for the least gap. The numbers are exact: the middles of
     balls."""
 
-    def __init__(self, gap, domain: Domain, free, deadline):
+    def __init__(
+        self,
+        gap: sympy.Expr,
+        domain: Domain,
+        free: Sequence[sympy.Symbol],
+        deadline: Callable[[], object],
+    ) -> None:
         self.symbols, self.deadline = tuple(domain.symbols), deadline
         self.expr, self.function = gap, compiled(gap, self.symbols)
         self.places = [self.symbols.index(symbol) for symbol in free]
@@ -143,7 +162,7 @@ class _Walk:
                 values, best = self._search(values, best)
             return {s: _rational(v) for s, v in zip(self.symbols, values, strict=True)}
 
-    def _search(self, values, best):
+    def _search(self, values: list, best: arb) -> tuple[list, arb]:
         size = arb(1)
         for _ in range(_ROUNDS):
             moved = False
@@ -162,7 +181,7 @@ class _Walk:
             size = (size * 2 if moved and size < 2 else size if moved else size / 3).mid()
         return values, best
 
-    def _newton(self, values, best):
+    def _newton(self, values: list, best: arb) -> tuple[list, arb]:
         """Newton's method with a damping that grows where a step is no gain."""
         slopes = self._derivatives()
         damping = arb(1) / 1000
@@ -188,7 +207,7 @@ class _Walk:
                 break
         return values, best
 
-    def _derivatives(self):
+    def _derivatives(self) -> tuple[list, list] | None:
         """The gradient and the second derivatives, compiled; None where they would be long."""
         if self._slopes is None:
             self._slopes = ()

@@ -4,7 +4,7 @@ A domain comes from the assumptions of the symbols themselves (`positive`, `real
 from relations between them (`x < 1`, `p + q <= 2`, `Eq(q, 1 - p)`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import sympy
@@ -21,7 +21,7 @@ from sympy import (
     sympify,
 )
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import BooleanFalse, BooleanTrue
+from sympy.logic.boolalg import Boolean, BooleanFalse, BooleanTrue
 
 from ...errors import Refused, WrongType
 from .enclosure import condition, enclose
@@ -40,7 +40,7 @@ class Domain:
     `solved` holds what the equations among the relations determine: substitute it first.
     """
 
-    def __init__(self, symbols: Iterable[Symbol], relations=()):
+    def __init__(self, symbols: Iterable[Symbol], relations: Iterable = ()) -> None:
         self.solved: dict = {}
         self.relations: list = []
         for relation in _flatten(relations):
@@ -61,7 +61,7 @@ class Domain:
                 )
                 return
 
-    def _add(self, relation) -> None:
+    def _add(self, relation: Boolean) -> None:
         if isinstance(relation, BooleanTrue):
             return
         if isinstance(relation, BooleanFalse):
@@ -129,10 +129,10 @@ class Domain:
                 return found
         return [self]
 
-    def _with(self, relations) -> "Domain":
+    def _with(self, relations: Iterable) -> "Domain":
         return Domain(self.symbols, relations)
 
-    def and_also(self, *relations) -> "Domain":
+    def and_also(self, *relations: Iterable) -> "Domain":
         """The part of the domain on which these relations hold as well."""
         return Domain(self.symbols, [*self.relations, *relations])
 
@@ -217,7 +217,7 @@ def _eliminated(rows: frozenset, symbol: Symbol) -> frozenset:
     return frozenset(rest)
 
 
-def _satisfied(relation, point: dict) -> bool:
+def _satisfied(relation: Boolean, point: dict) -> bool:
     symbols = tuple(point)
     for bits in _BITS:
         try:
@@ -233,7 +233,7 @@ def _satisfied(relation, point: dict) -> bool:
     return False
 
 
-def _solutions(equation: Eq):
+def _solutions(equation: Eq) -> Iterator[tuple[Symbol, sympy.Expr, list]]:
     """(symbol, value, relations): the equation says that the symbol has this value, and that the
     relations between the others hold."""
     symbols = sorted(equation.free_symbols, key=lambda s: (s not in equation.args, s.name))
@@ -254,7 +254,7 @@ _KINDS = {True: ("prime", "composite"), False: ("rational", "irrational", "nonin
 _HALF_REAL = (sympy.asin, sympy.acos, sympy.acosh, sympy.atanh, sympy.acoth, sympy.LambertW)
 
 
-def _kept(symbol: Symbol, value) -> list | None:
+def _kept(symbol: Symbol, value: sympy.Expr) -> list | None:
     """The relations that say that a value may be the symbol's, apart from its interval; None where
     they are not known."""
     even = {0: True, 1: False, None: None}[parity(value)]
@@ -277,7 +277,7 @@ def _kept(symbol: Symbol, value) -> list | None:
     return nonzero + inside
 
 
-def _undone(symbol: Symbol, side, value):
+def _undone(symbol: Symbol, side: sympy.Expr, value: sympy.Expr) -> tuple[sympy.Expr, list] | None:
     """What `symbol` is where side = value, and under which relations: the operations on the symbol
     are undone one after the other. None where one of them cannot be."""
     if value.has(symbol):
@@ -321,7 +321,7 @@ def _undone(symbol: Symbol, side, value):
     return value, relations
 
 
-def _real_roots(gap, symbol: Symbol) -> list | None:
+def _real_roots(gap: sympy.Expr, symbol: Symbol) -> list | None:
     """All values of a real symbol at which a polynomial vanishes; None where it is none."""
     poly = gap.as_poly(symbol, domain="QQ") if symbol.is_extended_real else None
     if poly is None or poly.is_ground:
@@ -330,7 +330,7 @@ def _real_roots(gap, symbol: Symbol) -> list | None:
     return [root for root in set(poly.real_roots()) if own.contains(root) == True]  # noqa: E712
 
 
-def _flatten(relations) -> list:
+def _flatten(relations: Iterable) -> list:
     if not isinstance(relations, (list, tuple, set)):
         relations = [relations]
     flat = []
@@ -345,7 +345,7 @@ def _flatten(relations) -> list:
     return flat
 
 
-def _within(value, interval: Interval) -> list:
+def _within(value: sympy.Expr, interval: Interval) -> list:
     """The relations that say that a value lies in an interval."""
     low, high = interval.inf, interval.sup
     above = [value > low if interval.left_open else value >= low] if low.is_finite else []
@@ -353,7 +353,7 @@ def _within(value, interval: Interval) -> list:
     return above + below
 
 
-def is_continuum(symbol: Symbol, where) -> bool:
+def is_continuum(symbol: Symbol, where: Interval) -> bool:
     """Whether what SymPy assumes of a symbol leaves it all of an interval. Where it does not, an
     expression may be smooth to SymPy, as 1/u is for a nonzero u, and have two branches."""
     signs = ("positive", "negative", "nonnegative", "nonpositive")

@@ -39,7 +39,7 @@ class TooLongError(Unsure):
     """A value with tens of thousands of digits would have to be written out."""
 
 
-def put_in(expr, values: dict) -> sympy.Expr:
+def put_in(expr: sympy.Expr, values: dict) -> sympy.Expr:
     """`expr.subs(values)`. Raises `TooLongError` where numbers among them would be written out
     at too great a length."""
     if not is_quick(expr, values):
@@ -47,7 +47,7 @@ def put_in(expr, values: dict) -> sympy.Expr:
     return expr.subs(values)
 
 
-def is_quick(expr, values: dict) -> bool:
+def is_quick(expr: sympy.Expr, values: dict) -> bool:
     """Whether SymPy has little to do to give symbols these values: no power, factorial or whole
     part that comes of it has tens of thousands of digits."""
     values = {symbol: sympy.sympify(value) for symbol, value in values.items()}
@@ -61,7 +61,7 @@ def is_quick(expr, values: dict) -> bool:
     )
 
 
-def _node_is_quick(node, values: dict) -> bool:
+def _node_is_quick(node: sympy.Expr, values: dict) -> bool:
     if node.is_Pow:
         base, exponent = node.args
         if base in (S.One, S.NegativeOne, S.Zero):
@@ -77,12 +77,12 @@ def _node_is_quick(node, values: dict) -> bool:
     return True
 
 
-def _size(expr, values: dict) -> float:
+def _size(expr: sympy.Expr, values: dict) -> float:
     """About the absolute value."""
     return abs(_float(expr, values))
 
 
-def _length(expr, values: dict) -> float:
+def _length(expr: sympy.Expr, values: dict) -> float:
     """About the number of bits, at least 1; of a fraction, also those of its denominator."""
     if expr.is_Symbol and values[expr].is_Rational:
         return values[expr].p.bit_length() + values[expr].q.bit_length()
@@ -95,7 +95,7 @@ def _length(expr, values: dict) -> float:
     return max(1.0, abs(float(value.log().mid())) / 0.69) if value > 0 else 1.0
 
 
-def _float(expr, values: dict) -> float:
+def _float(expr: sympy.Expr, values: dict) -> float:
     if expr.is_Rational:
         return float(expr)
     try:

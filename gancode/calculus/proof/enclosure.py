@@ -7,6 +7,7 @@ no cancellation, underflow or lost digit can make it seem so.
 
 from collections.abc import Callable, Mapping
 from functools import cmp_to_key, lru_cache
+from typing import Any
 
 import sympy
 from flint import acb, arb, ctx, fmpq, fmpq_poly
@@ -27,7 +28,7 @@ class Unsure(ArithmeticError):
     """The balls are too wide to tell, or a function is not known here."""
 
 
-def enclose(expr, point: Mapping | None = None, bits: int = 64) -> Ball:
+def enclose(expr: sympy.Expr, point: Mapping | None = None, bits: int = 64) -> Ball:
     """A ball that holds the value of `expr` where its symbols have the values of `point`.
 
     The values are SymPy rationals, or balls; then the result holds all values over them. Raises
@@ -38,14 +39,14 @@ def enclose(expr, point: Mapping | None = None, bits: int = 64) -> Ball:
         return compiled(expr, symbols)([ball(value) for value in (point or {}).values()])
 
 
-def compiled(expr, symbols: tuple) -> Callable[[list], Ball]:
+def compiled(expr: sympy.Expr, symbols: tuple) -> Callable[[list], Ball]:
     """`expr` as a function of a list of balls, one for each of `symbols`, at the precision of the
     time of the call. It raises `Undefined` and `Unsure`."""
     function = _build(expr, symbols)
     return lambda values: require_finite(real_if_exact(function(values, False)))
 
 
-def ball(number) -> Ball:
+def ball(number: Any) -> Ball:
     """The tightest ball around a SymPy number or a Python one, at the present precision."""
     if isinstance(number, (arb, acb)):
         return number
@@ -87,10 +88,10 @@ Evaluator = Callable[[list, bool], Ball]
 BUILDERS: dict[type, Callable] = {}  # SymPy class → builder(expr, symbols) of an evaluator
 
 
-def builder(*classes):
+def builder(*classes: type) -> Callable:
     """Register a builder of evaluators for some classes of expressions."""
 
-    def register(function):
+    def register(function: Callable) -> Callable:
         BUILDERS.update(dict.fromkeys(classes, function))
         return function
 
@@ -98,19 +99,19 @@ def builder(*classes):
 
 
 @lru_cache(maxsize=4096)
-def _build(expr, symbols: tuple) -> Evaluator:
+def _build(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     for kind in type(expr).__mro__:
         if kind in BUILDERS:
             return BUILDERS[kind](expr, symbols)
     raise Unsure(f"no enclosure is known of {type(expr).__name__}")
 
 
-def build(expr, symbols: tuple) -> Evaluator:
+def build(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     """The evaluator of an expression, for builders."""
     return _build(expr, symbols)
 
 
-def _constant(make) -> Callable:
+def _constant(make: Callable[[], Ball]) -> Callable:
     return lambda expr, symbols: lambda values, analytic: make()
 
 
@@ -125,26 +126,26 @@ BUILDERS |= {
 
 
 @builder(type(S.Infinity), type(S.NegativeInfinity), type(S.ComplexInfinity), type(S.NaN))
-def _infinite(expr, symbols):
-    def evaluate(values, analytic):
+def _infinite(expr: sympy.Expr, symbols: tuple) -> Evaluator:
+    def evaluate(values: list, analytic: bool) -> Ball:
         raise Undefined(str(expr))
 
     return evaluate
 
 
 @builder(sympy.Rational)
-def _rational(expr, symbols):
+def _rational(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     number = fmpq(int(expr.p), int(expr.q))
     return lambda values, analytic: arb(number)
 
 
 @builder(sympy.Float)
-def _float(expr, symbols):
+def _float(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     return _rational(sympy.Rational(expr), symbols)
 
 
 @builder(sympy.Symbol)
-def _symbol(expr, symbols):
+def _symbol(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     if expr not in symbols:
         raise Unsure(f"{expr} has no value")
     place = symbols.index(expr)
@@ -152,16 +153,16 @@ def _symbol(expr, symbols):
 
 
 @builder(sympy.Add)
-def _add(expr, symbols):
+def _add(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     terms = [build(term, symbols) for term in expr.args]
     return lambda values, analytic: sum((term(values, analytic) for term in terms), arb(0))
 
 
 @builder(sympy.Mul)
-def _mul(expr, symbols):
+def _mul(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     factors = [build(factor, symbols) for factor in expr.args]
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         product = arb(1)
         for factor in factors:
             product = product * factor(values, analytic)
@@ -171,7 +172,7 @@ def _mul(expr, symbols):
 
 
 @builder(sympy.Pow)
-def _pow(expr, symbols):
+def _pow(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     base, exponent = (build(part, symbols) for part in expr.args)
     if expr.exp.is_Integer and abs(expr.exp) <= _MAX_EXPONENT:
         n = int(expr.exp)
@@ -197,13 +198,13 @@ def whole_power(base: Ball, n: int) -> Ball:
     return power.union(arb(0)) if n % 2 == 0 else power
 
 
-def reciprocal(value):
+def reciprocal(value: Ball) -> Ball:
     if contains_zero(value):
         raise Undefined("division by zero") if value.is_zero() else Unsure("division")
     return 1 / value
 
 
-def _root_power(base, p, q, analytic):
+def _root_power(base: Ball, p: int, q: int, analytic: bool) -> Ball:
     if not analytic:
         base = real_if_exact(base)
     if isinstance(base, arb):
@@ -221,7 +222,7 @@ def _root_power(base, p, q, analytic):
     return whole_power(root, p)
 
 
-def _power(base, exponent, analytic):
+def _power(base: Ball, exponent: Ball, analytic: bool) -> Ball:
     exponent = real_if_exact(exponent)
     if isinstance(exponent, arb) and exponent.is_integer():
         n = int(exponent.unique_fmpz())
@@ -237,7 +238,7 @@ def _power(base, exponent, analytic):
     return (exponent * _log(base, analytic)).exp()
 
 
-def _log(x, analytic):
+def _log(x: Ball, analytic: bool) -> Ball:
     if not analytic:
         x = real_if_exact(x)
     if isinstance(x, arb):
@@ -253,10 +254,10 @@ def _log(x, analytic):
 
 
 @builder(softplus)
-def _softplus(expr, symbols):
+def _softplus(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     argument = build(expr.args[0], symbols)
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         x = argument(values, analytic)
         if isinstance(x, acb):
             return _log(1 + x.exp(), analytic)
@@ -268,14 +269,14 @@ def _softplus(expr, symbols):
 # Functions of one argument ---------------------------------------------------------------------
 
 
-def _entire(name):
+def _entire(name: str) -> Callable:
     return lambda x, analytic: getattr(x, name)()
 
 
-def _pole(function):
+def _pole(function: Callable) -> Callable:
     """A meromorphic function: at a pole there is no value."""
 
-    def evaluate(x, analytic):
+    def evaluate(x: Ball, analytic: bool) -> Ball:
         value = function(x)
         if not value.is_finite():
             raise Unsure("near a pole")
@@ -284,13 +285,13 @@ def _pole(function):
     return evaluate
 
 
-def _within(name, inside):
+def _within(name: str, inside: Callable[[Ball], bool]) -> Callable:
     """A function with branch points, taken where its argument is real and certainly `inside`.
 
     Its conventions on the cuts differ between libraries, so nothing is said there.
     """
 
-    def evaluate(x, analytic):
+    def evaluate(x: Ball, analytic: bool) -> Ball:
         x = real_if_exact(x)
         if isinstance(x, acb):
             if not inside(x.real) or (analytic and not _in_disc(x, inside)):
@@ -303,19 +304,19 @@ def _within(name, inside):
     return evaluate
 
 
-def _in_disc(x, inside):
+def _in_disc(x: Ball, inside: Callable[[Ball], bool]) -> bool:
     """Whether the whole disc around a complex ball's real part that reaches its imaginary part lies
     inside: no cut of a function with real branch points meets it."""
     reach = abs(x.imag).upper()
     return inside(x.real + arb(0, 1) * reach)
 
 
-def _unit(x):
+def _unit(x: Ball) -> bool:
     return bool(x >= -1) and bool(x <= 1)
 
 
-def _elliptic(name):
-    def evaluate(x, analytic):
+def _elliptic(name: str) -> Callable:
+    def evaluate(x: Ball, analytic: bool) -> Ball:
         x = real_if_exact(x)
         if analytic or isinstance(x, acb) or not x < 1:
             raise Unsure(f"near the branch cut of {name}")
@@ -324,10 +325,10 @@ def _elliptic(name):
     return evaluate
 
 
-def _of_complex(function):
+def _of_complex(function: Callable) -> Callable:
     """The real part, or another function of complex numbers that is nowhere holomorphic."""
 
-    def evaluate(x, analytic):
+    def evaluate(x: Ball, analytic: bool) -> Ball:
         x = real_if_exact(x)
         if analytic and isinstance(x, acb):
             raise Unsure("not holomorphic")
@@ -336,7 +337,7 @@ def _of_complex(function):
     return evaluate
 
 
-def _argument(x) -> arb:
+def _argument(x: Ball) -> arb:
     if x == 0:
         raise Undefined("the argument of zero")
     if contains_zero(x):
@@ -344,13 +345,13 @@ def _argument(x) -> arb:
     return acb(x).arg()
 
 
-def _absolute(x, analytic):
+def _absolute(x: Ball, analytic: bool) -> Ball:
     if analytic and isinstance(x, acb):
         return x.real_abs(analytic=True)
     return abs(real_if_exact(x))
 
 
-def _step(x, at_zero, below, above):
+def _step(x: Ball, at_zero: Any, below: Any, above: Any) -> arb:
     x = real_if_exact(x)
     if isinstance(x, acb):
         raise Unsure("the order of complex numbers")
@@ -360,15 +361,15 @@ def _step(x, at_zero, below, above):
     return (below, at_zero, above)[where + 1]
 
 
-def _sign(x, analytic):
+def _sign(x: Ball, analytic: bool) -> Ball:
     if analytic and isinstance(x, acb):
         return x.real_sgn(analytic=True)
     x = real_if_exact(x)
     return x * reciprocal(abs(x)) if isinstance(x, acb) else _step(x, arb(0), arb(-1), arb(1))
 
 
-def _whole(name):
-    def evaluate(x, analytic):
+def _whole(name: str) -> Callable:
+    def evaluate(x: Ball, analytic: bool) -> Ball:
         x = real_if_exact(x)
         if isinstance(x, acb):
             value = getattr(x.real, name)()
@@ -380,11 +381,11 @@ def _whole(name):
     return evaluate
 
 
-def _heaviside(expr, symbols):
+def _heaviside(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     argument = build(expr.args[0], symbols)
     at_zero = build(expr.args[1], symbols) if len(expr.args) > 1 else lambda v, c: arb(1) / 2
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         x = argument(values, analytic)
         if analytic and isinstance(x, acb):
             return x.real_heaviside(analytic=True)
@@ -393,35 +394,35 @@ def _heaviside(expr, symbols):
     return evaluate
 
 
-def _delta(x, analytic):
+def _delta(x: Ball, analytic: bool) -> arb:
     if not contains_zero(x):
         return arb(0)
     raise Undefined("a point mass") if x.is_zero() else Unsure("a point mass")
 
 
-def _atan(x, analytic):
+def _atan(x: Ball, analytic: bool) -> Ball:
     x = real_if_exact(x)
     if isinstance(x, acb) and not abs(x.imag) < 1:  # the cuts lie on the imaginary axis
         raise Unsure("near a branch cut")
     return x.atan()
 
 
-def _acot(x, analytic):
+def _acot(x: Ball, analytic: bool) -> Ball:
     return arb.pi() / 2 if x.is_zero() else _atan(reciprocal(x), analytic)
 
 
-def _asinh(x, analytic):
+def _asinh(x: Ball, analytic: bool) -> Ball:
     x = real_if_exact(x)
     if isinstance(x, acb) and not abs(x.imag) < 1:
         raise Unsure("near a branch cut")
     return x.asinh()
 
 
-def _above(name, bound):
+def _above(name: str, bound: Callable[[], arb]) -> Callable:
     return _within(name, lambda x: bool(x > bound()))
 
 
-def _acosh(x, analytic):
+def _acosh(x: Ball, analytic: bool) -> Ball:
     if analytic or bool(x.real > 1):
         return _above("acosh", lambda: arb(1))(x, analytic)
     x = acb(x)
@@ -479,7 +480,7 @@ FUNCTIONS = {
 }
 
 
-def _unary(expr, symbols):
+def _unary(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     if len(expr.args) != 1:
         raise Unsure(f"no enclosure is known of {expr.func} with {len(expr.args)} arguments")
     function, argument = FUNCTIONS[expr.func], build(expr.args[0], symbols)
@@ -493,8 +494,8 @@ BUILDERS[sympy.Heaviside] = _heaviside
 # Functions of several arguments ----------------------------------------------------------------
 
 
-def _several(function):
-    def build_several(expr, symbols):
+def _several(function: Callable) -> Callable:
+    def build_several(expr: sympy.Expr, symbols: tuple) -> Evaluator:
         arguments = [build(argument, symbols) for argument in expr.args]
         return lambda values, analytic: function(
             *(argument(values, analytic) for argument in arguments), analytic=analytic
@@ -503,8 +504,8 @@ def _several(function):
     return build_several
 
 
-def _extreme(pick):
-    def fold(*arguments, analytic):
+def _extreme(pick: str) -> Callable:
+    def fold(*arguments: Ball, analytic: bool) -> Ball:
         analytic = analytic and any(isinstance(argument, acb) for argument in arguments)
         if analytic:
             arguments = [acb(argument) for argument in arguments]
@@ -523,12 +524,12 @@ def _extreme(pick):
     return fold
 
 
-def _whole_number(x) -> int | None:
+def _whole_number(x: Ball) -> int | None:
     x = real_if_exact(x)
     return int(x.unique_fmpz()) if isinstance(x, arb) and x.is_integer() else None
 
 
-def _binomial(n, k, analytic):
+def _binomial(n: Ball, k: Ball, analytic: bool) -> Ball:
     whole, over = _whole_number(k), _whole_number(n)
     if over is not None and over >= 0 and whole is not None and not 0 <= whole <= over:
         return arb(0)
@@ -539,13 +540,13 @@ def _binomial(n, k, analytic):
     return (n + 1).gamma() * (k + 1).rgamma() * (n - k + 1).rgamma()
 
 
-def _polygamma(order, x, analytic):
+def _polygamma(order: Ball, x: Ball, analytic: bool) -> Ball:
     if _whole_number(order) == 0:
         return FUNCTIONS[sympy.digamma](x, analytic)
     return real_if_exact(acb(x).polygamma(acb(order)))
 
 
-def _lambertw(x, branch=None, *, analytic):
+def _lambertw(x: Ball, branch: Ball | None = None, *, analytic: bool) -> Ball:
     number = 0 if branch is None else _whole_number(branch)
     x = real_if_exact(x)
     edge = -(arb(-1).exp())
@@ -557,10 +558,10 @@ def _lambertw(x, branch=None, *, analytic):
     return x.lambertw(number)
 
 
-def _with_order(name, entire=lambda order: False):
+def _with_order(name: str, entire: Callable = lambda order: False) -> Callable:
     """A function of an order and an argument, for most orders with a cut on the negative axis."""
 
-    def evaluate(order, x, analytic):
+    def evaluate(order: Ball, x: Ball, analytic: bool) -> Ball:
         if isinstance(order, acb) or isinstance(x, acb):
             order, x = acb(order), acb(x)
             if analytic and not entire(order) and not x.real > 0:
@@ -573,28 +574,28 @@ def _with_order(name, entire=lambda order: False):
 _gamma_series, _gamma_upper = _with_order("gamma_lower"), _with_order("gamma_upper")
 
 
-def _gamma_lower(order, x, analytic):
+def _gamma_lower(order: Ball, x: Ball, analytic: bool) -> Ball:
     # Its series has as many terms as x is large, unless the order is larger.
     if abs(x).lower() > 1000 and abs(order).upper() < 1.1 * abs(x).lower():
         return order.gamma() - _gamma_upper(order, x, analytic)
     return _gamma_series(order, x, analytic)
 
 
-def _bessel(name):
+def _bessel(name: str) -> Callable:
     return _with_order(name, lambda order: _whole_number(order) is not None)
 
 
-def _polylog(order, x, analytic):
+def _polylog(order: Ball, x: Ball, analytic: bool) -> Ball:
     x = real_if_exact(x)
     if analytic or isinstance(x, acb) or not x < 1:
         raise Unsure("near the branch cut of polylog")
     return real_if_exact(acb(x).polylog(acb(order)))
 
 
-def _on_the_positive(name):
+def _on_the_positive(name: str) -> Callable:
     """A function of an order and an argument that is taken for positive arguments alone."""
 
-    def evaluate(order, x, analytic):
+    def evaluate(order: Ball, x: Ball, analytic: bool) -> Ball:
         x = real_if_exact(x)
         if analytic or isinstance(x, acb) or not x > 0:
             raise Unsure(f"{name} of what may not be positive")
@@ -622,13 +623,13 @@ BUILDERS |= {
 
 
 @builder(sympy.CRootOf)
-def _root_of(expr, symbols):
+def _root_of(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     """A real root of a polynomial with rational coefficients; SymPy counts them from the left."""
     if not expr.is_real:
         raise Unsure("a complex root")
     coefficients = [fmpq(int(c.p), int(c.q)) for c in reversed(expr.poly.all_coeffs())]
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         roots = fmpq_poly(coefficients).numer().complex_roots()
         real = [root.real for root, _ in roots if root.imag.is_zero()]
         order = cmp_to_key(lambda one, other: -1 if one.mid() < other.mid() else 1)
@@ -638,10 +639,10 @@ def _root_of(expr, symbols):
 
 
 @builder(sympy.Piecewise)
-def _piecewise(expr, symbols):
+def _piecewise(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     branches = [(build(value, symbols), condition(c, symbols)) for value, c in expr.args]
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         found = []
         for value, holds in branches:
             truth = holds(values)
@@ -667,7 +668,7 @@ def _piecewise(expr, symbols):
 _INFINITE = (S.Infinity, S.NegativeInfinity)
 
 
-def condition(relation, symbols) -> Callable[[list], bool | None]:
+def condition(relation: Boolean, symbols: tuple) -> Callable[[list], bool | None]:
     """A relation, or a combination of some, as a function of a list of balls: None where they do
     not tell."""
     if isinstance(relation, BooleanAtom):
@@ -677,7 +678,7 @@ def condition(relation, symbols) -> Callable[[list], bool | None]:
         parts = [condition(part, symbols) for part in relation.args]
         decisive = isinstance(relation, sympy.Or)
 
-        def combine(values):
+        def combine(values: list) -> bool | None:
             truths = [part(values) for part in parts]
             return decisive if decisive in truths else None if None in truths else not decisive
 
@@ -695,7 +696,7 @@ def condition(relation, symbols) -> Callable[[list], bool | None]:
     gap = build(relation.lhs, symbols), build(relation.rhs, symbols)
     operator = relation.rel_op
 
-    def compare(values):
+    def compare(values: list) -> bool | None:
         left, right = (real_if_exact(side(values, False)) for side in gap)
         if isinstance(left, acb) or isinstance(right, acb):
             left, right = real_part(left), real_part(right)

@@ -8,11 +8,13 @@ its largest term outweighs the others.
 
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 import sympy
 from flint import acb, arb, fmpq
 from sympy import S
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from .asymptotics import FUNCTIONS, digamma, exp, log, positive_part
 from .constants import ONE, Names
@@ -32,7 +34,7 @@ _SIDES = {"+": 1, "-": -1}
 class _Reader:
     """Expressions as expansions on one half-line; `values` are those of the symbols."""
 
-    def __init__(self, place: Place, x, end, values: Mapping):
+    def __init__(self, place: Place, x: sympy.Symbol, end: Any, values: Mapping) -> None:
         self.place = place
         self.x = x
         self.values = {symbol: ball(value) for symbol, value in values.items()}
@@ -50,12 +52,12 @@ class _Reader:
             at_x = self.read(sympy.sympify(point)) + T.inverse() * _SIDES[side]
         self.known[x] = at_x
 
-    def read(self, expr) -> Expansion:
+    def read(self, expr: sympy.Expr) -> Expansion:
         if expr not in self.known:
             self.known[expr] = self._read(expr)
         return self.known[expr]
 
-    def _read(self, expr):
+    def _read(self, expr: sympy.Expr) -> Expansion:
         for kind in type(expr).__mro__:
             if kind in _RULES:
                 rule = _RULES[kind]
@@ -73,11 +75,11 @@ class _Reader:
             return _by_enclosure(self, expr)
 
 
-def _unary(reader, expr):
+def _unary(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     return FUNCTIONS[expr.func](reader.read(expr.args[0]))
 
 
-def _by_enclosure(reader, expr):
+def _by_enclosure(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     """An expression that does not depend on x."""
     if reader.x in expr.free_symbols:
         raise Unsure(f"{type(expr).__name__} near an end")
@@ -87,7 +89,7 @@ def _by_enclosure(reader, expr):
     return reader.place.constant(reader.place.names.of(expr, value))
 
 
-def _power(reader, expr):
+def _power(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     base, exponent = reader.read(expr.base), reader.read(expr.exp)
     number = exponent.constant()
     r = number.rational if number is not None else None
@@ -103,7 +105,7 @@ def _power(reader, expr):
     return product
 
 
-def _extreme(reader, expr):
+def _extreme(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     first, *others = [reader.read(argument) for argument in expr.args]
     turn = 1 if isinstance(expr, sympy.Max) else -1
     for other in others:
@@ -111,26 +113,26 @@ def _extreme(reader, expr):
     return first
 
 
-def _polygamma(reader, expr):
+def _polygamma(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     if expr.args[0] != 0:
         raise Unsure("polygamma near an end")
     return digamma(reader.read(expr.args[1]))
 
 
-def _binomial(reader, expr):
+def _binomial(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     n, k = (reader.read(argument) + 1 for argument in expr.args)
     factorial = FUNCTIONS[sympy.gamma]
     return factorial(n) * (factorial(k) * factorial(n - k + 1)).inverse()
 
 
-def _heaviside(reader, expr):
+def _heaviside(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     where = reader.read(expr.args[0]).sign()
     if where is None:
         raise Unsure("a step")
     return reader.read(expr.args[1]) if where == 0 else reader.place.constant(max(where, 0))
 
 
-def _piecewise(reader, expr):
+def _piecewise(reader: "_Reader", expr: sympy.Expr) -> Expansion:
     for value, condition in expr.args:
         truth = _truth(reader, condition)
         if truth is None:
@@ -140,7 +142,7 @@ def _piecewise(reader, expr):
     raise Undefined("no case holds")
 
 
-def _truth(reader, condition) -> bool | None:
+def _truth(reader: "_Reader", condition: Boolean) -> bool | None:
     if isinstance(condition, (sympy.And, sympy.Or)):
         truths = [_truth(reader, part) for part in condition.args]
         decisive = isinstance(condition, sympy.Or)
@@ -176,7 +178,7 @@ _RULES = {
 class Germ:
     """A function near an end: on T ≥ 2^exponent, where T is x, −x or 1/|x − point|."""
 
-    def __init__(self, expansion: Expansion, end, sign: int | None):
+    def __init__(self, expansion: Expansion, end: Any, sign: int | None) -> None:
         self.expansion = expansion
         self.end = end
         self._sign = sign
@@ -197,7 +199,7 @@ class Germ:
         """The sign at all x within reach; None if it is not known."""
         return self._sign
 
-    def limit(self):
+    def limit(self) -> Any:
         """A SymPy rational, ±oo, or a ball; None if it is not known, or there is none."""
         terms = self.expansion.terms
         if terms and compare(terms[0][0], CONSTANT) > 0:
@@ -211,7 +213,7 @@ class Germ:
         """(m, ball of ρ), the largest m first: within reach the function is Σ ρ·m."""
         return [(m, c.ball) for m, c in self.expansion.terms] + self.expansion.parts()
 
-    def require_integrable(self, weight: Monomial = CONSTANT):
+    def require_integrable(self, weight: Monomial = CONSTANT) -> None:
         """Raises `Undefined` where the integral of the function times a monomial is certainly
         infinite, up to T = ∞, because it has one sign and decays too slowly; `Unsure` where it may
         be."""
@@ -226,7 +228,7 @@ class Germ:
         return arb(abs(rho).upper()), m
 
 
-def germ(expr, x, end, values: Mapping | None = None) -> Germ:
+def germ(expr: sympy.Expr, x: sympy.Symbol, end: Any, values: Mapping | None = None) -> Germ:
     """How `expr`, a function of the real variable `x`, behaves near an end.
 
     `end` is oo, -oo, or a pair (point, side): side "+" for x above the point, "-" for x below.

@@ -7,8 +7,9 @@ between numbers at one T, with Taylor's formula and Lagrange's remainder on the 
 arguments. What fails at some T0 (`Nearer`) may be tried at a larger one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cmp_to_key
+from typing import Any
 
 from flint import arb, fmpq
 
@@ -20,7 +21,12 @@ from .scale import CONSTANT, Beyond, Monomial, Nearer, compare
 class Expansion:
     """`terms` are pairs (m, c), the largest first; `rest` is None or (m_R, ball of ρ)."""
 
-    def __init__(self, place: "Place", terms: dict[Monomial, Constant], rests=()):
+    def __init__(
+        self,
+        place: "Place",
+        terms: dict[Monomial, Constant],
+        rests: Sequence[tuple[Monomial, arb]] = (),
+    ) -> None:
         """What is beyond the order of `place`, and all that is no larger than the largest of the
         `rests`, goes into the rest."""
         self.place = place
@@ -42,24 +48,24 @@ class Expansion:
     def parts(self) -> list:
         return [self.rest] if self.rest else []
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> "Expansion":
         return total(self.place, [self, self._like(other)])
 
     __radd__ = __add__
 
-    def __neg__(self):
+    def __neg__(self) -> "Expansion":
         return self * -1
 
-    def __sub__(self, other):
+    def __sub__(self, other: Any) -> "Expansion":
         return self + -other
 
-    def __rsub__(self, other):
+    def __rsub__(self, other: Any) -> "Expansion":
         return -self + other
 
-    def _like(self, other) -> "Expansion":
+    def _like(self, other: Any) -> "Expansion":
         return other if isinstance(other, Expansion) else self.place.constant(other)
 
-    def __mul__(self, other):
+    def __mul__(self, other: Any) -> "Expansion":
         other = self._like(other)
         terms, rests = {}, []
         for m, c in self.terms:
@@ -215,10 +221,10 @@ def _binomials(r: fmpq, n: int) -> list[Constant]:
     return [exactly(number) for number in found]
 
 
-def _binomial_over(r: fmpq):
+def _binomial_over(r: fmpq) -> Callable:
     """The Taylor coefficients of (1 + h)^r at all h of a ball."""
 
-    def over(hull, n):
+    def over(hull: arb, n: int) -> arb:
         if not hull > -1:
             raise Nearer
         binomial = _binomials(r, n + 1)[n].ball

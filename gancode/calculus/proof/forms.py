@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
@@ -25,12 +26,12 @@ class TooLargeError(ArithmeticError):
     """A polynomial has more terms, or longer coefficients, than are worth working on."""
 
 
-def constant(value) -> Poly:
+def constant(value: fmpq | int) -> Poly:
     value = fmpq(value)
     return {ONE: value} if value != 0 else {}
 
 
-def generator(index: int, exponent=1) -> Poly:
+def generator(index: int, exponent: Fraction | int = 1) -> Poly:
     return {((index, Fraction(exponent)),): fmpq(1)}
 
 
@@ -43,7 +44,7 @@ def times(first: Monomial, second: Monomial) -> Monomial:
     return tuple(sorted(pair for pair in powers.items() if pair[1]))
 
 
-def power(monomial: Monomial, exponent) -> Monomial:
+def power(monomial: Monomial, exponent: Fraction | int) -> Monomial:
     return tuple((index, e * exponent) for index, e in monomial) if exponent else ONE
 
 
@@ -132,11 +133,11 @@ class Bridge:
         return cls(indices, tuple(Fraction(1, denominators[i]) for i in indices))
 
     @cached_property
-    def ring(self):
+    def ring(self) -> fmpq_mpoly_ctx:
         names = tuple(f"g{index}" for index in self.indices)
         return fmpq_mpoly_ctx.get(names, Ordering.lex)
 
-    def there(self, poly: Poly):
+    def there(self, poly: Poly) -> Any:
         """A polynomial without negative exponents, as FLINT's."""
         terms = {}
         for monomial, coefficient in poly.items():
@@ -148,7 +149,7 @@ class Bridge:
             terms[key] = coefficient
         return self.ring.from_dict(terms)
 
-    def back(self, poly) -> Poly:
+    def back(self, poly: Any) -> Poly:
         return {
             tuple(
                 (index, int(exponent) * unit)

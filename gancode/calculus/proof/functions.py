@@ -7,7 +7,7 @@ the points are different ones. Under an integral, a sum or a limit it is the who
 counts; particular ones refute there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -15,6 +15,7 @@ import sympy
 from flint import ctx
 from sympy import Derivative, Dummy, Integral, Limit, Product, Rational, S, Subs, Sum
 from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.logic.boolalg import Boolean
 
 from ...errors import Refused
 from .enclosure import ball, compiled, contains_zero
@@ -65,12 +66,12 @@ class Jets:
         return plain | {self.names[s]: v for s, v in point.items() if s in self.names}
 
 
-def sign_of(applied) -> dict:
+def sign_of(applied: sympy.Expr) -> dict:
     """What is assumed of the sign of a function's values, as assumptions of a symbol."""
     return {sign: True for sign in _SIGNS if getattr(applied, f"is_{sign}")}
 
 
-def require_smooth(expr) -> None:
+def require_smooth(expr: sympy.Expr) -> None:
     """Raise `Refused` where a function is declared to be what smooth real ones are not."""
     for applied in sorted(expr.atoms(AppliedUndef), key=str):
         other = [trait for trait in _OTHER if getattr(applied, f"is_{trait}")]
@@ -83,19 +84,19 @@ def require_smooth(expr) -> None:
             )
 
 
-def bound(expr) -> bool:
+def bound(expr: sympy.Expr) -> bool:
     """Whether an undefined function stands under an integral, a sum or a limit."""
     return any(part.has(AppliedUndef) for part in expr.atoms(*BINDERS))
 
 
-def free_jets(sides, relations) -> Jets:
+def free_jets(sides: Sequence[sympy.Expr], relations: Sequence[Boolean]) -> Jets:
     """The sides and relations with free numbers for the values of undefined functions. Their
     derivatives are to be carried out already."""
     symbols: dict = {}
     jets = Jets([], [])
     places: dict = {}
 
-    def stand_in(atom):
+    def stand_in(atom: sympy.Expr) -> sympy.Expr:
         if atom not in symbols:
             applied = atom if isinstance(atom, AppliedUndef) else _function_of(atom)
             signs = sign_of(atom) if atom is applied else {}
@@ -107,7 +108,7 @@ def free_jets(sides, relations) -> Jets:
                 places.setdefault((applied.func, applied.args))
         return symbols[atom]
 
-    def replaced(expr):
+    def replaced(expr: sympy.Expr) -> sympy.Expr:
         if isinstance(expr, (AppliedUndef, Derivative, Subs)):
             return stand_in(expr)
         if not expr.args or not expr.has(AppliedUndef):
@@ -124,7 +125,7 @@ def free_jets(sides, relations) -> Jets:
     return jets
 
 
-def _function_of(atom):
+def _function_of(atom: sympy.Expr) -> sympy.Expr | None:
     """The applied function that a derivative is one of; at a point, for one that is substituted."""
     if isinstance(atom, Subs):
         inner = _function_of(atom.expr)
@@ -133,7 +134,7 @@ def _function_of(atom):
     return found if isinstance(found, AppliedUndef) else None
 
 
-def instances(left, right) -> Iterator[dict]:
+def instances(left: sympy.Expr, right: sympy.Expr) -> Iterator[dict]:
     """Particular functions in place of the undefined ones of both sides, by function: smooth ones
     with integrals over the whole space; where there are limits, also ones that tend to a number;
     and zero."""
@@ -156,14 +157,16 @@ def instances(left, right) -> Iterator[dict]:
         yield functions
 
 
-def with_functions(expr, functions: dict):
+def with_functions(expr: sympy.Expr, functions: dict) -> sympy.Expr:
     """`expr` with particular functions in place of undefined ones."""
     for function, particular in functions.items():
         expr = expr.replace(function, particular)
     return expr
 
 
-def _particular(xs, random: Random, signs: dict, size: int, tail):
+def _particular(
+    xs: Sequence[sympy.Expr], random: Random, signs: dict, size: int, tail: sympy.Expr
+) -> sympy.Expr:
     """A smooth function of `xs` whose values have a sign, about `size` high. It falls off fast
     towards `tail`, of either sign; None means the zero function, where the sign allows it."""
     centre = [Rational(random.randint(-4, 4), 4) for _ in xs]

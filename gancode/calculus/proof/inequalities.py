@@ -4,11 +4,12 @@ They call each other on what is left to show, to a small depth. What SymPy solve
 solution is substituted, and proved to be one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
 from sympy import Dummy, S, exp, log
+from sympy.logic.boolalg import Boolean
 
 from ..kinks import KINKED
 from ..rewriting import solutions
@@ -27,7 +28,7 @@ from .line import positive_on_line
 from .points import admits, crossings, is_free
 
 
-def decide_cells(gap, relations, relation: str) -> bool:
+def decide_cells(gap: sympy.Expr, relations: Sequence[Boolean], relation: str) -> bool:
     """Whether the cells show an algebraic statement."""
     decision = cells.decide(gap, relations, relation)
     return decision is not None and decision.holds
@@ -82,7 +83,7 @@ def prove_goal(goal: Goal, depth: int = _DEPTH) -> str:
     return rules or _first(_RULES, _on_the_reals(goal), depth)
 
 
-def _first(rules, goal: Goal, depth: int) -> str:
+def _first(rules: Sequence[Callable], goal: Goal, depth: int) -> str:
     for rule in rules:
         try:
             method = rule(goal, depth)
@@ -148,7 +149,7 @@ def _by_structure(goal: Goal, depth: int) -> str:
     return "signs of the parts" if shown else ""
 
 
-def structural_sign(expr) -> int | None:
+def structural_sign(expr: sympy.Expr) -> int | None:
     """1 where an expression is positive by its form, 0 where it is not negative, else None.
     Points where it is not real say nothing."""
     if expr.is_Symbol:
@@ -220,7 +221,7 @@ def _by_cells(goal: Goal, depth: int) -> str:
     return "signs on the cells of an algebraic function" if shown else ""
 
 
-def abstracted(expr, field: Field) -> sympy.Expr:
+def abstracted(expr: sympy.Expr, field: Field) -> sympy.Expr:
     """`expr` with everything that is not algebraic in independent symbols."""
     algebraic = isinstance(
         expr, (sympy.Abs, sympy.Max, sympy.Min, sympy.sign, sympy.Heaviside, sympy.Piecewise)
@@ -239,7 +240,7 @@ def abstracted(expr, field: Field) -> sympy.Expr:
     return field.independent(field.form(expr))
 
 
-def _abstracted_condition(condition, field: Field):
+def _abstracted_condition(condition: Boolean, field: Field) -> Boolean:
     if isinstance(condition, sympy.core.relational.Relational):
         return condition.func(abstracted(condition.lhs - condition.rhs, field), 0)
     if condition.args:
@@ -295,7 +296,7 @@ def _on_a_line(goal: Goal, depth: int) -> str:
     return "bounds on an interval and at its ends" if shown else ""
 
 
-def _is_interval(relation, symbol) -> bool:
+def _is_interval(relation: Boolean, symbol: sympy.Symbol) -> bool:
     """Whether the relation is fully told by the bounds of its symbol."""
     try:
         return isinstance(relation.as_set(), (sympy.Interval, type(S.EmptySet), type(S.Reals)))
@@ -334,7 +335,7 @@ def _symmetries(goal: Goal) -> Iterator[tuple]:
         yield real, S.Zero, "a common summand does not matter"
 
 
-def _scales(goal: Goal, symbols, field: Field) -> bool:
+def _scales(goal: Goal, symbols: Sequence[sympy.Symbol], field: Field) -> bool:
     factor = Dummy("l", positive=True)
     scaled = {symbol: factor * symbol for symbol in symbols}
     parts = [goal.gap, *(relation.lhs - relation.rhs for relation in goal.domain.relations)]
@@ -345,7 +346,7 @@ def _scales(goal: Goal, symbols, field: Field) -> bool:
     return True
 
 
-def _shifts(goal: Goal, symbols, field: Field) -> bool:
+def _shifts(goal: Goal, symbols: Sequence[sympy.Symbol], field: Field) -> bool:
     step = Dummy("c", real=True)
     moved = {symbol: symbol + step for symbol in symbols}
     parts = [goal.gap, *(relation.lhs - relation.rhs for relation in goal.domain.relations)]
@@ -377,7 +378,7 @@ def _by_slope(goal: Goal, depth: int) -> str:
     return ""
 
 
-def interval_in(domain: Domain, symbol) -> bool:
+def interval_in(domain: Domain, symbol: sympy.Symbol) -> bool:
     """Whether the values of one symbol, beside fixed ones of the others, are an interval."""
     bounds = domain.bounds[symbol]
     if bounds is None or not is_continuum(symbol, bounds):
@@ -391,7 +392,7 @@ def interval_in(domain: Domain, symbol) -> bool:
     )
 
 
-def _places(goal: Goal, symbol, slope) -> Iterator:
+def _places(goal: Goal, symbol: sympy.Symbol, slope: sympy.Expr) -> Iterator:
     """Where the gap may be least along one symbol."""
     seen = {symbol}
     for ask in (
@@ -405,7 +406,7 @@ def _places(goal: Goal, symbol, slope) -> Iterator:
                 yield place
 
 
-def _always_allowed(domain: Domain, symbol, place) -> bool:
+def _always_allowed(domain: Domain, symbol: sympy.Symbol, place: sympy.Expr) -> bool:
     """Whether the place lies in the domain, whatever the other symbols are."""
     relations = [relation for relation in domain.relations if not relation.has(symbol)]
     field = Field(relations, decide_cells)
@@ -420,7 +421,9 @@ def _always_allowed(domain: Domain, symbol, place) -> bool:
         return False
 
 
-def _rises_from(goal: Goal, symbol, place, slope, depth: int) -> bool:
+def _rises_from(
+    goal: Goal, symbol: sympy.Symbol, place: sympy.Expr, slope: sympy.Expr, depth: int
+) -> bool:
     """Whether the slope has the sign of symbol − place. A function that rises with the symbol may
     stand in place of that difference."""
     distances = [symbol - place]
@@ -438,7 +441,7 @@ def _rises_from(goal: Goal, symbol, place, slope, depth: int) -> bool:
     return False
 
 
-def smooth(expr, field: Field) -> bool:
+def smooth(expr: sympy.Expr, field: Field) -> bool:
     """Whether an expression has derivatives of all orders on the domain: no kink, no jump, and
     whatever is divided by, or stands under a root or a logarithm, is shown not to vanish there."""
     if expr.is_number or expr.is_Symbol:
@@ -520,7 +523,7 @@ def _under_one_sign(goal: Goal, depth: int) -> str:
     return f"under one {name}: {method}" if method else ""
 
 
-def _certainly_ordered(low, high, domain: Domain, proper: bool) -> bool:
+def _certainly_ordered(low: sympy.Expr, high: sympy.Expr, domain: Domain, proper: bool) -> bool:
     """Whether low ≤ high, or low < high where the range is to be `proper`."""
     if low is S.NegativeInfinity or high is S.Infinity:
         return True
@@ -531,7 +534,7 @@ def _certainly_ordered(low, high, domain: Domain, proper: bool) -> bool:
     return Field(domain.relations, decide_cells).certain(length > 0 if proper else length >= 0)
 
 
-def _one_integrand(gap):
+def _one_integrand(gap: sympy.Expr) -> tuple | None:
     """A sum of multiples of integrals (or sums) over one range, and of a rest, as one integrand
     with its range; None where there are several."""
     total, rest, limits, kind = S.Zero, S.Zero, None, None
@@ -608,7 +611,7 @@ def _by_cases(goal: Goal, depth: int) -> str:
     return "case by case: " + " and ".join(dict.fromkeys(methods))
 
 
-def _branch(part, crossing, sign: int):
+def _branch(part: sympy.Expr, crossing: sympy.Expr, sign: int) -> sympy.Expr:
     """What an Abs, Max or Min is where a difference of two of its arguments has a sign."""
     if isinstance(part, sympy.Abs):
         return sign * part.args[0]
@@ -674,7 +677,7 @@ def _counted(goal: Goal) -> Iterator[tuple]:
         yield symbol, int(low + 1 if bounds.left_open and low.is_Integer else sympy.ceiling(low))
 
 
-def _growth(goal: Goal, m) -> Goal | None:
+def _growth(goal: Goal, m: sympy.Symbol) -> Goal | None:
     """What a gap grows by as m becomes m + 1. Sums up to m + number, of terms without m, grow by
     the next term."""
     gap, growth = goal.gap, S.Zero
@@ -727,7 +730,7 @@ def _one_by_one(goal: Goal, depth: int) -> str:
     return ""
 
 
-def few_values(symbol, domain: Domain) -> list | None:
+def few_values(symbol: sympy.Symbol, domain: Domain) -> list | None:
     """All values of a whole number that is confined to a short interval."""
     bounds = domain.bounds[symbol]
     if not symbol.is_integer or not (bounds.inf.is_finite and bounds.sup.is_finite):

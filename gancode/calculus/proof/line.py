@@ -6,14 +6,15 @@ is shown exactly, and the m-th, m even, is positive on a ball around c, f is not
 rest is cut into balls until f is positive on each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import sympy
 from flint import acb, arb, ctx, fmpq
 from sympy import Interval, Rational, S
 
 from ..deadline import attempt, check
-from ..kinks import KINKED, pieces
+from ..kinks import KINKED, Piece, pieces
 from ..rewriting import solutions
 from .effort import is_quick, put_in
 from .enclosure import Undefined, Unsure, compiled, contains_zero, enclose, real_if_exact
@@ -30,7 +31,9 @@ class _Stuck(Exception):
     """The sign could not be shown."""
 
 
-def positive_on_line(expr, x, where: Interval, strict: bool, make_field: Callable) -> bool:
+def positive_on_line(
+    expr: sympy.Expr, x: sympy.Symbol, where: Interval, strict: bool, make_field: Callable
+) -> bool:
     """Whether expr ≥ 0, or expr > 0 where strict, is shown for all x of an interval at which it is
     defined and real. `make_field()` is a `Field` that decides exact zeros."""
     try:
@@ -41,17 +44,19 @@ def positive_on_line(expr, x, where: Interval, strict: bool, make_field: Callabl
 
 
 class _Proof:
-    def __init__(self, x, strict: bool, make_field: Callable):
+    def __init__(self, x: sympy.Symbol, strict: bool, make_field: Callable) -> None:
         self.x, self.strict, self.make_field = x, strict, make_field
         self.left = _BUDGET
 
-    def on(self, expr, where: Interval) -> None:
+    def on(self, expr: sympy.Expr, where: Interval) -> None:
         for part in self._smooth_pieces(expr, where):
             self._on_piece(*part)
 
     # Kinks -------------------------------------------------------------------------------------
 
-    def _smooth_pieces(self, expr, where: Interval):
+    def _smooth_pieces(
+        self, expr: sympy.Expr, where: Interval
+    ) -> list[tuple[sympy.Expr, Interval]]:
         """(function, interval) pairs that make up the whole, the functions without kinks."""
         if not expr.has(*KINKED):
             return [(expr, where)]
@@ -73,7 +78,7 @@ class _Proof:
             found.append((piece.expr, Interval.open(piece.low, piece.high)))
         return found
 
-    def _verify_branch(self, expr, piece) -> None:
+    def _verify_branch(self, expr: sympy.Expr, piece: Piece) -> None:
         """Show that the function without kinks is the right one on a piece: wherever a kinked part
         chooses between two expressions, their difference keeps its sign."""
         inside = Interval.open(piece.low, piece.high)
@@ -90,7 +95,7 @@ class _Proof:
                 ):
                     raise _Stuck("a branch is not shown")
 
-    def _at(self, expr, place) -> None:
+    def _at(self, expr: sympy.Expr, place: sympy.Expr) -> None:
         """The statement at one point."""
         here = {self.x: place}
         value, point = (expr.subs(here), {}) if is_quick(expr, here) else (expr, here)
@@ -112,7 +117,7 @@ class _Proof:
 
     # A smooth piece ----------------------------------------------------------------------------
 
-    def _on_piece(self, expr, where: Interval) -> None:
+    def _on_piece(self, expr: sympy.Expr, where: Interval) -> None:
         self.expr, self._derivatives = expr, {}
         if where.inf == where.sup:
             return self._at(expr, where.inf)
@@ -127,7 +132,7 @@ class _Proof:
             if low < high:
                 self._cover(low, high)
 
-    def _end(self, end, side: str) -> Rational:
+    def _end(self, end: Any, side: str) -> Rational:
         """A point up to which, from the end, the sign is shown."""
         inward = 1 if side == "+" else -1
         if end.is_finite:
@@ -149,13 +154,13 @@ class _Proof:
             return germ_there.reach
         return _rational((ball_around(end) + inward * _arb(germ_there.reach)).mid())
 
-    def _function(self, order: int = 0):
+    def _function(self, order: int = 0) -> Callable:
         if order not in self._derivatives:
             expr = self.expr if order == 0 else sympy.diff(self.expr, self.x, order)
             self._derivatives[order] = compiled(expr, (self.x,))
         return self._derivatives[order]
 
-    def _value(self, ball, order: int = 0) -> arb | None:
+    def _value(self, ball: arb, order: int = 0) -> arb | None:
         """A ball of the function's real values; None where it certainly has none. Raises
         `Unsure`."""
         self.left -= 1
@@ -169,10 +174,10 @@ class _Proof:
             return value.real if contains_zero(value.imag) else None
         return value
 
-    def _accepts(self, value) -> bool:
+    def _accepts(self, value: arb | None) -> bool:
         return value is None or bool(value > 0) or (not self.strict and bool(value >= 0))
 
-    def _positive(self, ball) -> bool:
+    def _positive(self, ball: arb) -> bool:
         try:
             if self._accepts(self._value(ball)):
                 return True
@@ -212,7 +217,7 @@ class _Proof:
             return False
         return value is not None and bool(value < 0)
 
-    def _is_zero(self, place) -> bool:
+    def _is_zero(self, place: sympy.Expr) -> bool:
         """Whether the function vanishes at a point, exactly."""
         try:
             value = self._value(ball_around(place))
@@ -222,7 +227,7 @@ class _Proof:
             return False
         return self.make_field().vanishes(put_in(self.expr, {self.x: place}))
 
-    def _around(self, place) -> tuple[Rational, Rational]:
+    def _around(self, place: sympy.Expr) -> tuple[Rational, Rational]:
         """An interval around a zero with the sign shown there: the zero is of even order."""
         if self.strict:
             raise _Stuck("a zero")
@@ -232,7 +237,7 @@ class _Proof:
         around = self._of_one_sign(order, lambda size: ball_around(place) + arb(0, 1) * size)
         return _rational(around.lower()), _rational(around.upper())
 
-    def _order_of_zero(self, place) -> int:
+    def _order_of_zero(self, place: sympy.Expr) -> int:
         field = self.make_field()
         for order in range(1, _ORDERS + 1):
             slope = sympy.diff(self.expr, self.x, order)
@@ -240,7 +245,7 @@ class _Proof:
                 return order
         raise _Stuck("a zero of high order")
 
-    def _of_one_sign(self, order: int, ball_of_size, sign: int = 1) -> arb:
+    def _of_one_sign(self, order: int, ball_of_size: Callable, sign: int = 1) -> arb:
         """A ball on which a derivative has a sign."""
         size = arb(1)
         for _ in range(60):
@@ -254,7 +259,7 @@ class _Proof:
             size = size / 2
         raise _Stuck("a flat zero")
 
-    def _from_zero(self, end, inward: int) -> Rational | None:
+    def _from_zero(self, end: Any, inward: int) -> Rational | None:
         """As `_end`, where the function is smooth at an end that is one of its zeros."""
         if not self._is_zero(end):
             return None
@@ -268,7 +273,7 @@ class _Proof:
             return None
         return _rational(ball.upper() if inward > 0 else ball.lower())
 
-    def _exact_zero(self, near: Rational):
+    def _exact_zero(self, near: Rational) -> sympy.Expr:
         """The zero itself, as an exact number that is shown to be one."""
         guess = self._newton(near)
         value = self._value(guess)
@@ -284,7 +289,7 @@ class _Proof:
                 return candidate
         raise _Stuck("no exact zero is known")
 
-    def _candidates(self, guess: arb):
+    def _candidates(self, guess: arb) -> Iterator[sympy.Expr]:
         yield _rational(guess).limit_denominator(10**6)
         yield from solutions(self.expr.diff(self.x), self.x, 1)
         yield from solutions(self.expr, self.x, 1)
@@ -319,13 +324,13 @@ def _without(pieces_: list, low: Rational, high: Rational) -> list:
     ]
 
 
-def _differences(part) -> list:
+def _differences(part: sympy.Expr) -> list:
     from .points import crossings
 
     return crossings(part)
 
 
-def _sign_at(expr, x, place) -> int:
+def _sign_at(expr: sympy.Expr, x: sympy.Symbol, place: sympy.Expr) -> int:
     for bits in (_BITS, 1024):
         try:
             value = real_if_exact(enclose(expr, {x: place}, bits))
@@ -336,7 +341,7 @@ def _sign_at(expr, x, place) -> int:
     return 0
 
 
-def _between(low, high):
+def _between(low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
     if low.is_finite and high.is_finite:
         return sympy.N((low + high) / 2, 30)
     if low.is_finite:
@@ -359,7 +364,7 @@ def _log2(number: Rational) -> int:
     return int(number.p).bit_length() - int(number.q).bit_length()
 
 
-def ball_around(number) -> arb:
+def ball_around(number: sympy.Expr) -> arb:
     return real_if_exact(enclose(number, {}, ctx.prec))
 
 

@@ -41,7 +41,7 @@ _COMPLEX = [I, -I, 1 + I, -2 + I / 3, -1 + I / 10**6, -1 - I / 10**6, 3 - 4 * I]
 _SHARES = [S.Half, Rational(1, 8), Rational(7, 8), *_SMALL[:4], *(1 - x for x in _SMALL[:4])]
 
 
-def landmarks(left, right, domain: Domain) -> list:
+def landmarks(left: sympy.Expr, right: sympy.Expr, domain: Domain) -> list:
     """Numbers worth looking at closely: the constants of a statement, the places where it has a
     kink or where what is squared in it vanishes, and those half-way between."""
     numbers = (left.atoms(Rational) | right.atoms(Rational)) - {S.Half, S.NegativeOne}
@@ -58,7 +58,7 @@ def landmarks(left, right, domain: Domain) -> list:
     return found + [(one + other) / 2 for one, other in itertools.pairwise(found)][:20]
 
 
-def _turns(expr) -> list:
+def _turns(expr: sympy.Expr) -> list:
     """Expressions near whose zeros something happens."""
     kinks = expr.atoms(sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise, sympy.sign)
     found = [crossing for part in kinks for crossing in crossings(part)]
@@ -66,7 +66,7 @@ def _turns(expr) -> list:
     return found + [base for base in squares if not base.is_Symbol]
 
 
-def _zero(crossing, symbol):
+def _zero(crossing: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr | None:
     """Where an expression that is linear in its one symbol vanishes."""
     slope = crossing.diff(symbol)
     if not (slope.is_number and slope != 0):
@@ -75,7 +75,7 @@ def _zero(crossing, symbol):
     return zero if zero.is_number and zero.is_extended_real else None
 
 
-def _meetings(left, right, domain: Domain) -> Iterator[dict]:
+def _meetings(left: sympy.Expr, right: sympy.Expr, domain: Domain) -> Iterator[dict]:
     """Points at which as many such expressions vanish as there are symbols."""
     count = len(domain.symbols)
     linear = [
@@ -92,7 +92,7 @@ def _meetings(left, right, domain: Domain) -> Iterator[dict]:
                 yield dict(zip(domain.symbols, values, strict=True))
 
 
-def is_free(part, whole) -> bool:
+def is_free(part: sympy.Expr, whole: sympy.Expr) -> bool:
     """Whether no symbol of a part is bound by an integral, a sum or a limit in the whole."""
     binders = whole.atoms(sympy.Integral, sympy.Sum, sympy.Product)
     bound = {variable for binder in binders for variable in binder.variables}
@@ -100,7 +100,7 @@ def is_free(part, whole) -> bool:
     return not part.free_symbols & bound
 
 
-def points_for(left, right, domain: Domain, count: int) -> Iterator[dict]:
+def points_for(left: sympy.Expr, right: sympy.Expr, domain: Domain, count: int) -> Iterator[dict]:
     """Up to `count` points of the domain for a statement, always the same ones."""
     if count < 100:
         marks, first = [], []
@@ -125,7 +125,7 @@ def _whole_numbers(domain: Domain) -> Iterator[dict]:
             yield point
 
 
-def crossings(part) -> list:
+def crossings(part: sympy.Expr) -> list:
     """Expressions whose zeros are the kinks of a Max, Min, Abs, sign or Piecewise."""
     if isinstance(part, sympy.Piecewise):
         relations = itertools.chain(
@@ -177,7 +177,7 @@ def points(domain: Domain, count: int, marks: Iterable = ()) -> Iterator[dict]:
                     return
 
 
-def _limits(symbol, domain: Domain, known: dict) -> tuple:
+def _limits(symbol: sympy.Symbol, domain: Domain, known: dict) -> tuple:
     """low, high and whether each end is left out, for a symbol beside known values of others."""
     rational = {s: v for s, v in known.items() if v.is_Rational}
     low, high, no_low, no_high = domain.range_of(symbol, rational)
@@ -189,7 +189,9 @@ def _limits(symbol, domain: Domain, known: dict) -> tuple:
     return low, high, no_low, no_high
 
 
-def _candidates(symbol, domain: Domain, known: dict, marks) -> list:
+def _candidates(
+    symbol: sympy.Symbol, domain: Domain, known: dict, marks: Iterable[sympy.Expr]
+) -> list:
     """Hard values of a symbol, beside known values of others."""
     shifts = (S.Zero, Rational(1, 10**6), -Rational(1, 10**6), S.One, S.NegativeOne)
     near = [value + shift for value in marks for shift in shifts]
@@ -226,7 +228,9 @@ def _candidates(symbol, domain: Domain, known: dict, marks) -> list:
     ]
 
 
-def _inside(value, low, high, no_low, no_high) -> bool:
+def _inside(
+    value: sympy.Expr, low: sympy.Expr, high: sympy.Expr, no_low: bool, no_high: bool
+) -> bool:
     if not value.is_extended_real:
         return False
     below, above = _order(low, value), _order(value, high)
@@ -235,7 +239,7 @@ def _inside(value, low, high, no_low, no_high) -> bool:
     )
 
 
-def _order(x, y) -> int:
+def _order(x: sympy.Expr, y: sympy.Expr) -> int:
     """−1, 0 or 1 as x < y, x = y or x > y; rational numbers without SymPy's machinery."""
     if x is S.NegativeInfinity or y is S.Infinity:
         return -1
@@ -252,13 +256,13 @@ _TRAITS = (
 ).split()
 
 
-def admits(symbol, value) -> bool:
+def admits(symbol: sympy.Symbol, value: sympy.Expr) -> bool:
     """Whether a value has all the traits that a symbol is declared to have."""
     return all(getattr(value, trait) is wanted for trait, wanted in _wanted(symbol))
 
 
 @lru_cache(maxsize=256)
-def _wanted(symbol) -> list:
+def _wanted(symbol: sympy.Symbol) -> list:
     names = [f"is_{trait}" for trait in _TRAITS]
     return [(name, getattr(symbol, name)) for name in names if getattr(symbol, name) is not None]
 
@@ -268,7 +272,9 @@ def belongs(point: dict, domain: Domain) -> bool:
     return all(admits(s, v) for s, v in point.items()) and domain.contains(point)
 
 
-def _random_value(symbol, domain: Domain, known: dict, random: Random):
+def _random_value(
+    symbol: sympy.Symbol, domain: Domain, known: dict, random: Random
+) -> sympy.Expr | None:
     """A value of moderate size, as far as the domain has one; None where none was met."""
     for _ in range(30):
         value = _draw(symbol, domain, known, random)
@@ -277,7 +283,7 @@ def _random_value(symbol, domain: Domain, known: dict, random: Random):
     return None
 
 
-def _draw(symbol, domain: Domain, known: dict, random: Random):
+def _draw(symbol: sympy.Symbol, domain: Domain, known: dict, random: Random) -> sympy.Expr:
     if domain.bounds[symbol] is None:
         real, imaginary = _random_real(random), _random_real(random)
         return imaginary * I if symbol.is_imaginary else real + imaginary * I
@@ -299,7 +305,7 @@ def _draw(symbol, domain: Domain, known: dict, random: Random):
     return value
 
 
-def _random_real(random: Random):
+def _random_real(random: Random) -> Rational:
     """A rational number: as often of moderate size as of any size between 1e-4 and 1e4."""
     if random.random() < 0.5:
         return Rational(random.randint(-3000, 3000), 1000)

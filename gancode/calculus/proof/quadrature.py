@@ -4,17 +4,27 @@ What is near an infinite or a singular end is bounded by the expansion of the in
 rest is left to Arb's rigorous quadrature (Johansson 2018).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from flint import acb, arb, ctx
 from sympy import S
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from .enclosure import Ball, Undefined, Unsure, build, builder, real_if_exact, require_finite
+from .enclosure import (
+    Ball,
+    Evaluator,
+    Undefined,
+    Unsure,
+    build,
+    builder,
+    real_if_exact,
+    require_finite,
+)
 from .ends import Germ, germ
 from .scale import VARIABLE, Beyond, Nearer, exactly
 
@@ -39,7 +49,7 @@ _left = ContextVar("evaluations that are left", default=None)
 
 
 @contextmanager
-def careful():
+def careful() -> Iterator[None]:
     """Some bits more, and an end to the work, which is counted together for all signs inside."""
     left = _left.get() or [_WORK * max(ctx.prec, 64) // 64]
     with ctx.workprec(ctx.prec + _GUARD_BITS):
@@ -50,7 +60,7 @@ def careful():
             _left.reset(token)
 
 
-def _spend(work: int):
+def _spend(work: int) -> None:
     left = _left.get()
     left[0] -= work
     if left[0] < 0:
@@ -60,19 +70,19 @@ def _spend(work: int):
 def counted(function: Callable) -> Callable:
     """An evaluator whose calls inside of `careful` are counted."""
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         _spend(1)
         return function(values, analytic)
 
     return evaluate
 
 
-def counted_germ(*about) -> Germ:
+def counted_germ(*about: Any) -> Germ:
     _spend(_EXPANSION)
     return germ(*about)
 
 
-def outermost(expr) -> tuple:
+def outermost(expr: sympy.Expr) -> tuple:
     """(what stands inside of the outermost sign, the bound variable, its low and its high end)."""
     *others, limits = expr.limits
     if len(limits) != 3:
@@ -80,7 +90,7 @@ def outermost(expr) -> tuple:
     return (expr.func(expr.function, *others) if others else expr.function), *limits
 
 
-def inside(symbols: tuple, variable) -> tuple:
+def inside(symbols: tuple, variable: sympy.Symbol) -> tuple:
     """The symbols, and a bound variable after them that hides one of the same name."""
     return (*(None if symbol == variable else symbol for symbol in symbols), variable)
 
@@ -93,7 +103,7 @@ def known_values(symbols: tuple, values: list) -> dict:
 
 
 @builder(sympy.Integral)
-def _integral(expr, symbols):
+def _integral(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     integrand, t, low, high = outermost(expr)
     if integrand.has(sympy.DiracDelta):  # which is no function of its values
         raise Unsure("a point mass")
@@ -105,7 +115,7 @@ def _integral(expr, symbols):
     ends = [None if end in _INFINITE else build(end, symbols) for end in (low, high)]
     suspects = _suspects(integrand, t)
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         places = [end and real_if_exact(end(values, analytic)) for end in ends]
         values = values if analytic else [real_if_exact(value) for value in values]
         with careful():
@@ -122,7 +132,7 @@ def _integral(expr, symbols):
     return evaluate
 
 
-def _real_logarithm(argument):
+def _real_logarithm(argument: sympy.Expr) -> sympy.Expr:
     """log(exp(f)·A) as f + log A for an f that is real where the symbols are, so that its
     continuation to complex numbers has no cuts of the exponential's making."""
     exponents, others = [], []
@@ -134,7 +144,7 @@ def _real_logarithm(argument):
     return sympy.Add(*exponents, sympy.log(sympy.Mul(*others)))
 
 
-def _is_real(expr) -> bool:
+def _is_real(expr: sympy.Expr) -> bool:
     """Whether it is evidently real where the symbols are."""
     if expr.is_Symbol or expr.is_Rational or expr.is_NumberSymbol:
         return True
@@ -144,12 +154,19 @@ def _is_real(expr) -> bool:
     )
 
 
-def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
+def _panel(
+    function: Callable,
+    values: list,
+    a: Ball,
+    b: Ball,
+    tolerance: arb | None = None,
+    inner: bool = False,
+) -> acb:
     """The integral from a to b by quadrature, not finite where the integrand is not bounded. Inside
     of another one, it is to be holomorphic in the outer variable."""
     stopped = []  # Arb cannot pass on what interrupts it
 
-    def at(z, analytic):
+    def at(z: acb, analytic: bool) -> acb:
         try:
             return acb("nan") if stopped else acb(function([*values, z], analytic or inner))
         except (Undefined, Unsure):
@@ -169,7 +186,7 @@ def _panel(function, values, a, b, tolerance=None, inner=False) -> acb:
     return found
 
 
-def _suspects(integrand, t) -> set:
+def _suspects(integrand: sympy.Expr, t: sympy.Symbol) -> set:
     """Where the integrand may be singular: zeros of bases and of arguments, as far as they are
     polynomials. It is advice: at a singularity that it misses, the quadrature is not finite."""
     parts = {power.base for power in integrand.atoms(sympy.Pow)}
@@ -194,7 +211,7 @@ class _End:
     name: sympy.Expr
     place: arb | None
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self.name if self.place is None else self.place.mid())
 
 
@@ -240,7 +257,7 @@ class _Integrand:
         return tuple(size * share for size in sizes)
 
 
-def _between(f: _Integrand, a: _End, b: _End, suspects) -> Ball:
+def _between(f: _Integrand, a: _End, b: _End, suspects: Iterable[sympy.Expr]) -> Ball:
     if a.place is not None and b.place is not None:
         if a.name == b.name or (a.place - b.place).is_zero():
             return arb(0)
@@ -252,7 +269,7 @@ def _between(f: _Integrand, a: _End, b: _End, suspects) -> Ball:
     sizes, blurs = zip(*(piece.size() for piece in pieces), strict=True)
     scale, blur = sum(sizes, arb(_LEAST_SCALE)), sum(blurs, arb(0)) * _WORTHWHILE
 
-    def total(scale):
+    def total(scale: arb) -> Ball:
         tolerance = (scale * arb(2) ** -ctx.prec).max(blur)
         return sum((piece.integral(tolerance) for piece in pieces), arb(0))
 
@@ -262,7 +279,7 @@ def _between(f: _Integrand, a: _End, b: _End, suspects) -> Ball:
     return found
 
 
-def _cut(f: _Integrand, name, a: _End, b: _End) -> _End | None:
+def _cut(f: _Integrand, name: sympy.Expr, a: _End, b: _End) -> _End | None:
     """A point between a and b where the integrand has no finite real value."""
     try:
         place = real_if_exact(build(name, tuple(f.known))(list(f.known.values()), False))
@@ -282,7 +299,7 @@ class _Piece:
         self.f, self.ends = f, (p, q)
         self.tails = (_tail(f, p, q, "+"), _tail(f, q, p, "-"))
 
-    def _parts(self):
+    def _parts(self) -> Iterable[tuple]:
         return zip(self.tails, self.ends, strict=True)
 
     def size(self) -> tuple[arb, arb]:

@@ -1,7 +1,10 @@
 """The trusted core: the rules that prove, each sound by itself, in the order they are tried."""
 
+from collections.abc import Iterable
+
 import sympy
 from sympy import Dummy, Eq, S
+from sympy.logic.boolalg import Boolean
 
 from ..kinks import KINKED
 from .algebra import Field
@@ -24,7 +27,9 @@ _DEPTH = 4
 _KINKS = (*KINKED, sympy.sign, sympy.Heaviside)
 
 
-def decide(left, right, relation: str, domain: Domain, quick: bool = False) -> str:
+def decide(
+    left: sympy.Expr, right: sympy.Expr, relation: str, domain: Domain, quick: bool = False
+) -> str:
     """The name of the rule that proves `left relation right` on the domain, or an empty string;
     with `quick`, only of rules that take no time."""
     if relation.startswith("<"):
@@ -37,7 +42,7 @@ def decide(left, right, relation: str, domain: Domain, quick: bool = False) -> s
     return equal(left, right, domain)
 
 
-def decide_by_parts(left, right, relation: str, domain: Domain) -> str:
+def decide_by_parts(left: sympy.Expr, right: sympy.Expr, relation: str, domain: Domain) -> str:
     """As `decide`, on each of the domains that a domain consists of."""
     methods = []
     for part in domain.parts():
@@ -52,7 +57,7 @@ def _all(methods: list) -> str:
     return " and ".join(dict.fromkeys(methods)) or "no case is left"
 
 
-def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
+def equal(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int = _DEPTH) -> str:
     """How left = right is shown on the domain, or an empty string."""
     gap = left - right
     if gap == 0:
@@ -67,12 +72,12 @@ def equal(left, right, domain: Domain, depth: int = _DEPTH) -> str:
     return ""
 
 
-def _without_cells(left, right, domain: Domain) -> str:
+def _without_cells(left: sympy.Expr, right: sympy.Expr, domain: Domain) -> str:
     field = Field(domain.relations)
     return _named(field) if field.vanishes(left - right) else ""
 
 
-def _by_algebra(left, right, domain: Domain, depth: int) -> str:
+def _by_algebra(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """The difference as a quotient of polynomials, whose numerator vanishes."""
     field = Field(domain.relations, decide_cells)
     return _named(field) if field.vanishes(left - right) else ""
@@ -83,7 +88,7 @@ def _named(field: Field) -> str:
     return f"algebra: {_listed(used)}" if used else "algebra"
 
 
-def _listed(expressions) -> str:
+def _listed(expressions: Iterable[sympy.Expr]) -> str:
     words = {
         name
         for kind, name in (
@@ -97,7 +102,7 @@ def _listed(expressions) -> str:
     return " and ".join(sorted(words)) or "roots and other terms"
 
 
-def _by_squares(left, right, domain: Domain, depth: int) -> str:
+def _by_squares(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """Two sides that are not negative are equal where their squares are."""
     field = Field(domain.relations, decide_cells)
     if not (left - right).has(sympy.Pow) or not field.vanishes(left**2 - right**2):
@@ -110,7 +115,7 @@ def _by_squares(left, right, domain: Domain, depth: int) -> str:
     return ""
 
 
-def _by_cases(left, right, domain: Domain, depth: int) -> str:
+def _by_cases(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """On either side of a kink, and on it, the functions are others, without that kink."""
     gap = left - right
     if depth == 0 or not gap.has(*_KINKS):
@@ -140,26 +145,26 @@ def _by_cases(left, right, domain: Domain, depth: int) -> str:
     return ""
 
 
-def _crossings(gap) -> list:
+def _crossings(gap: sympy.Expr) -> list:
     parts = sorted(gap.atoms(*_KINKS), key=lambda part: (sympy.count_ops(part), str(part)))
     found = dict.fromkeys(c for part in parts for c in crossings(part))
     return [crossing for crossing in found if is_free(crossing, gap)]
 
 
-def _continuous(gap) -> bool:
+def _continuous(gap: sympy.Expr) -> bool:
     """Whether the kinks are no jumps, so that an equality on both sides of one holds on it."""
     return not gap.has(sympy.Piecewise, sympy.sign, sympy.Heaviside, sympy.floor, sympy.ceiling)
 
 
-def resolved(expr, crossing, sign: int):
+def resolved(expr: sympy.Expr, crossing: sympy.Expr, sign: int) -> sympy.Expr:
     """An expression where `crossing` has a sign: 1, −1 or 0."""
 
-    def sign_of(value) -> int | None:
+    def sign_of(value: sympy.Expr) -> int | None:
         if sympy.expand(value - crossing) == 0:
             return sign
         return -sign if sympy.expand(value + crossing) == 0 else None
 
-    def branch(part):
+    def branch(part: sympy.Expr) -> sympy.Expr:
         if isinstance(part, sympy.Piecewise):
             return sympy.Piecewise(*((value, truth(holds)) for value, holds in part.args))
         if isinstance(part, (sympy.Max, sympy.Min)):
@@ -178,7 +183,7 @@ def resolved(expr, crossing, sign: int):
         steps = {1: S.One, 0: at_zero, -1: S.Zero}
         return steps[known] if isinstance(part, sympy.Heaviside) else S(known)
 
-    def truth(condition):
+    def truth(condition: Boolean) -> Boolean:
         if isinstance(condition, sympy.core.relational.Relational):
             known = sign_of(condition.lhs - condition.rhs)
             return condition if known is None else condition.func(S(known), S.Zero)
@@ -187,7 +192,7 @@ def resolved(expr, crossing, sign: int):
     return expr.replace(lambda part: isinstance(part, _KINKS), branch)
 
 
-def _by_derivative(left, right, domain: Domain, depth: int) -> str:
+def _by_derivative(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """A difference with the derivative zero on an interval is constant, and zero at one place."""
     gap = left - right
     if depth == 0:
@@ -210,7 +215,7 @@ def _by_derivative(left, right, domain: Domain, depth: int) -> str:
     return ""
 
 
-def _inner_places(bounds) -> list:
+def _inner_places(bounds: sympy.Set) -> list:
     """Points of an interval."""
     found = [S.Zero, S.One, S.Half, -S.One, S(2)]
     if bounds.inf.is_finite and bounds.sup.is_finite:
@@ -218,7 +223,7 @@ def _inner_places(bounds) -> list:
     return [place for place in found if bounds.contains(place) == True]  # noqa: E712
 
 
-def _by_analysis(left, right, domain: Domain, depth: int) -> str:
+def _by_analysis(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """Integrals, sums and limits: under one sign, by closed forms that are proved, by induction."""
     gap = left - right
     if not gap.has(*ATOMS):
@@ -232,7 +237,7 @@ def _by_analysis(left, right, domain: Domain, depth: int) -> str:
     return vanishes(gap, Region(tuple(domain.relations), decide_cells)) or ""
 
 
-def _by_complex_parts(left, right, domain: Domain, depth: int) -> str:
+def _by_complex_parts(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """Complex numbers by their real and imaginary parts."""
     gap = left - right
     complex_ = [s for s in domain.symbols if not s.is_extended_real and not s.is_imaginary]
@@ -244,7 +249,7 @@ def _by_complex_parts(left, right, domain: Domain, depth: int) -> str:
     return _without_cells(left.xreplace(parts), right.xreplace(parts), domain)
 
 
-def _by_residues(left, right, domain: Domain, depth: int) -> str:
+def _by_residues(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """A whole number is even or odd; more generally it is m·j + r for one of the remainders r."""
     gap = left - right
     parts = gap.atoms(sympy.floor, sympy.ceiling, sympy.Pow, sympy.cos, sympy.sin)
@@ -285,7 +290,7 @@ def _by_residues(left, right, domain: Domain, depth: int) -> str:
 _MODULUS = 64
 
 
-def _modulus(gap, symbol) -> int:
+def _modulus(gap: sympy.Expr, symbol: sympy.Symbol) -> int:
     """The least common denominator of what stands under a floor, 2 without one."""
     modulus = 1
     for step in gap.atoms(sympy.floor, sympy.ceiling):
@@ -297,7 +302,7 @@ def _modulus(gap, symbol) -> int:
     return int(sympy.ilcm(modulus, symbol_parity)) if modulus > 1 else 2
 
 
-def _may_remain(symbol, remainder: int, modulus: int, domain: Domain) -> bool:
+def _may_remain(symbol: sympy.Symbol, remainder: int, modulus: int, domain: Domain) -> bool:
     """Whether the symbol may have this remainder: a prime above the modulus shares no factor with
     it, an odd number is not even."""
     if modulus % 2 == 0 and symbol.is_even is not None and symbol.is_even != (remainder % 2 == 0):
@@ -307,11 +312,11 @@ def _may_remain(symbol, remainder: int, modulus: int, domain: Domain) -> bool:
     return not prime or sympy.igcd(remainder, modulus) == 1
 
 
-def _at_value(expr, symbol, value: sympy.Poly):
+def _at_value(expr: sympy.Expr, symbol: sympy.Symbol, value: sympy.Poly) -> sympy.Expr | None:
     """`expr` where a symbol is a polynomial of a whole number. Floors are taken of what is whole
     but for a constant. (SymPy takes (30·j + 2)⁵/30 for a whole number: it is not asked.)"""
 
-    def at_value(step):
+    def at_value(step: sympy.Expr) -> sympy.Expr:
         poly = step.args[0].as_poly(symbol, domain="QQ")
         if poly is None:
             return step
@@ -328,7 +333,7 @@ def _at_value(expr, symbol, value: sympy.Poly):
     return expr.subs(symbol, value.as_expr())
 
 
-def _one_by_one(left, right, domain: Domain, depth: int) -> str:
+def _one_by_one(left: sympy.Expr, right: sympy.Expr, domain: Domain, depth: int) -> str:
     """A whole number that takes a few values takes one after the other."""
     for symbol in domain.symbols:
         values = few_values(symbol, domain)

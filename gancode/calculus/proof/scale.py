@@ -8,6 +8,7 @@ so T^a, L^b, exp(c T), exp(c T^2 L) and their products are monomials. They are o
 the largest (g, h) decides. The comparison is certain, or `Unsure` is raised.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from math import factorial
@@ -31,17 +32,17 @@ class Monomial:
         kept = [(key, e) for key, e in parts.items() if e]
         self.parts = tuple(sorted(kept, key=lambda part: part[0], reverse=True))
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Monomial) and self.parts == other.parts
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return self._hash
 
     @cached_property
-    def _hash(self):
+    def _hash(self) -> int:
         return hash(self.parts)
 
-    def __mul__(self, other):
+    def __mul__(self, other: "Monomial") -> "Monomial":
         if not self.parts:
             return other
         parts = dict(self.parts)
@@ -55,10 +56,10 @@ class Monomial:
             return None
         return self.parts[0][1].rational if self.parts else fmpq(0)
 
-    def __pow__(self, exponent: Constant):
+    def __pow__(self, exponent: Constant) -> "Monomial":
         return Monomial({key: e * exponent for key, e in self.parts})
 
-    def __truediv__(self, other):
+    def __truediv__(self, other: "Monomial") -> "Monomial":
         return self * Monomial({key: -e for key, e in other.parts})
 
 
@@ -68,7 +69,7 @@ LOG_LOG = (fmpq(0), fmpq(0))
 VARIABLE = Monomial({LOG: ONE})  # T
 
 
-def phi(key) -> Monomial:
+def phi(key: tuple[fmpq, fmpq]) -> Monomial:
     """The function φ of a key as a monomial. There is none for log L."""
     if key == LOG_LOG:
         raise Unsure("an iterated logarithm")
@@ -129,7 +130,7 @@ class Beyond:
         self._powers = {}
         self._suprema = {}
 
-    def power(self, key) -> arb:
+    def power(self, key: tuple[fmpq, fmpq]) -> arb:
         """T0^g L0^h."""
         if key not in self._powers:
             g, h = key
@@ -212,7 +213,7 @@ class Beyond:
 
 
 @contextmanager
-def series_of(length: int):
+def series_of(length: int) -> Iterator[None]:
     """Power series have at least so many terms inside."""
     before, ctx.cap = ctx.cap, max(ctx.cap, length)
     try:

@@ -7,6 +7,7 @@ decides is *checked*, not *proved*, and says so.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from .attack import DIGITS, POINTS, Refutation, attack, derived
 from .descent import descend
 from .domain import Domain, EmptyDomainError
 from .effort import is_quick
-from .enclosure import Undefined, Unsure, enclose
+from .enclosure import Ball, Undefined, Unsure, enclose
 from .functions import Jets, bound, free_jets, require_smooth
 
 RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">"}
@@ -141,13 +142,15 @@ def prove(
 class _Case:
     """One statement on its way to a `Proof`."""
 
-    def __init__(self, lhs, rhs, relation: str, domain: Domain, end: float):
+    def __init__(
+        self, lhs: sympy.Expr, rhs: sympy.Expr, relation: str, domain: Domain, end: float
+    ) -> None:
         self.lhs, self.rhs, self.relation, self.domain, self.end = lhs, rhs, relation, domain, end
 
     def late(self) -> bool:
         return time.monotonic() > self.end
 
-    def decided(self, left, right) -> Proof:
+    def decided(self, left: sympy.Expr, right: sympy.Expr) -> Proof:
         method = self._in_time(lambda: rules.decide(left, right, self.relation, self.domain, True))
         jets = Jets([left, right], self.domain.relations)
         if not (bound(left) or bound(right)):  # functions by numbers in their place
@@ -198,10 +201,10 @@ class _Case:
     def _text(self) -> str:
         return f"{self.lhs} {self.relation} {self.rhs}"
 
-    def _in_time(self, ask) -> str:
+    def _in_time(self, ask: Callable[[], object]) -> str:
         return attempt(ask, seconds=max(0.1, self.end - time.monotonic()), default="")
 
-    def _never_apart(self, left, right, jets: Jets) -> bool:
+    def _never_apart(self, left: sympy.Expr, right: sympy.Expr, jets: Jets) -> bool:
         """Whether a strict inequality fails since the sides are proved to be equal."""
         if self.relation not in ("<", ">"):
             return False
@@ -215,7 +218,7 @@ class _Case:
         return Proof(self.lhs, self.rhs, self.relation, "refuted", "", found.points, where, *values)
 
 
-def _exact(side) -> sympy.Expr:
+def _exact(side: sympy.Expr) -> sympy.Expr:
     """A SymPy expression without floats: 0.1 means one tenth."""
     try:
         side = sympy.sympify(side, strict=True)
@@ -226,7 +229,7 @@ def _exact(side) -> sympy.Expr:
     return sympy.nsimplify(side, rational=True) if side.has(sympy.Float) else side
 
 
-def _values(sides, point) -> list:
+def _values(sides: Sequence[sympy.Expr], point: dict) -> list:
     """Both sides at a point, to as many digits as are certain there: 50 at least, and enough to
     tell them apart, where that takes no time. Integrals are as precise as the attack had them."""
     slow = any(side.has(Integral) for side in sides)
@@ -242,15 +245,15 @@ def _values(sides, point) -> list:
     return [_shown(side, point, value) for side, value in zip(sides, known, strict=True)]
 
 
-def _are_apart(one, other) -> bool:
+def _are_apart(one: Ball, other: Ball) -> bool:
     return not acb(one).overlaps(acb(other))
 
 
-def _is_exact(value) -> bool:
+def _is_exact(value: Ball) -> bool:
     return value.rel_accuracy_bits() >= 3.4 * DIGITS or value.is_zero()
 
 
-def _shown(side, point, value) -> sympy.Expr:
+def _shown(side: sympy.Expr, point: dict, value: Ball | None) -> sympy.Expr:
     if not is_quick(side, point):
         return side if value is None else _number(value)
     if value is None or not _is_exact(value):  # a ball over both sides of a step, say
@@ -264,7 +267,7 @@ def _shown(side, point, value) -> sympy.Expr:
     return _number(value)
 
 
-def _number(value) -> sympy.Expr:
+def _number(value: Ball) -> sympy.Expr:
     if isinstance(value, acb):
         return _number(value.real) + S.ImaginaryUnit * _number(value.imag)
     middle = value.mid()
@@ -274,7 +277,7 @@ def _number(value) -> sympy.Expr:
     return sympy.Float((int(mantissa), int(exponent)), max(DIGITS, middle.bits() // 3))
 
 
-def _short(value) -> str:
+def _short(value: sympy.Expr) -> str:
     """A value as text of bearable length."""
     if value.is_Rational and max(value.p.bit_length(), value.q.bit_length()) > 120:
         return str(sympy.N(value, 15))
@@ -282,7 +285,7 @@ def _short(value) -> str:
     return text if len(text) <= 40 or value.free_symbols else str(sympy.N(value, 15))
 
 
-def _apart(x, y) -> str:
+def _apart(x: sympy.Expr, y: sympy.Expr) -> str:
     """Two numbers with as many digits as it takes to tell them apart; or how far they are apart."""
     if x == y:
         return f"both sides are {sympy.N(x, 6)}"

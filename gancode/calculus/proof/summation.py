@@ -6,6 +6,7 @@ infinity: what is like a power there has Hurwitz's zeta function for its sum, an
 compared with an integral.
 """
 
+from collections.abc import Callable
 from functools import reduce
 
 import sympy
@@ -14,6 +15,7 @@ from sympy import S
 
 from .enclosure import (
     Ball,
+    Evaluator,
     Undefined,
     Unsure,
     ball,
@@ -34,8 +36,10 @@ _INFINITE = (S.Infinity, S.NegativeInfinity)
 
 
 @builder(sympy.Sum)
-def _sum(expr, symbols):
-    def whole(term, k, start, known, before):
+def _sum(expr: sympy.Expr, symbols: tuple) -> Evaluator:
+    def whole(
+        term: sympy.Expr, k: sympy.Symbol, start: int, known: dict, before: Callable[[int], Ball]
+    ) -> Ball:
         stop, rest = _rest(term, k, start, known, _scale(before(start + 15)))
         return before(stop) + rest
 
@@ -43,8 +47,10 @@ def _sum(expr, symbols):
 
 
 @builder(sympy.Product)
-def _product(expr, symbols):
-    def whole(term, k, start, known, before):
+def _product(expr: sympy.Expr, symbols: tuple) -> Evaluator:
+    def whole(
+        term: sympy.Expr, k: sympy.Symbol, start: int, known: dict, before: Callable[[int], Ball]
+    ) -> Ball:
         try:
             stop, rest = _rest(sympy.log(term), k, start, known, arb(1))
         except Undefined as reason:  # the product may still tend to 0
@@ -54,7 +60,9 @@ def _product(expr, symbols):
     return _over_whole_numbers(expr, symbols, 1, lambda one, other: one * other, whole)
 
 
-def _over_whole_numbers(expr, symbols, empty: int, join, whole):
+def _over_whole_numbers(
+    expr: sympy.Expr, symbols: tuple, empty: int, join: Callable, whole: Callable
+) -> Evaluator:
     """Term by term; without end, `whole` has the term, its variable, its start, what is known, and
     a function that joins the terms before a number."""
     term, k, low, high = outermost(expr)
@@ -63,10 +71,10 @@ def _over_whole_numbers(expr, symbols, empty: int, join, whole):
     function, first = counted(build(term, inside(symbols, k))), build(low, symbols)
     last = None if high is S.Infinity else build(high, symbols)
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         start = _whole(first(values, analytic))
 
-        def before(stop):
+        def before(stop: int) -> Ball:
             terms = (function([*values, arb(n)], analytic) for n in range(start, stop))
             return reduce(join, terms, arb(empty))
 
@@ -81,7 +89,7 @@ def _over_whole_numbers(expr, symbols, empty: int, join, whole):
     return evaluate
 
 
-def _from_minus_infinity(expr, symbols, join):
+def _from_minus_infinity(expr: sympy.Expr, symbols: tuple, join: Callable) -> Evaluator:
     term, k, _, high = outermost(expr)
     turned = term.xreplace({k: -k})
     if high is not S.Infinity:
@@ -91,7 +99,7 @@ def _from_minus_infinity(expr, symbols, join):
     return lambda values, analytic: join(one(values, analytic), other(values, analytic))
 
 
-def _whole(value) -> int:
+def _whole(value: Ball) -> int:
     value = real_if_exact(value)
     if not isinstance(value, arb) or not value.is_integer():
         raise Unsure("an index that is not a whole number")
@@ -103,7 +111,9 @@ def _scale(value: Ball) -> arb:
     return size if size > 0 else arb(1)
 
 
-def _rest(term, k, start: int, known: dict, scale: arb) -> tuple[int, arb]:
+def _rest(
+    term: sympy.Expr, k: sympy.Symbol, start: int, known: dict, scale: arb
+) -> tuple[int, arb]:
     """(n, the sum of the terms from n on)."""
     pair = _pair(term, k, start, known)
     for part in pair:
@@ -129,7 +139,7 @@ def _rest(term, k, start: int, known: dict, scale: arb) -> tuple[int, arb]:
     return best
 
 
-def _pair(term, k, start: int, known: dict) -> tuple:
+def _pair(term: sympy.Expr, k: sympy.Symbol, start: int, known: dict) -> tuple:
     """Two terms beside each other, those of start + 2 k and start + 2 k + 1, where a negative base
     makes the signs alternate: (−b)^e = (−1)^e b^e for a polynomial e in k with whole coefficients.
     Nothing, where there is none."""
@@ -137,14 +147,14 @@ def _pair(term, k, start: int, known: dict) -> tuple:
     if not powers:
         return ()
 
-    def at(n):
+    def at(n: int | sympy.Expr) -> sympy.Expr:
         turned = {p: (-1) ** int(p.exp.subs(k, n) % 2) * (-p.base) ** p.exp for p in powers}
         return term.xreplace(turned).xreplace({k: n + 2 * k})
 
     return at(start), at(start + 1)
 
 
-def _alternates(power, k, known) -> bool:
+def _alternates(power: sympy.Expr, k: sympy.Symbol, known: dict) -> bool:
     base, exponent = power.args
     if not base.free_symbols <= set(known) - {k} or not exponent.has(k):
         return False
@@ -160,14 +170,14 @@ def _alternates(power, k, known) -> bool:
 
 
 @builder(sympy.Limit)
-def _limit(expr, symbols):
+def _limit(expr: sympy.Expr, symbols: tuple) -> Evaluator:
     function, z, point, direction = expr.args
     if point is S.ComplexInfinity:
         raise Unsure("a limit in the complex plane")
     ends = [point] if point in _INFINITE else [(point, side) for side in str(direction)]
     value_at = _value_at(function, z, point, symbols) if len(ends) > 1 else None
 
-    def evaluate(values, analytic):
+    def evaluate(values: list, analytic: bool) -> Ball:
         if analytic:
             raise Unsure("a limit of complex values")
         known = known_values(symbols, values)
@@ -191,11 +201,11 @@ def _limit(expr, symbols):
     return evaluate
 
 
-def _value_at(function, z, point, symbols):
+def _value_at(function: sympy.Expr, z: sympy.Symbol, point: sympy.Expr, symbols: tuple) -> Callable:
     """The value at a point about which the function is holomorphic, hence continuous."""
     function, point = build(function, inside(symbols, z)), build(point, symbols)
 
-    def evaluate(values):
+    def evaluate(values: list) -> Ball:
         place = point(values, False)
         about = place + acb(arb(0, _BESIDE), arb(0, _BESIDE))
         require_finite(function([*values, about], True))

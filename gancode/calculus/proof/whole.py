@@ -9,7 +9,7 @@ import sympy
 _WHOLE = (sympy.floor, sympy.ceiling, sympy.factorial, sympy.sign)
 
 
-def is_whole(expr) -> bool:
+def is_whole(expr: sympy.Expr) -> bool:
     """Whether an expression is a whole number wherever it is defined."""
     if expr.is_Number:
         return bool(expr.is_Integer)
@@ -25,7 +25,7 @@ def is_whole(expr) -> bool:
     return isinstance(expr, _WHOLE)
 
 
-def parity(expr) -> int | None:
+def parity(expr: sympy.Expr) -> int | None:
     """0 for an even whole number, 1 for an odd one, None where it is not known."""
     if expr.is_Number:
         return expr.p % 2 if expr.is_Integer else None
@@ -44,7 +44,7 @@ def parity(expr) -> int | None:
     return None
 
 
-def is_never_whole(expr) -> bool:
+def is_never_whole(expr: sympy.Expr) -> bool:
     """Whether a sum of whole numbers and one other number is certainly not whole."""
     rest = [term for term in sympy.Add.make_args(expr) if not is_whole(term)]
     if len(rest) != 1:
@@ -55,13 +55,13 @@ def is_never_whole(expr) -> bool:
     return bool(rest.is_Rational)
 
 
-def _is_not_negative(expr) -> bool:
+def _is_not_negative(expr: sympy.Expr) -> bool:
     if expr.is_Add or expr.is_Mul:
         return all(map(_is_not_negative, expr.args))
     return bool(expr.is_nonnegative) if expr.is_Symbol or expr.is_Number else False
 
 
-def _is_half_an_even_product(expr) -> bool:
+def _is_half_an_even_product(expr: sympy.Expr) -> bool:
     """n·(n + 1)/2, with other whole factors."""
     coefficient, factors = expr.as_coeff_mul() if expr.is_Mul else (None, ())
     if coefficient is None or coefficient.q != 2 or not all(map(is_whole, factors)):

@@ -4,7 +4,7 @@ Nothing here is trusted: `integrals` differentiates what it is given.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sympy
 from sympy import S, Wild, atan, cos, erf, exp, log, pi, polylog, sin, sqrt, tan
@@ -24,7 +24,7 @@ _CIRCULAR = (sin, cos, tan, sympy.cot, sympy.sec, sympy.csc)
 _LONGEST = 150  # operations of an integrand that is worth the time
 
 
-def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
+def antiderivatives(f: sympy.Expr, t: sympy.Symbol, region: Region) -> Iterator[sympy.Expr]:
     """Expressions whose derivative in `t` may be `f`, the likeliest first. Raises `Undecided`
     where the form of the answer hangs on a parameter."""
     f = _half_angles(in_logarithms(f), t)
@@ -47,7 +47,7 @@ def antiderivatives(f, t, region: Region) -> Iterator[sympy.Expr]:
             yield from _branches(found)
 
 
-def _by_parts(f, t, region) -> sympy.Expr | None:
+def _by_parts(f: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     """A sum of terms c·g′ with unknown functions g, and what is left of f less (c·g)′."""
     slopes = [z for z in f.atoms(sympy.Derivative) if z.variables == (t,)]
     if not slopes:
@@ -64,7 +64,7 @@ def _by_parts(f, t, region) -> sympy.Expr | None:
     return None
 
 
-def _branches(found) -> Iterator[sympy.Expr]:
+def _branches(found: sympy.Expr) -> Iterator[sympy.Expr]:
     """Each case of a `Piecewise` is worth a trial; jumps that SymPy adds are taken away."""
     found = found.replace(sympy.floor, lambda z: S.Zero).replace(sympy.exp_polar, exp)
     cases = found.atoms(sympy.Piecewise)
@@ -76,7 +76,7 @@ def _branches(found) -> Iterator[sympy.Expr]:
         yield from _branches(found.xreplace({one: value}))
 
 
-def _polynomial(expr, t) -> sympy.Poly | None:
+def _polynomial(expr: sympy.Expr, t: sympy.Symbol) -> sympy.Poly | None:
     poly = expr.as_poly(t)
     return poly if poly is not None and not any(c.has(t) for c in poly.all_coeffs()) else None
 
@@ -84,7 +84,7 @@ def _polynomial(expr, t) -> sympy.Poly | None:
 # Exponentials of squares -----------------------------------------------------------------------
 
 
-def gaussian_terms(f, t) -> list[tuple] | None:
+def gaussian_terms(f: sympy.Expr, t: sympy.Symbol) -> list[tuple] | None:
     """(p, α, β, γ) with f = Σ p(t)·exp(−αt² + βt + γ), p a polynomial; None where it is not so."""
     found = []
     for term in sympy.Add.make_args(sympy.expand(f, power_base=False, power_exp=False)):
@@ -102,14 +102,21 @@ def gaussian_terms(f, t) -> list[tuple] | None:
     return found
 
 
-def _gaussian(f, t, region) -> sympy.Expr | None:
+def _gaussian(f: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     terms = gaussian_terms(f, t) if f.has(exp) else None
     if terms is None or not any(alpha != 0 for _, alpha, _, _ in terms):
         return None
     return sympy.Add(*(_gaussian_term(*term, t, region) for term in terms))
 
 
-def _gaussian_term(poly, alpha, beta, gamma, t, region):
+def _gaussian_term(
+    poly: sympy.Poly,
+    alpha: sympy.Expr,
+    beta: sympy.Expr,
+    gamma: sympy.Expr,
+    t: sympy.Symbol,
+    region: Region,
+) -> sympy.Expr:
     """p·e^(−αt² + βt) is the derivative of q·e^(−αt² + βt) but for a multiple of the latter."""
     if alpha == 0 or region.sign(alpha) == 0:
         return _polynomial_times_exponential(poly, beta, gamma, t)
@@ -128,7 +135,9 @@ def _gaussian_term(poly, alpha, beta, gamma, t, region):
     return quotient * bell + rest[0] * area
 
 
-def _polynomial_times_exponential(poly, beta, gamma, t):
+def _polynomial_times_exponential(
+    poly: sympy.Poly, beta: sympy.Expr, gamma: sympy.Expr, t: sympy.Symbol
+) -> sympy.Expr:
     if beta == 0:
         return sympy.integrate(poly.as_expr(), t) * exp(gamma)
     total, p, sign = S.Zero, poly.as_expr(), 1
@@ -141,7 +150,7 @@ def _polynomial_times_exponential(poly, beta, gamma, t):
 # Functions beyond the elementary ones ----------------------------------------------------------
 
 
-def _by_terms(f, t, region) -> sympy.Expr | None:
+def _by_terms(f: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     """A sum of terms of the table below, and powers of t."""
     total = S.Zero
     for term in sympy.Add.make_args(sympy.expand(f, log=False)):
@@ -157,7 +166,7 @@ def _by_terms(f, t, region) -> sympy.Expr | None:
     return total
 
 
-def _exponential_over(f, t):
+def _exponential_over(f: sympy.Expr, t: sympy.Symbol) -> sympy.Expr | None:
     """e^(at)/t, and e^(at)·log t."""
     a = Wild("a", exclude=[t])
     if (match := f.match(exp(a * t) / t)) and match[a] != 0:
@@ -167,7 +176,7 @@ def _exponential_over(f, t):
     return log(t) if f == 1 / t else None
 
 
-def _dilogarithm(f, t):
+def _dilogarithm(f: sympy.Expr, t: sympy.Symbol) -> sympy.Expr | None:
     """log(1 + c·e^(at)), and log(1 + ct)/t."""
     if isinstance(f, log):
         inner = sympy.expand(f.args[0] - 1)
@@ -182,7 +191,7 @@ def _dilogarithm(f, t):
     return None
 
 
-def _circular_over(f, t):
+def _circular_over(f: sympy.Expr, t: sympy.Symbol) -> sympy.Expr | None:
     """sin(at)/tⁿ and cos(at)/tⁿ, by parts."""
     power = sympy.Mul.make_args(f)[0].as_base_exp() if f.is_Mul else None
     wave = next((z for z in f.atoms(sin, cos)), None)
@@ -198,7 +207,7 @@ def _circular_over(f, t):
     return (sign * a * less - wave / t ** (n - 1)) / (n - 1)
 
 
-def _glasser(f, t):
+def _glasser(f: sympy.Expr, t: sympy.Symbol) -> sympy.Expr | None:
     """exp(−at² − b/t²)."""
     if not isinstance(f, exp):
         return None
@@ -211,7 +220,7 @@ def _glasser(f, t):
     return sqrt(pi) / (4 * a) * bells * exp(c)
 
 
-def _wave(f, t):
+def _wave(f: sympy.Expr, t: sympy.Symbol) -> sympy.Expr | None:
     """sin(at + b) and cos(at + b)."""
     if not isinstance(f, (sin, cos)):
         return None
@@ -226,7 +235,7 @@ _TABLE = (_wave, _exponential_over, _dilogarithm, _circular_over, _glasser)
 # Rational functions ----------------------------------------------------------------------------
 
 
-def _rational(f, t, region) -> sympy.Expr | None:
+def _rational(f: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     if not f.is_rational_function(t):
         return None
     parts = attempt(lambda: sympy.apart(sympy.together(f), t), seconds=_SECONDS)
@@ -241,7 +250,7 @@ def _rational(f, t, region) -> sympy.Expr | None:
     return total
 
 
-def _simple_fraction(part, t, region) -> sympy.Expr | None:
+def _simple_fraction(part: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     """p/(c·qⁿ) with q of degree one or two, p of a lesser one; or a polynomial."""
     top, bottom = sympy.fraction(sympy.together(part))
     constant, factors = sympy.factor_list(bottom, t)
@@ -267,7 +276,7 @@ def _simple_fraction(part, t, region) -> sympy.Expr | None:
     return even + (p0 - slope * b) * _reciprocal_power(sympy.Poly(q, t), n, region)
 
 
-def _reciprocal_power(q: sympy.Poly, n: int, region) -> sympy.Expr:
+def _reciprocal_power(q: sympy.Poly, n: int, region: Region) -> sympy.Expr:
     """∫ dt/qⁿ for q = at² + bt + c."""
     t = q.gen
     a, b, c = (q.coeff_monomial(t**k) for k in (2, 1, 0))
@@ -284,7 +293,7 @@ def _reciprocal_power(q: sympy.Poly, n: int, region) -> sympy.Expr:
     return (log(slope - root) - log(slope + root)) / root
 
 
-def _of_exponential(f, t, region) -> sympy.Expr | None:
+def _of_exponential(f: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     """A rational function of e^(kt), by s = e^(kt)."""
     s = sympy.Dummy("s", positive=True)
     if f.has(*_CIRCULAR):
@@ -298,7 +307,7 @@ def _of_exponential(f, t, region) -> sympy.Expr | None:
     if k is None:
         return None
 
-    def power(z):
+    def power(z: sympy.Expr) -> sympy.Expr:
         z = sympy.expand(z)
         return s ** sympy.cancel(z.coeff(t, 1) / k) * exp(z.coeff(t, 0))
 
@@ -309,7 +318,7 @@ def _of_exponential(f, t, region) -> sympy.Expr | None:
     return None if found is None else found.subs(s, exp(k * t))
 
 
-def _common(rates):
+def _common(rates: Sequence[sympy.Expr]) -> sympy.Expr | None:
     """What all are whole multiples of."""
     unit = rates[0]
     ratios = [sympy.cancel(rate / unit) for rate in rates]
@@ -318,7 +327,7 @@ def _common(rates):
     return unit / math.lcm(*(int(ratio.q) for ratio in ratios))
 
 
-def _half_angles(f, t):
+def _half_angles(f: sympy.Expr, t: sympy.Symbol) -> sympy.Expr:
     """√(1 ± cos z) by half of z, up to its sign, and products of sines and cosines as sums."""
     z = Wild("z")
     f = f.replace(sqrt(1 + cos(z)), lambda z: sqrt(2) * cos(z / 2))
@@ -329,7 +338,7 @@ def _half_angles(f, t):
     return f
 
 
-def _of_half_angle(f, t, region) -> sympy.Expr | None:
+def _of_half_angle(f: sympy.Expr, t: sympy.Symbol, region: Region) -> sympy.Expr | None:
     """A rational function of sine and cosine, by s = tan(kt/2)."""
     s = sympy.Dummy("s", real=True)
     f = f.rewrite(cos) if f.has(sympy.sec) else f

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import sympy
 from sympy import Dummy, S
+from sympy.logic.boolalg import Boolean
 
 from .regions import Region
 
@@ -21,7 +22,7 @@ class Case:
     back: dict
 
 
-def cases(question, expr, region: Region) -> list[Case] | None:
+def cases(question: sympy.Expr, expr: sympy.Expr, region: Region) -> list[Case] | None:
     """The cases of the sign of `question`, without those that no point has. None where the case of
     zero cannot be solved for a symbol."""
     solved = _solved(question, region)
@@ -38,7 +39,7 @@ def cases(question, expr, region: Region) -> list[Case] | None:
     return [case for case in found if case is not None]
 
 
-def _solved(question, region: Region) -> tuple[sympy.Symbol, sympy.Expr] | None:
+def _solved(question: sympy.Expr, region: Region) -> tuple[sympy.Symbol, sympy.Expr] | None:
     """A symbol and its value where `question`, in which it is linear, is zero."""
     for symbol in sorted(question.free_symbols, key=str):
         slope = sympy.expand(question).coeff(symbol, 1)
@@ -48,13 +49,22 @@ def _solved(question, region: Region) -> tuple[sympy.Symbol, sympy.Expr] | None:
     return None
 
 
-def _where_zero(question, symbol, value, expr, region: Region) -> Case | None:
+def _where_zero(
+    question: sympy.Expr, symbol: sympy.Symbol, value: sympy.Expr, expr: sympy.Expr, region: Region
+) -> Case | None:
     if not _possible(symbol, value):
         return None
     return _with_value(sympy.Eq(question, 0), expr, region, symbol, value, {})
 
 
-def _where_sign(question, symbol, value, sign, expr, region: Region) -> Case | None:
+def _where_sign(
+    question: sympy.Expr,
+    symbol: sympy.Symbol,
+    value: sympy.Expr,
+    sign: int,
+    expr: sympy.Expr,
+    region: Region,
+) -> Case | None:
     """A bound that is a whole number becomes a property of the symbol."""
     condition = _ORDERS[sign](question, 0)
     if condition is S.false:
@@ -69,7 +79,14 @@ def _where_sign(question, symbol, value, sign, expr, region: Region) -> Case | N
     return _with_value(condition, expr, region, symbol, value + direction * distance, back)
 
 
-def _with_value(condition, expr, region: Region, symbol, value, back) -> Case | None:
+def _with_value(
+    condition: Boolean,
+    expr: sympy.Expr,
+    region: Region,
+    symbol: sympy.Symbol,
+    value: sympy.Expr,
+    back: sympy.Expr,
+) -> Case | None:
     """The case in which a symbol has a value; what was known of it becomes relations."""
     relations = [relation.subs(symbol, value) for relation in region.relations]
     relations += [order(value, 0) for order in _orders(symbol)]
@@ -79,7 +96,7 @@ def _with_value(condition, expr, region: Region, symbol, value, back) -> Case | 
     return Case(condition, expr.subs(symbol, value), Region(kept, region.decide), back)
 
 
-def _orders(symbol) -> list:
+def _orders(symbol: sympy.Symbol) -> list:
     """How a symbol stands to zero by its assumptions."""
     orders = {
         sympy.Gt: symbol.is_positive,
@@ -90,7 +107,7 @@ def _orders(symbol) -> list:
     return [order for order, known in orders.items() if known][:1]
 
 
-def _possible(symbol, value) -> bool:
+def _possible(symbol: sympy.Symbol, value: sympy.Expr) -> bool:
     """Whether a number agrees with the assumptions of a symbol, as far as they can be seen."""
     names = ("integer", "positive", "negative", "nonnegative", "nonpositive", "even", "odd", "zero")
     pairs = [(getattr(symbol, f"is_{n}"), getattr(value, f"is_{n}")) for n in names]

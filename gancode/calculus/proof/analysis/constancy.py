@@ -12,7 +12,7 @@ _PLACES = (S.One, S.Zero, S.Half, S.NegativeOne, S(2), -S.Half, Rational(1, 4), 
 _LONGEST = 120  # operations of an expression that is differentiated
 
 
-def is_zero(expr, region: Region) -> bool:
+def is_zero(expr: sympy.Expr, region: Region) -> bool:
     """Whether `expr` is shown to be zero wherever it is defined: as a quotient of polynomials, or
     because it is constant in one symbol after another."""
     expr = without_steps(expr, region)
@@ -29,7 +29,7 @@ def is_zero(expr, region: Region) -> bool:
     )
 
 
-def _is_constantly_zero(expr, symbol, region: Region) -> bool:
+def _is_constantly_zero(expr: sympy.Expr, symbol: sympy.Symbol, region: Region) -> bool:
     slope = expr.diff(symbol)
     if slope.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta) or not region.vanishes(slope):
         return False
@@ -47,7 +47,7 @@ def _is_constantly_zero(expr, symbol, region: Region) -> bool:
     return is_zero(expr.subs(symbol, place), there)
 
 
-def _is_inside(place, symbol, region: Region) -> bool:
+def _is_inside(place: sympy.Expr, symbol: sympy.Symbol, region: Region) -> bool:
     """Whether a symbol may have a value, whatever the others are; then, as the relations that hold
     it are linear in it, it may have all values between this and any other."""
     if not is_continuum(symbol, S.Reals):

@@ -4,6 +4,9 @@ What that takes is read off its structure as a list of requirements, such as tha
 nowhere zero; a region (see `regions`) is then asked whether each is met.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import sympy
 from sympy import S
 from sympy.core.function import AppliedUndef
@@ -33,29 +36,29 @@ STEPS = (
 class Undecided(ArithmeticError):
     """What is asked hangs on the sign of `expr`, in which no bound variable stands."""
 
-    def __init__(self, expr):
+    def __init__(self, expr: sympy.Expr) -> None:
         super().__init__(f"the sign of {expr}")
         self.expr = expr
 
 
-def analytic(region, expr, variable) -> bool:
+def analytic(region: Any, expr: sympy.Expr, variable: sympy.Symbol) -> bool:
     """Whether `expr` is defined on the whole region and analytic in `variable` there; for an
     integer variable, whether it is defined. Raises `Undecided` where that hangs on a parameter."""
     return _holds(region, expr, variable, lambda part: part)
 
 
-def analytic_at(region, expr, variable, end) -> bool:
+def analytic_at(region: Any, expr: sympy.Expr, variable: sympy.Symbol, end: sympy.Expr) -> bool:
     """Whether `expr` is analytic in `variable` at a finite `end`: then its limit there is its
     value. Raises `Undecided`."""
     return _holds(region, expr, variable, lambda part: put_in(part, {variable: end}))
 
 
-def defined(region, expr) -> bool:
+def defined(region: Any, expr: sympy.Expr) -> bool:
     """Whether `expr` has a finite value on the whole region. Raises `Undecided`."""
     return analytic(region, expr, sympy.Dummy())
 
 
-def defined_almost_everywhere(region, expr, variable) -> bool:
+def defined_almost_everywhere(region: Any, expr: sympy.Expr, variable: sympy.Symbol) -> bool:
     """Whether `expr`, made of analytic functions, is defined but at isolated points of `variable`,
     for all parameters. Raises `Undecided`."""
     needs = requirements(expr, variable)
@@ -65,20 +68,22 @@ def defined_almost_everywhere(region, expr, variable) -> bool:
     )
 
 
-def _isolated_zeros(region, expr, variable) -> bool:
+def _isolated_zeros(region: Any, expr: sympy.Expr, variable: sympy.Symbol) -> bool:
     """An analytic function that is not zero everywhere has isolated zeros."""
     alone = expr.free_symbols == {variable}
     return alone and bool(region.samples.signs(expr) - {0}) and analytic(region, expr, variable)
 
 
-def _holds(region, expr, variable, there) -> bool:
+def _holds(
+    region: Any, expr: sympy.Expr, variable: sympy.Symbol, there: Callable[[sympy.Expr], sympy.Expr]
+) -> bool:
     needs = requirements(expr, variable)
     return needs is not None and all(
         _is_met(region, kind, *map(there, parts)) for kind, *parts in needs
     )
 
 
-def _is_met(region, kind: str, part, exponent=None) -> bool:
+def _is_met(region: Any, kind: str, part: sympy.Expr, exponent: sympy.Expr = None) -> bool:
     if not is_finite(part) or (exponent is not None and not is_finite(exponent)):
         return False
     if kind == "real":
@@ -95,12 +100,14 @@ def _is_met(region, kind: str, part, exponent=None) -> bool:
     return met
 
 
-def is_finite(part) -> bool:
+def is_finite(part: sympy.Expr) -> bool:
     """Whether no infinity and no undefined number stands in it."""
     return not part.has(S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity, sympy.AccumBounds)
 
 
-def requirements(expr, variable, found: list | None = None) -> list | None:
+def requirements(
+    expr: sympy.Expr, variable: sympy.Symbol, found: list | None = None
+) -> list | None:
     """What makes `expr` analytic in `variable`: tuples of a kind and an expression that must be
     real, nonzero, positive, or (sign) positive or negative everywhere; the kind power is of a base
     and an exponent, which is an integer. None where `expr` may have jumps or is not known."""
@@ -122,7 +129,7 @@ def requirements(expr, variable, found: list | None = None) -> list | None:
     return found
 
 
-def _has_value(number) -> bool:
+def _has_value(number: sympy.Expr) -> bool:
     """Whether an expression without symbols is a finite number."""
     try:
         return bool(enclose(number, bits=53).is_finite())
@@ -130,7 +137,7 @@ def _has_value(number) -> bool:
         return False
 
 
-def _own_requirements(expr, variable) -> list | None:
+def _own_requirements(expr: sympy.Expr, variable: sympy.Symbol) -> list | None:
     """Without those of its arguments."""
     if expr.is_Add or expr.is_Mul:
         return []
@@ -151,7 +158,7 @@ def _own_requirements(expr, variable) -> list | None:
     return None if rule is None else rule(variable, *expr.args)
 
 
-def _power(expr, variable) -> list:
+def _power(expr: sympy.Expr, variable: sympy.Symbol) -> list:
     base, exponent = expr.args
     if is_whole(exponent):
         return [] if exponent.is_nonnegative else [("power", base, exponent)]
@@ -160,17 +167,17 @@ def _power(expr, variable) -> list:
     return [] if exponent.is_Rational and exponent > 0 else [("nonzero", base)]
 
 
-def _always(*kinds):
+def _always(*kinds: str) -> Callable:
     """These are required of the argument."""
     return lambda variable, z: [(kind, z) for kind in kinds]
 
 
-def _order_and(make):
+def _order_and(make: Callable[[sympy.Expr], list]) -> Callable:
     """A function of a whole order and an argument."""
     return lambda variable, order, z: make(z) if order.is_Integer and order >= 0 else None
 
 
-def _incomplete(variable, s, z):
+def _incomplete(variable: sympy.Symbol, s: sympy.Expr, z: sympy.Expr) -> list | None:
     return None if s.has(variable) else [("positive", s), ("positive", z)]
 
 

@@ -6,6 +6,7 @@ derivative: t·f′ = q·f, for an analytic f, determines it up to a factor.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import sympy
 from sympy import S, cos, cosh, exp, gamma, pi, sin, sinh, sqrt
@@ -15,7 +16,7 @@ from .continuity import analytic
 from .regions import Region
 
 
-def known_integral(piece, region: Region) -> tuple[sympy.Expr, str] | None:
+def known_integral(piece: Any, region: Region) -> tuple[sympy.Expr, str] | None:
     """The value of an integral over (0, 1), (0, ∞) or (−∞, ∞), and the name of the theorem. Raises
     `Undecided`. `piece` is one of `integrals`, without kinks."""
     ends = piece.low, piece.high
@@ -27,7 +28,9 @@ def known_integral(piece, region: Region) -> tuple[sympy.Expr, str] | None:
     return None
 
 
-def _gauss(f, t, inside, region, half: bool = False):
+def _gauss(
+    f: sympy.Expr, t: sympy.Symbol, inside: Region, region: Region, half: bool = False
+) -> tuple[sympy.Expr, str] | None:
     """∫ Σ p·exp(−αt² + βt + γ) dt over the line, or half of that for an even integrand."""
     if not f.has(exp):
         return None
@@ -46,7 +49,7 @@ def _gauss(f, t, inside, region, half: bool = False):
     return (total / 2 if half else total), "moments of a Gaussian"
 
 
-def _moment(p, alpha, beta, shift):
+def _moment(p: sympy.Poly, alpha: sympy.Expr, beta: sympy.Expr, shift: sympy.Expr) -> sympy.Expr:
     moments = [sqrt(pi / alpha) * exp(beta**2 / (4 * alpha) + shift)]
     for k in range(1, p.degree() + 1):
         before = moments[k - 2] * (k - 1) if k > 1 else S.Zero
@@ -54,11 +57,15 @@ def _moment(p, alpha, beta, shift):
     return sympy.Add(*(c * m for c, m in zip(reversed(p.all_coeffs()), moments, strict=True)))
 
 
-def _half_gauss(f, t, inside, region):
+def _half_gauss(
+    f: sympy.Expr, t: sympy.Symbol, inside: Region, region: Region
+) -> tuple[sympy.Expr, str] | None:
     return _gauss(f, t, inside, region, half=True)
 
 
-def _log_derivative(f, t, inside: Region, factor):
+def _log_derivative(
+    f: sympy.Expr, t: sympy.Symbol, inside: Region, factor: sympy.Expr
+) -> sympy.Expr | None:
     """q with factor·f′ = q·f, for an f that is analytic on the range."""
     if f.has(sin, cos, sympy.Integral, sympy.Sum) or not analytic(inside, f, t):
         return None
@@ -70,7 +77,9 @@ def _log_derivative(f, t, inside: Region, factor):
     return quotient if inside.vanishes(slope - quotient * f) else None
 
 
-def _second_euler(f, t, inside, region):
+def _second_euler(
+    f: sympy.Expr, t: sympy.Symbol, inside: Region, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """∫₀^∞ C·t^p·exp(−λt^k) dt = C·Γ(s)/(k·λ^s), s = (p + 1)/k; with a factor log t, its
     derivative in p."""
     logs = f.has(sympy.log(t))
@@ -91,7 +100,9 @@ def _second_euler(f, t, inside, region):
     return value, "Euler's gamma function"
 
 
-def _first_euler(f, t, inside, region):
+def _first_euler(
+    f: sympy.Expr, t: sympy.Symbol, inside: Region, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """∫₀¹ C·t^(a−1)·(1 − t)^(b−1) dt = C·Γ(a)Γ(b)/Γ(a + b)."""
     quotient = _log_derivative(f, t, inside, t * (1 - t))
     if quotient is None or quotient.diff(t, 2) != 0:

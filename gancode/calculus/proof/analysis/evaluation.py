@@ -1,5 +1,7 @@
 """Equalities about integrals, sums, products and limits, proved."""
 
+from collections.abc import Sequence
+
 import sympy
 from sympy import Derivative, Dummy, Integral, Limit, Piecewise, Product, S, Subs, Sum
 
@@ -22,14 +24,14 @@ class NotZeroError(ArithmeticError):
     """At some point of the region the gap is not zero, so that no proof is to be looked for."""
 
 
-def vanishes(gap, region: Region) -> str | None:
+def vanishes(gap: sympy.Expr, region: Region) -> str | None:
     """The rules by which `gap`, in which there are integrals, sums or limits, is zero at every
     point of the region at which it is defined; None where that is not shown."""
     rules = _by_cases(_renamed(sympy.sympify(gap)), region, _DEPTH)
     return None if rules is None else ", ".join(dict.fromkeys(rules))
 
 
-def closed_form(atom, region: Region) -> tuple[sympy.Expr, str] | None:
+def closed_form(atom: sympy.Expr, region: Region) -> tuple[sympy.Expr, str] | None:
     """An expression without integrals, sums and limits that is equal to `atom` at every point of
     the region at which that is defined, and the rules that prove it; None where none is found."""
     found = _value_by_cases(_renamed(sympy.sympify(atom)), region, _DEPTH)
@@ -38,7 +40,9 @@ def closed_form(atom, region: Region) -> tuple[sympy.Expr, str] | None:
     return found[0], ", ".join(dict.fromkeys(found[1]))
 
 
-def _value_by_cases(atom, region: Region, depth: int) -> tuple[sympy.Expr | None, list] | None:
+def _value_by_cases(
+    atom: sympy.Expr, region: Region, depth: int
+) -> tuple[sympy.Expr | None, list] | None:
     """The value, or None for one where there is no value at any point, and the rules."""
     try:
         return without_atoms(atom, region)
@@ -56,7 +60,7 @@ def _value_by_cases(atom, region: Region, depth: int) -> tuple[sympy.Expr | None
         return (Piecewise(*parts) if parts else None), rules
 
 
-def _by_cases(gap, region: Region, depth: int) -> list[str] | None:
+def _by_cases(gap: sympy.Expr, region: Region, depth: int) -> list[str] | None:
     """The rules that prove a gap to be zero in every case."""
     try:
         return _rules(gap, region)
@@ -70,7 +74,7 @@ def _by_cases(gap, region: Region, depth: int) -> list[str] | None:
         return rules
 
 
-def _rules(gap, region: Region) -> list[str] | None:
+def _rules(gap: sympy.Expr, region: Region) -> list[str] | None:
     gap = _differentiated(gap, region)
     if _is_undefined(gap):
         return ["where a side is undefined"]
@@ -93,7 +97,7 @@ def _rules(gap, region: Region) -> list[str] | None:
     return rules
 
 
-def by_values(gap, region: Region) -> list[str] | None:
+def by_values(gap: sympy.Expr, region: Region) -> list[str] | None:
     """The rules by which `gap` is zero, with the values of its integrals, sums and limits in their
     place. Raises `Undecided`, `DivergesError` and `NotZeroError`."""
     found = without_atoms(gap, region)
@@ -106,7 +110,7 @@ def by_values(gap, region: Region) -> list[str] | None:
     return None
 
 
-def _is_undefined(expr) -> bool:
+def _is_undefined(expr: sympy.Expr) -> bool:
     """Whether an expression is no finite number, whatever the values of its symbols are."""
     if expr.is_Add or expr.is_Mul:
         return any(map(_is_undefined, expr.args))
@@ -116,7 +120,7 @@ def _is_undefined(expr) -> bool:
 # Slopes ----------------------------------------------------------------------------------------
 
 
-def _differentiated(expr, region: Region):
+def _differentiated(expr: sympy.Expr, region: Region) -> sympy.Expr:
     """Without slopes of integrals with finite ends, by Leibniz's rule: where the integrand and the
     ends are smooth in a parameter, for t between the ends and at them."""
     for slope in expr.atoms(Derivative):
@@ -128,7 +132,7 @@ def _differentiated(expr, region: Region):
     return expr
 
 
-def _is_smooth(atom: Integral, x, region: Region) -> bool:
+def _is_smooth(atom: Integral, x: sympy.Symbol, region: Region) -> bool:
     """Whether integrand and ends are smooth in `x`, for t from one end to the other."""
     t, low, high = atom.limits[0]
     if not all(analytic(region, end, x) for end in (low, high)):
@@ -147,7 +151,7 @@ def _is_smooth(atom: Integral, x, region: Region) -> bool:
 # Values ----------------------------------------------------------------------------------------
 
 
-def without_atoms(expr, region: Region) -> tuple[sympy.Expr, list[str]] | None:
+def without_atoms(expr: sympy.Expr, region: Region) -> tuple[sympy.Expr, list[str]] | None:
     """`expr` with the proved values of its integrals, sums and limits in their place, and the rules
     used. Raises `Undecided` and `DivergesError`."""
     rules = []
@@ -164,14 +168,14 @@ def without_atoms(expr, region: Region) -> tuple[sympy.Expr, list[str]] | None:
     return None
 
 
-def _outermost(expr) -> set:
+def _outermost(expr: sympy.Expr) -> set:
     """Those integrals, sums and limits that stand in no other; slopes are not looked into."""
     if isinstance(expr, (*ATOMS, Derivative, Subs)):
         return {expr} if expr.has(*ATOMS) else set()
     return set().union(*map(_outermost, expr.args))
 
 
-def value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
+def value_of(atom: sympy.Expr, region: Region) -> tuple[sympy.Expr, str] | None:
     """An equal expression without that atom, which is defined on the whole region, and the rule.
     Raises `Undecided` and `DivergesError`."""
     if isinstance(atom, (Derivative, Subs)):
@@ -183,7 +187,7 @@ def value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
     return (value, rule) if defined(region, value) else None
 
 
-def _value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
+def _value_of(atom: sympy.Expr, region: Region) -> tuple[sympy.Expr, str] | None:
     if isinstance(atom, Limit):
         expr, x, end, side = atom.args
         inner = _near(expr, x, end, str(side), region)
@@ -201,7 +205,9 @@ def _value_of(atom, region: Region) -> tuple[sympy.Expr, str] | None:
     return ways[type(atom)](atom.func(f, first), region)
 
 
-def _inside(f, limits, region: Region, whole: bool):
+def _inside(
+    f: sympy.Expr, limits: Sequence[tuple], region: Region, whole: bool
+) -> sympy.Expr | None:
     """`f` without integrals and the like, for variables within their limits."""
     if not _outermost(f):
         return f
@@ -213,7 +219,9 @@ def _inside(f, limits, region: Region, whole: bool):
     return None if found is None else found[0].xreplace({here: t for t, here in inner.items()})
 
 
-def _near(expr, x, end, side: str, region: Region):
+def _near(
+    expr: sympy.Expr, x: sympy.Symbol, end: sympy.Expr, side: str, region: Region
+) -> sympy.Expr | None:
     """`expr` without integrals and the like, for x near the end of a limit."""
     if not _outermost(expr):
         return expr
@@ -228,7 +236,7 @@ def _near(expr, x, end, side: str, region: Region):
     return None if found is None else found[0].xreplace({here: x})
 
 
-def _renamed(expr):
+def _renamed(expr: sympy.Expr) -> sympy.Expr:
     """With bound variables that are called like no other symbol."""
     if not expr.args:
         return expr

@@ -4,8 +4,9 @@ f = Σ c·m + O(m_R) with monomials m of `growth`. Each rule is a theorem: arith
 formula where a function is analytic, the classical asymptotic series (DLMF 5.11, 6.12, 7.12).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import sympy
 from sympy import Dummy, S
@@ -38,13 +39,13 @@ class Expander:
         self.x, self.order, self._rules = x, order, rules
         self._found: dict = {}
 
-    def __call__(self, expr) -> Expansion:
+    def __call__(self, expr: sympy.Expr) -> Expansion:
         """Raises `Undecided`, `LostError`, `BeyondError`, `ZeroDivisionError`."""
         if expr not in self._found:
             self._found[expr] = self._expand(expr)
         return self._found[expr]
 
-    def _expand(self, expr) -> Expansion:
+    def _expand(self, expr: sympy.Expr) -> Expansion:
         if not expr.has(self.x):
             return self.scale.constant(self.scale.form(expr))
         if expr == self.x:
@@ -67,13 +68,13 @@ class Expander:
 
     # Pieces ------------------------------------------------------------------------------------
 
-    def growing(self, power=0, logs=0) -> Expansion:
+    def growing(self, power: int = 0, logs: int = 0) -> Expansion:
         return Expansion(((Monomial((), number(power), number(logs)), UNIT),))
 
-    def constant(self, value) -> Expansion:
+    def constant(self, value: sympy.Expr) -> Expansion:
         return self.scale.constant(self.scale.form(value))
 
-    def real(self, expr) -> Expansion:
+    def real(self, expr: sympy.Expr) -> Expansion:
         """The expansion of what must be real."""
         if not self.region.real(expr):
             raise BeyondError(f"{expr} may be complex")
@@ -114,7 +115,7 @@ class Expander:
 
     # Powers, exponentials, logarithms ----------------------------------------------------------
 
-    def _power(self, expr) -> Expansion:
+    def _power(self, expr: sympy.Expr) -> Expansion:
         base, exponent = expr.args
         if exponent.has(self.x):
             if not base.has(self.x) and self.region.sign(base) != 1:
@@ -122,7 +123,7 @@ class Expander:
             return self.exp(self.scale.multiply(self(exponent), self.log(self(base))))
         return self.raise_to(self(base), exponent)
 
-    def _power_of_constant(self, base, exponent) -> Expansion:
+    def _power_of_constant(self, base: sympy.Expr, exponent: Any) -> Expansion:
         if not (self.region.real(base) and self.region.real(exponent)):
             raise BeyondError("a power that may be complex")
         if self.region.vanishes(base**2 - 1):
@@ -136,7 +137,7 @@ class Expander:
                     return Expansion((), rest)
         raise BeyondError("a power of a number that is not positive")
 
-    def raise_to(self, one: Expansion, exponent) -> Expansion:
+    def raise_to(self, one: Expansion, exponent: Any) -> Expansion:
         if exponent.is_Integer and 0 < exponent <= _MOST_FACTORS:
             total = one
             for _ in range(int(exponent) - 1):
@@ -158,7 +159,7 @@ class Expander:
         series = self._whole_series(coefficients, small)
         return self.scale.scaled(series, head, self.scale.power(monomial, power))
 
-    def _whole_series(self, coefficients, small) -> Expansion:
+    def _whole_series(self, coefficients: Sequence, small: Expansion) -> Expansion:
         """A series whose last coefficient may be zero: then it is a polynomial."""
         if not self.field.is_zero(coefficients[-1]):
             return self.scale.series(coefficients, small)
@@ -191,7 +192,7 @@ class Expander:
         series = self.scale.series(self._reciprocal_factorials(), Expansion(tuple(small), one.rest))
         return self.scale.scaled(series, factor, monomial)
 
-    def _reciprocal_factorials(self):
+    def _reciprocal_factorials(self) -> list[Form]:
         return [number(Fraction(1, int(sympy.factorial(k)))) for k in range(self.order + 2)]
 
     def _is_imaginary(self, c: Form) -> bool:
@@ -263,7 +264,7 @@ class Expander:
             Expansion(one.terms[1:], one.rest)
         )
 
-    def at_infinity(self, function, one: Expansion, far: Callable) -> Expansion:
+    def at_infinity(self, function: Callable, one: Expansion, far: Callable) -> Expansion:
         """An odd function, with a rule `far` for arguments that tend to +∞."""
         where = self.toward(one)
         if where > 0:
@@ -272,7 +273,7 @@ class Expander:
             return self.minus(far(self, self.minus(one)))
         return self.analytic(function, one)
 
-    def in_reciprocal(self, one: Expansion, coefficients) -> Expansion:
+    def in_reciprocal(self, one: Expansion, coefficients: Sequence) -> Expansion:
         """Σ coefficients[k]/fᵏ + O(1/fᴷ) for f → ∞."""
         inverse = self.raise_to(one, S.NegativeOne)
         return self.scale.series([self.scale.form(c) for c in coefficients], inverse)

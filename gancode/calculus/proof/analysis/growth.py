@@ -5,9 +5,11 @@ exponents c, a, b are quotients of a `Field` that do not hold X. Which of two gr
 question about the signs of their exponents, asked of a region.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, cmp_to_key
+from typing import Any
 
 import sympy
 from flint import fmpq
@@ -28,7 +30,7 @@ class BeyondError(ArithmeticError):
     """No rule expands this."""
 
 
-def number(value) -> Form:
+def number(value: Fraction | int) -> Form:
     value = Fraction(value)
     return Form.of(forms.constant(fmpq(value.numerator, value.denominator)))
 
@@ -44,10 +46,10 @@ class Monomial:
         speeds = tuple((speed, c.key) for speed, c in self.speeds)
         return speeds, self.power.key, self.logs.key
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         return self.key == other.key
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.key)
 
 
@@ -76,13 +78,13 @@ class Scale:
 
     # Constants ---------------------------------------------------------------------------------
 
-    def form(self, expr) -> Form:
+    def form(self, expr: sympy.Expr) -> Form:
         """A constant; `expression` remembers how it was written."""
         form = self.field.form(sympy.sympify(expr))
         self._names.setdefault(form.key, expr)
         return form
 
-    def expression(self, form: Form):
+    def expression(self, form: Form) -> sympy.Expr:
         return self._names.get(form.key) or self.field.expression(form)
 
     def sign(self, form: Form) -> int:
@@ -105,7 +107,9 @@ class Scale:
             speeds[speed] = speeds.get(speed, ZERO) + c
         return self.monomial(speeds, first.power + second.power, first.logs + second.logs)
 
-    def monomial(self, speeds: dict[Speed, Form], power: Form = ZERO, logs: Form = ZERO):
+    def monomial(
+        self, speeds: dict[Speed, Form], power: Form = ZERO, logs: Form = ZERO
+    ) -> Monomial:
         kept = ((s, c) for s, c in speeds.items() if not self.field.is_zero(c))
         return Monomial(tuple(sorted(kept, reverse=True, key=lambda pair: pair[0])), power, logs)
 
@@ -135,7 +139,7 @@ class Scale:
     def constant(self, form: Form) -> Expansion:
         return Expansion(() if self.field.is_zero(form) else ((ONE, form),))
 
-    def collect(self, terms, *rests: Monomial | None) -> Expansion:
+    def collect(self, terms: Iterable[tuple[Monomial, Form]], *rests: Monomial | None) -> Expansion:
         """Terms in any order, and the bounds of what is left out."""
         rest = self.largest(*rests)
         sums: dict[Monomial, Form] = {}
@@ -184,7 +188,7 @@ class Scale:
         small = Expansion(tuple(others), one.rest)
         return monomial, c, self.scaled(small, inverse, self.power(monomial, number(-1)))
 
-    def series(self, coefficients, small: Expansion) -> Expansion:
+    def series(self, coefficients: Sequence[Form], small: Expansion) -> Expansion:
         """Σ coefficients[k]·εᵏ + O(εᴷ) for ε → 0, where there are K coefficients."""
         coefficients = list(coefficients)
         if small.bound is None:

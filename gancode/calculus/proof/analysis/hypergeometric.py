@@ -9,7 +9,7 @@ from .regions import Region
 _HIGHEST = 6  # degree of the polynomial
 
 
-def geometric_factor(g, k, region: Region) -> tuple | None:
+def geometric_factor(g: sympy.Expr, k: sympy.Symbol, region: Region) -> tuple | None:
     """x and a polynomial p in k with g = p(k)·xᵏ, proved; None where it is not so. Raises
     `Undecided`."""
     field = region.field

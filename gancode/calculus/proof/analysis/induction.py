@@ -16,7 +16,7 @@ _SECONDS = 2  # for one adviser
 _LATEST = 8  # n with which an induction begins
 
 
-def by_induction(gap, region: Region, is_zero: Callable) -> list[str] | None:
+def by_induction(gap: sympy.Expr, region: Region, is_zero: Callable) -> list[str] | None:
     """The rule by which `gap` is zero for all values of one of its whole numbers.
 
     `is_zero(expr, region)` shows that an expression, which has no variable of induction, is defined
@@ -35,7 +35,7 @@ def by_induction(gap, region: Region, is_zero: Callable) -> list[str] | None:
     return None
 
 
-def by_enumeration(gap, region: Region, is_zero: Callable) -> list[str] | None:
+def by_enumeration(gap: sympy.Expr, region: Region, is_zero: Callable) -> list[str] | None:
     """The rule by which `gap` is zero for each of the few values of one of its whole numbers."""
     for n in sorted(gap.free_symbols, key=str):
         start = _start(n, region)
@@ -50,14 +50,14 @@ def by_enumeration(gap, region: Region, is_zero: Callable) -> list[str] | None:
     return None
 
 
-def _start(n, region: Region) -> int | None:
+def _start(n: sympy.Symbol, region: Region) -> int | None:
     """A whole number that n reaches at least."""
     if not n.is_integer or any(n in known.variable.free_symbols for known in region.ranges):
         return None
     return next((k for k in range(_LATEST, -1, -1) if region.never_negative(n - k)), None)
 
 
-def _from(n, start: int, region: Region) -> tuple[sympy.Expr, Region]:
+def _from(n: sympy.Symbol, start: int, region: Region) -> tuple[sympy.Expr, Region]:
     """n as start + m, with a whole m ≥ 0, and the region of m."""
     m = Dummy(n.name, integer=True, nonnegative=True)
     relations = (relation.subs(n, start + m) for relation in region.relations)
@@ -65,7 +65,7 @@ def _from(n, start: int, region: Region) -> tuple[sympy.Expr, Region]:
     return start + m, Region(kept, region.decide, region.ranges)
 
 
-def _linear(gap, kind, n) -> tuple[dict, sympy.Expr] | None:
+def _linear(gap: sympy.Expr, kind: type, n: sympy.Symbol) -> tuple[dict, sympy.Expr] | None:
     """{atom: coefficient} and the rest of a gap that is linear in its sums or integrals, which all
     depend on n, as the coefficients do not."""
     atoms = sorted((atom for atom in gap.atoms(kind) if atom.has(n)), key=str)
@@ -81,7 +81,9 @@ def _linear(gap, kind, n) -> tuple[dict, sympy.Expr] | None:
     return factors, poly.coeff_monomial(1)
 
 
-def _by_next_term(gap, n, start, region: Region, is_zero) -> bool:
+def _by_next_term(
+    gap: sympy.Expr, n: sympy.Symbol, start: int, region: Region, is_zero: Callable
+) -> bool:
     """Σ cᵢ·Sᵢ(n) + rest(n), where the terms of the sums are free of n, which is in their upper
     ends alone."""
     found = _linear(gap, Sum, n)
@@ -103,7 +105,7 @@ def _by_next_term(gap, n, start, region: Region, is_zero) -> bool:
     return _at_first(gap, n, start, first, region, is_zero) and is_zero(growth, inside)
 
 
-def _first(atom, n) -> float:
+def _first(atom: sympy.Expr, n: sympy.Symbol) -> float:
     """From which n on a sum or product over k ≥ number, up to n + number, is not below empty."""
     if len(atom.limits) != 1:
         return math.inf
@@ -112,11 +114,15 @@ def _first(atom, n) -> float:
     return int(low - 1 - (high - n)) if whole else math.inf
 
 
-def _at_first(gap, n, start, first, region: Region, is_zero) -> bool:
+def _at_first(
+    gap: sympy.Expr, n: sympy.Symbol, start: int, first: float, region: Region, is_zero: Callable
+) -> bool:
     return all(is_zero(put_in(gap, {n: value}), region) for value in range(start, first + 1))
 
 
-def _by_next_factor(gap, n, start, region: Region, is_zero) -> bool:
+def _by_next_factor(
+    gap: sympy.Expr, n: sympy.Symbol, start: int, region: Region, is_zero: Callable
+) -> bool:
     """c·P(n) = claim(n) for a product with factors that are free of n."""
     found = _linear(gap, Product, n)
     if found is None or len(found[0]) != 1:
@@ -133,7 +139,9 @@ def _by_next_factor(gap, n, start, region: Region, is_zero) -> bool:
     return _at_first(gap, n, start, first, region, is_zero) and is_zero(growth, inside)
 
 
-def _by_next_integral(gap, n, start, region: Region, is_zero) -> bool:
+def _by_next_integral(
+    gap: sympy.Expr, n: sympy.Symbol, start: int, region: Region, is_zero: Callable
+) -> bool:
     """c·∫f(n) + rest(n): the difference of two integrals is one integral."""
     found = _linear(gap, Integral, n)
     if found is None or len(found[0]) != 1:
@@ -160,7 +168,9 @@ def _by_next_integral(gap, n, start, region: Region, is_zero) -> bool:
 # Terms that depend on n ------------------------------------------------------------------------
 
 
-def _by_recurrence(gap, n, start, region: Region, is_zero) -> bool:
+def _by_recurrence(
+    gap: sympy.Expr, n: sympy.Symbol, start: int, region: Region, is_zero: Callable
+) -> bool:
     """c·S(n) = claim(n), S(n) = Σ f(n, k) over low ≤ k ≤ n + number, by creative telescoping.
 
     G(k + 1) − G(k) = f(n + 1, k) − r·f(n, k) gives S(n + 1) − r·S(n), and the claim must have the
@@ -186,17 +196,19 @@ def _by_recurrence(gap, n, start, region: Region, is_zero) -> bool:
     )
 
 
-def _ratios(claim, n) -> Iterator[sympy.Expr]:
+def _ratios(claim: sympy.Expr, n: sympy.Symbol) -> Iterator[sympy.Expr]:
     yield S.One
     ratio = attempt(lambda: sympy.combsimp(claim.subs(n, n + 1) / claim), seconds=_SECONDS)
     if ratio is not None and ratio != 1 and ratio.is_rational_function(n):
         yield sympy.cancel(ratio)
 
 
-def _certificates(f, k, n, ratio) -> Iterator[sympy.Expr]:
+def _certificates(
+    f: sympy.Expr, k: sympy.Symbol, n: sympy.Symbol, ratio: sympy.Expr
+) -> Iterator[sympy.Expr]:
     """Advice: G with G(k + 1) − G(k) = f(n + 1, k) − ratio·f(n, k)."""
 
-    def telescoped():
+    def telescoped() -> sympy.Expr | None:
         growth = sympy.cancel(sympy.combsimp(f.subs(n, n + 1) / f) - ratio)
         if growth == 0:
             return S.Zero
@@ -208,7 +220,18 @@ def _certificates(f, k, n, ratio) -> Iterator[sympy.Expr]:
         yield found
 
 
-def _recurs(f, k, n, low, high, claim, ratio, G, start, region: Region) -> bool:
+def _recurs(
+    f: sympy.Expr,
+    k: sympy.Symbol,
+    n: sympy.Symbol,
+    low: sympy.Expr,
+    high: sympy.Expr,
+    claim: sympy.Expr,
+    ratio: sympy.Expr,
+    G: sympy.Expr,
+    start: int,
+    region: Region,
+) -> bool:
     """S(n + 1) − r·S(n) = G(b) − G(a) + f(n + 1, b) − r·f(n, b) + f(n + 1, b + 1), with b the upper
     end at n: the last term is left out of the telescoping, where G may have a pole."""
     shift = high - n

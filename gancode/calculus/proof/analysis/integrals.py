@@ -5,6 +5,7 @@ F′ = f wherever f is defined; then the integral is the difference of the limit
 and where one of these is infinite the integral diverges.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
 
@@ -75,7 +76,7 @@ def _without_phase(piece: Piece, region: Region) -> Piece:
     return piece
 
 
-def orientation(low, high, region: Region) -> int:
+def orientation(low: sympy.Expr, high: sympy.Expr, region: Region) -> int:
     """1 where low < high, −1 where low > high, 0 where they are equal. Raises `Undecided`."""
     if low == high:
         return 0
@@ -117,7 +118,7 @@ def over_smooth(piece: Piece, region: Region) -> tuple[sympy.Expr, str] | None:
     return None
 
 
-def _by(F, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
+def _by(F: sympy.Expr, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
     slope = F.diff(piece.t)
     sign = proportion(slope, piece.f, inside) if is_finite(F) else 0
     if not sign:
@@ -137,7 +138,7 @@ def _by(F, piece: Piece, inside: Region, region: Region) -> sympy.Expr | None:
     return total
 
 
-def proportion(first, second, region: Region) -> int:
+def proportion(first: sympy.Expr, second: sympy.Expr, region: Region) -> int:
     """1 or −1 where the second is the first, or less the first, wherever both are defined; else 0,
     which means: not shown."""
     unknown = any(not isinstance(z.expr, AppliedUndef) for z in first.atoms(sympy.Derivative))
@@ -152,7 +153,7 @@ def proportion(first, second, region: Region) -> int:
     return (region.sign(first) or 0) * (region.sign(second) or 0)
 
 
-def _difference(F, piece: Piece, region: Region) -> sympy.Expr | None:
+def _difference(F: sympy.Expr, piece: Piece, region: Region) -> sympy.Expr | None:
     """F at the upper end less F at the lower one, as limits from inside."""
     ends = [
         limit_of(F, piece.t, end, region, side) for end, side in ((piece.high, -1), (piece.low, 1))
@@ -178,7 +179,7 @@ def cut(piece: Piece, region: Region) -> list[Piece]:
     return _parts(piece, _between(points, piece, region))
 
 
-def _crossings(part, piece: Piece) -> list:
+def _crossings(part: sympy.Expr, piece: Piece) -> list:
     """Expressions at whose zeros `part` may have a kink."""
     if not part.has(piece.t):
         return []
@@ -195,7 +196,7 @@ def _crossings(part, piece: Piece) -> list:
     return [z]
 
 
-def _whole_numbers(z, piece: Piece) -> range:
+def _whole_numbers(z: sympy.Expr, piece: Piece) -> range:
     """Those that a monotonic `z` may pass."""
     ends = [put_in(z, {piece.t: end}) for end in (piece.low, piece.high)]
     if not all(end.is_number and end.is_finite for end in ends):
@@ -204,7 +205,7 @@ def _whole_numbers(z, piece: Piece) -> range:
     return range(low, min(high + 2, low + _MOST_CUTS))
 
 
-def _zeros(expr, piece: Piece) -> list:
+def _zeros(expr: sympy.Expr, piece: Piece) -> list:
     """Advice: zeros of an expression between the ends, or anywhere."""
     t, numbers = piece.t, piece.low.is_number and piece.high.is_number
     if expr.is_Mul or (expr.is_Pow and expr.exp.is_positive):
@@ -227,7 +228,7 @@ def _zeros(expr, piece: Piece) -> list:
     return [point for point in found if isinstance(point, sympy.Expr) and not point.has(real)]
 
 
-def _singularities(F, piece: Piece, inside: Region, region: Region) -> list:
+def _singularities(F: sympy.Expr, piece: Piece, inside: Region, region: Region) -> list:
     """Points between the ends at which F may be singular. Raises `Undecided`."""
     if analytic(inside, F, piece.t):
         return []
@@ -237,7 +238,7 @@ def _singularities(F, piece: Piece, inside: Region, region: Region) -> list:
     return _between(points, piece, region)
 
 
-def _between(points, piece: Piece, region: Region) -> list:
+def _between(points: Iterable[sympy.Expr], piece: Piece, region: Region) -> list:
     """The points between the ends, in order, each once. Raises `Undecided`."""
     found = []
     for point in points:
@@ -250,6 +251,6 @@ def _between(points, piece: Piece, region: Region) -> list:
     return found[:_MOST_CUTS]
 
 
-def _parts(piece: Piece, points) -> list[Piece]:
+def _parts(piece: Piece, points: Iterable[sympy.Expr]) -> list[Piece]:
     edges = [piece.low, *points, piece.high]
     return [replace(piece, low=low, high=high) for low, high in zip(edges, edges[1:], strict=False)]

@@ -14,7 +14,9 @@ from .special import RULES
 _ORDERS = (4, 9)  # terms of an expansion
 
 
-def limit_of(expr, x, end, region: Region, side: int = 1) -> tuple[sympy.Expr, str] | None:
+def limit_of(
+    expr: sympy.Expr, x: sympy.Symbol, end: sympy.Expr, region: Region, side: int = 1
+) -> tuple[sympy.Expr, str] | None:
     """The limit of `expr` as `x` tends to `end`, which may be infinite, and the rule that proves
     it; None where none is proved.
 
@@ -41,14 +43,18 @@ def limit_of(expr, x, end, region: Region, side: int = 1) -> tuple[sympy.Expr, s
     return None
 
 
-def _at_infinity(expr, x, end, far, side):
+def _at_infinity(
+    expr: sympy.Expr, x: sympy.Symbol, end: sympy.Expr, far: sympy.Symbol, side: int
+) -> sympy.Expr:
     """`expr` with `x` written in what tends to infinity."""
     if end is S.Infinity or end is S.NegativeInfinity:
         return expr.subs(x, far if end is S.Infinity else -far)
     return expr.subs(x, end + side / far)
 
 
-def _expanded(expr, far, region, order):
+def _expanded(
+    expr: sympy.Expr, far: sympy.Symbol, region: Region, order: int
+) -> tuple[sympy.Expr, str] | None:
     expander = Expander(region, far, order, RULES)
     one = expander(expr)
     if where := expander.toward(one):

@@ -4,7 +4,7 @@ Where all the integrals of a statement converge, they may be cut at common point
 and t may be replaced by any smooth monotonic function of another variable.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cmp_to_key
 from itertools import product
 
@@ -25,7 +25,9 @@ _SECONDS = 1  # to invert a function
 Term = tuple[sympy.Expr, sympy.Expr, sympy.Expr]  # integrand in the common variable, and the ends
 
 
-def under_one_sign(gap, region: Region, by_values: Callable | None = None) -> list[str] | None:
+def under_one_sign(
+    gap: sympy.Expr, region: Region, by_values: Callable | None = None
+) -> list[str] | None:
     """The rules by which a gap that is linear in its integrals is zero, because the integrands are;
     or because `by_values(expr, region)` proves what is left when they are brought together; then it
     raises `Undecided`."""
@@ -55,13 +57,13 @@ def under_one_sign(gap, region: Region, by_values: Callable | None = None) -> li
     return None
 
 
-def _is_simpler(merged, terms) -> bool:
+def _is_simpler(merged: Sequence[Term], terms: Sequence[Term]) -> bool:
     return len(merged) < len(terms) and sum(f.count_ops() for f, _, _ in merged) < sum(
         f.count_ops() for f, _, _ in terms
     )
 
 
-def _terms(gap, region: Region) -> tuple[sympy.Symbol, list[Term], sympy.Expr] | None:
+def _terms(gap: sympy.Expr, region: Region) -> tuple[sympy.Symbol, list[Term], sympy.Expr] | None:
     """A gap as Σ ∫ terms + rest, with one variable of integration."""
     atoms = sorted(gap.atoms(Integral), key=str)
     simple = all(len(atom.limits) == 1 and len(atom.limits[0]) == 3 for atom in atoms)
@@ -82,7 +84,7 @@ def _terms(gap, region: Region) -> tuple[sympy.Symbol, list[Term], sympy.Expr] |
     return t, terms, poly.coeff_monomial(1)
 
 
-def _arrangements(terms, t, region: Region) -> Iterator[list[Term]]:
+def _arrangements(terms: list[Term], t: sympy.Symbol, region: Region) -> Iterator[list[Term]]:
     """As they are; then with the variables of unknown functions as variables; then over (0, 1),
     (0, ∞) and (−∞, ∞), each forwards or backwards."""
     yield terms
@@ -99,7 +101,7 @@ def _arrangements(terms, t, region: Region) -> Iterator[list[Term]]:
         ]
 
 
-def _standard(term: Term, t) -> Term:
+def _standard(term: Term, t: sympy.Symbol) -> Term:
     f, low, high = term
     if low.is_infinite and high.is_infinite:
         return term if low is S.NegativeInfinity else (-f, high, low)
@@ -112,14 +114,14 @@ def _standard(term: Term, t) -> Term:
     return (high - low) * f.subs(t, low + (high - low) * t), S.Zero, S.One
 
 
-def _reflected(term: Term, t) -> Term:
+def _reflected(term: Term, t: sympy.Symbol) -> Term:
     f, low, high = term
     if high.is_infinite and low.is_infinite:
         return f.subs(t, -t), low, high
     return term if high.is_infinite else (f.subs(t, low + high - t), low, high)
 
 
-def _unwound(term: Term, t, region: Region) -> Term | None:
+def _unwound(term: Term, t: sympy.Symbol, region: Region) -> Term | None:
     """With the argument of its unknown functions as variable, where that is monotonic."""
     f, low, high = term
     arguments = {a for g in f.atoms(AppliedUndef) for a in g.args if a.has(t)} - {t}
@@ -141,7 +143,7 @@ def _unwound(term: Term, t, region: Region) -> Term | None:
     return None
 
 
-def _merged(terms, t, region: Region) -> list[Term]:
+def _merged(terms: Sequence[Term], t: sympy.Symbol, region: Region) -> list[Term]:
     """Cut at all ends, and added on each piece; without what is zero. Raises `Undecided`."""
     ends: list = []
     for _, low, high in terms:

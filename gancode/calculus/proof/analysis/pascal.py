@@ -9,13 +9,15 @@ from .regions import Region
 _LATEST = 6  # of the first terms
 
 
-def _is_whole_row(n, high, region: Region) -> bool:
+def _is_whole_row(n: sympy.Expr, high: sympy.Expr, region: Region) -> bool:
     """Whether n ≥ 0 is whole, and C(n, k) is zero beyond the upper end."""
     reaches = high is S.Infinity or region.never_negative(high - n)
     return reaches and bool(n.is_integer) and region.never_negative(n)
 
 
-def binomial_theorem(f, k, low, high, region: Region):
+def binomial_theorem(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, high: sympy.Expr, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """Σ C(n, k)·k(k−1)…(k−j+1)·xᵏ = n(n−1)…(n−j+1)·xʲ·(1 + x)ⁿ⁻ʲ, over 0 ≤ k ≤ n."""
     rows = [z for z in f.atoms(binomial) if z.args[1] == k and not z.args[0].has(k)]
     if len(rows) != 1 or not low.is_Integer or not 0 <= low <= _LATEST:
@@ -39,7 +41,7 @@ def binomial_theorem(f, k, low, high, region: Region):
     return total - sympy.Add(*first), "the binomial theorem"
 
 
-def _falling_row(n, j: int, x, region: Region):
+def _falling_row(n: sympy.Expr, j: int, x: sympy.Expr, region: Region) -> sympy.Expr:
     head = sympy.Mul(*(n - step for step in range(j))) * x**j
     if region.sign(1 + x) == 0:
         return head * sympy.Piecewise((S.One, sympy.Eq(n, j)), (S.Zero, True))
@@ -48,7 +50,9 @@ def _falling_row(n, j: int, x, region: Region):
     return head * (1 + x) ** (n - j)
 
 
-def vandermonde(f, k, low, high, region: Region):
+def vandermonde(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, high: sympy.Expr, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """Σ C(n, k)·C(m, r − k) = C(n + m, r), over 0 ≤ k ≤ n."""
     rows = [z for part in f.atoms(binomial) for z in [part] * _power_of(f, part)]
     if len(rows) != 2 or low != 0 or (f / (rows[0] * rows[1])).has(k):
@@ -65,7 +69,7 @@ def vandermonde(f, k, low, high, region: Region):
     return None
 
 
-def _power_of(f, part) -> int:
+def _power_of(f: sympy.Expr, part: sympy.Expr) -> int:
     """The whole power in which a factor stands."""
     powers = dict(factor.as_base_exp() for factor in sympy.Mul.make_args(f))
     power = powers.get(part, S.Zero)

@@ -7,6 +7,7 @@ from functools import cached_property
 import sympy
 from flint import fmpq
 from sympy import Dummy, Ge, Gt, Le, Lt, Ne, S
+from sympy.logic.boolalg import Boolean
 
 from .. import forms
 from ..algebra import Field
@@ -54,12 +55,14 @@ class Region:
 
     # Smaller regions ---------------------------------------------------------------------------
 
-    def where(self, *relations) -> "Region":
+    def where(self, *relations: Boolean) -> "Region":
         """The part of it in which these hold too."""
         more = tuple(relation for relation in relations if relation is not S.true)
         return Region(self.relations + more, self.decide, self.ranges)
 
-    def along(self, symbol, low, high, integer: bool = False) -> tuple[sympy.Symbol, "Region"]:
+    def along(
+        self, symbol: sympy.Symbol, low: sympy.Expr, high: sympy.Expr, integer: bool = False
+    ) -> tuple[sympy.Symbol, "Region"]:
         """A variable that runs from `low` to `high`, and the region with it. An integer may reach
         the ends, another variable does not."""
         above = self.sign(low) if low.is_finite is not False else None
@@ -77,21 +80,21 @@ class Region:
         relations = self.where(*bounds).relations
         return t, Region(relations, self.decide, (*self.ranges, Range(t, low, high)))
 
-    def is_parameter(self, expr) -> bool:
+    def is_parameter(self, expr: sympy.Expr) -> bool:
         """Whether it has symbols, none of them bound."""
         return bool(expr.free_symbols) and not expr.free_symbols & {r.variable for r in self.ranges}
 
-    def range_in(self, expr) -> Range | None:
+    def range_in(self, expr: sympy.Expr) -> Range | None:
         """That of the innermost bound variable in `expr`."""
         inner = [known for known in self.ranges if known.variable in expr.free_symbols]
         return inner[-1] if inner else None
 
     # What is certain ---------------------------------------------------------------------------
 
-    def vanishes(self, expr) -> bool:
+    def vanishes(self, expr: sympy.Expr) -> bool:
         return self.field.vanishes(expr)
 
-    def sign(self, expr, depth: int = 0) -> int | None:
+    def sign(self, expr: sympy.Expr, depth: int = 0) -> int | None:
         """1, 0 or −1 where `expr` is positive, zero or negative at every point of the region at
         which it is defined; None where that is not shown. `depth` counts the questions behind."""
         known = self._signs.get(expr)
@@ -104,7 +107,7 @@ class Region:
                 self._signs[expr] = "none" if known is None else known
         return known if isinstance(known, int) else None
 
-    def nonzero(self, expr) -> bool:
+    def nonzero(self, expr: sympy.Expr) -> bool:
         """Whether it is zero nowhere."""
         if (sign := self.sign(expr)) is not None:
             return bool(sign)
@@ -117,10 +120,10 @@ class Region:
         _, factors = self.factors(expr)
         return bool(factors) and all(base != expr and self.nonzero(base) for base, _ in factors)
 
-    def never_negative(self, expr) -> bool:
+    def never_negative(self, expr: sympy.Expr) -> bool:
         return self.sign(expr) in (0, 1) or self.field.certain(Ge(expr, 0, evaluate=False))
 
-    def real(self, expr) -> bool:
+    def real(self, expr: sympy.Expr) -> bool:
         """Whether `expr` is shown to be real wherever it is defined."""
         if expr.is_Symbol or expr.is_Number or expr.is_NumberSymbol:
             return bool(expr.is_real)
@@ -141,7 +144,7 @@ class Region:
         except (forms.TooLargeError, ZeroDivisionError):
             return False
 
-    def _is_symmetric(self, expr) -> bool:
+    def _is_symmetric(self, expr: sympy.Expr) -> bool:
         """Whether the conjugate of `expr` is `expr` with −I in place of I."""
         if expr.is_Symbol or expr.is_Number or expr.is_NumberSymbol:
             return bool(expr.is_real)
@@ -152,7 +155,7 @@ class Region:
             return all(map(self._is_symmetric, expr.args))
         return not expr.has(S.ImaginaryUnit) and self.real(expr)
 
-    def simplest(self, expr):
+    def simplest(self, expr: sympy.Expr) -> sympy.Expr:
         """The shorter of `expr` and what the field makes of it, which is equal to it."""
         try:
             other = self.field.expression(self.field.form(expr))
@@ -160,7 +163,7 @@ class Region:
             return expr
         return min(expr, other, key=sympy.count_ops)
 
-    def factors(self, expr) -> tuple[fmpq, list]:
+    def factors(self, expr: sympy.Expr) -> tuple[fmpq, list]:
         """A number, and pairs of irreducible factors with their exponents."""
         try:
             number, powers = self.field._factors(self.field.form(expr))
@@ -170,21 +173,21 @@ class Region:
 
     # What must be certain ----------------------------------------------------------------------
 
-    def require_sign(self, expr) -> int:
+    def require_sign(self, expr: sympy.Expr) -> int:
         """The sign. Raises `Undecided`."""
         sign = self.sign(expr)
         if sign is None:
             raise Undecided(self.open_factor(expr))
         return sign
 
-    def require_nonzero(self, expr) -> None:
+    def require_nonzero(self, expr: sympy.Expr) -> None:
         """Raises `Undecided`, and `ZeroDivisionError` where it is zero everywhere."""
         if self.sign(expr) == 0:
             raise ZeroDivisionError
         if not self.nonzero(expr):
             raise Undecided(self.open_factor(expr))
 
-    def open_factor(self, expr):
+    def open_factor(self, expr: sympy.Expr) -> sympy.Expr:
         """A factor of `expr` of which the sign is not shown."""
         _, factors = self.factors(expr)
         open_ones = [base for base, _ in factors if not self.sign(base)]

@@ -4,8 +4,10 @@ An expression with two signs at such points has no sign on the region, so that n
 on finding one.
 """
 
+from collections.abc import Iterator
 from itertools import islice
 from random import Random
+from typing import Any
 
 import sympy
 from flint import arb, ctx
@@ -30,7 +32,7 @@ _SIZES = [Rational(*pair) for pair in ((1, 2), (7, 5), (3, 1), (1, 5), (9, 10), 
 class Samples:
     """Points at which the relations of a region hold, as dictionaries of balls."""
 
-    def __init__(self, region):
+    def __init__(self, region: Any) -> None:
         ranges = {known.variable: known for known in region.ranges}
         symbols = set().union(*(relation.free_symbols for relation in region.relations))
         for known in region.ranges:
@@ -42,7 +44,7 @@ class Samples:
             found = (p for p in trials if p is not None and self._allowed(p))
             self.points = list(islice(found, _POINTS if symbols else 1))
 
-    def _point(self, random) -> dict | None:
+    def _point(self, random: Random) -> dict | None:
         parameters, ranges = self._order
         point = {symbol: ball(_value(symbol, random)) for symbol in parameters}
         for known in ranges:
@@ -52,7 +54,7 @@ class Samples:
             point[known.variable] = value
         return point
 
-    def _allowed(self, point) -> bool:
+    def _allowed(self, point: dict) -> bool:
         symbols = tuple(point)
         try:
             return all(
@@ -61,16 +63,16 @@ class Samples:
         except (Undefined, Unsure, TypeError):
             return False
 
-    def signs(self, expr) -> set[int]:
+    def signs(self, expr: sympy.Expr) -> set[int]:
         """The signs that `expr` has at some of the points, where it is real."""
         values = (real_if_exact(value) for value in self._values(expr))
         return {sign(value) for value in values if isinstance(value, arb)} - {None}
 
-    def may_vanish(self, expr) -> bool:
+    def may_vanish(self, expr: sympy.Expr) -> bool:
         """Whether `expr` may be zero at all the points at which it has a value."""
         return all(contains_zero(value) for value in self._values(expr))
 
-    def _values(self, expr):
+    def _values(self, expr: sympy.Expr) -> Iterator:
         with ctx.workprec(_BITS):
             for number, point in enumerate(self.points):
                 random = Random(number)
@@ -82,7 +84,7 @@ class Samples:
                     continue
 
 
-def _value(symbol, random):
+def _value(symbol: sympy.Symbol, random: Random) -> Any:
     """A number that agrees with the assumptions of a symbol."""
     size = random.choice(_SIZES)
     if symbol.is_integer:
@@ -98,7 +100,7 @@ def _value(symbol, random):
     return random.choice((1, -1)) * size
 
 
-def _between(known, point, random):
+def _between(known: Any, point: dict, random: Random) -> arb | None:
     """A number between the ends of a range."""
     symbols, values = tuple(point), list(point.values())
     low, high = None, None

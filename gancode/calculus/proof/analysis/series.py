@@ -47,7 +47,7 @@ class Series:
     by_sign: bool = False  # the value is written differently for x > 0 and x < 0
 
 
-def _root(x, region: Region) -> tuple[sympy.Expr, int]:
+def _root(x: sympy.Expr, region: Region) -> tuple[sympy.Expr, int]:
     """(r, s) with x = s·r², s = ±1. Raises `Undecided`."""
     sign = 1 if region.never_negative(x) else -1 if region.never_negative(-x) else None
     if sign is None:
@@ -57,15 +57,15 @@ def _root(x, region: Region) -> tuple[sympy.Expr, int]:
     return (root if region.vanishes(root**2 - sign * x) else sqrt(sign * x)), sign
 
 
-def _even(x, region):
+def _even(x: sympy.Expr, region: Region) -> sympy.Expr:
     r, sign = _root(x, region)
     return cosh(r) if sign > 0 else cos(r)
 
 
-def _odd(plus, minus):
+def _odd(plus: Callable, minus: Callable) -> Callable:
     """A series in x = ±r² that is plus(r)/r or minus(r)/r."""
 
-    def value(x, region):
+    def value(x: sympy.Expr, region: Region) -> sympy.Expr:
         r, sign = _root(x, region)
         region.require_nonzero(r)
         return (plus(r) if sign > 0 else minus(r)) / r
@@ -74,7 +74,7 @@ def _odd(plus, minus):
 
 
 def _dirichlet(s: int) -> Callable:
-    def value(x, region):
+    def value(x: sympy.Expr, region: Region) -> sympy.Expr:
         if region.vanishes(x - 1):
             return zeta(s)
         if region.vanishes(x + 1):
@@ -105,7 +105,9 @@ _POWERS = (
 _ODD_NUMBERS = Series(lambda k: 1 / (2 * k + 1), 0, _odd(atanh, atan), S.One, (-1,), True)
 
 
-def known_series(f, k, low, high, region: Region) -> tuple[sympy.Expr, str] | None:
+def known_series(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, high: sympy.Expr, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """The value of Σ f over k ≥ low, and the rule. Raises `Undecided`, and `DivergesError`."""
     if not low.is_Integer or high is not S.Infinity:
         return None
@@ -118,7 +120,7 @@ def known_series(f, k, low, high, region: Region) -> tuple[sympy.Expr, str] | No
     return None
 
 
-def _candidates(f, k) -> list[tuple[Series, sympy.Integer]]:
+def _candidates(f: sympy.Expr, k: sympy.Symbol) -> list[tuple[Series, sympy.Integer]]:
     """Advice: series, and shifts of their k, that f may be of."""
     if f.has(factorial, sympy.gamma):
         return [(row, S(shift)) for row in _FACTORIALS for shift in (0, 1, -1)]
@@ -140,7 +142,9 @@ def _candidates(f, k) -> list[tuple[Series, sympy.Integer]]:
     return [(_ODD_NUMBERS, shift)] if n == 1 and shift.is_Integer else []
 
 
-def _by_row(f, k, low, row: Series, region: Region) -> sympy.Expr | None:
+def _by_row(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, row: Series, region: Region
+) -> sympy.Expr | None:
     if abs(low - row.start) > _MOST_SHIFTED:
         return None
     here, inside = region.along(k, S(max(row.start, low)), S.Infinity, integer=True)
@@ -158,7 +162,7 @@ def _by_row(f, k, low, row: Series, region: Region) -> sympy.Expr | None:
     return total if is_finite(total) else None
 
 
-def _converges(x, p: sympy.Poly, row: Series, region: Region) -> bool:
+def _converges(x: sympy.Expr, p: sympy.Poly, row: Series, region: Region) -> bool:
     if row.radius is S.Infinity:
         return True
     if not region.real(x):
@@ -173,7 +177,7 @@ def _converges(x, p: sympy.Poly, row: Series, region: Region) -> bool:
     return False
 
 
-def _theta(p: sympy.Poly, x, row: Series, region: Region) -> sympy.Expr:
+def _theta(p: sympy.Poly, x: sympy.Expr, row: Series, region: Region) -> sympy.Expr:
     if p.degree() <= 0:
         return p.as_expr() * row.value(x, region)
     z, inside = Dummy("z", real=True), region
@@ -186,7 +190,9 @@ def _theta(p: sympy.Poly, x, row: Series, region: Region) -> sympy.Expr:
     return total
 
 
-def _binomial_series(f, k, low, region: Region):
+def _binomial_series(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """Σ C(a, k)·xᵏ = (1 + x)ᵃ for |x| < 1, with a free of k."""
     rows = [z for z in f.atoms(binomial) if z.args[1] == k and not z.args[0].has(k)]
     if len(rows) != 1 or low != 0 or rows[0].args[0].is_integer:

@@ -6,6 +6,8 @@ the value at an end. Signs are those at the points at which the expression is de
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import sympy
 from flint import acb, arb, ctx
@@ -28,7 +30,7 @@ _POSITIVE = (sympy.exp, sympy.cosh, sympy.sech, sympy.erfc, softplus)
 _ODD = (sympy.sinh, sympy.tanh, sympy.atan, sympy.asinh, sympy.erf, sympy.erfi, sympy.Shi)
 
 
-def find_sign(region, expr, depth: int) -> int | None:
+def find_sign(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """1, 0 or −1; None where none is found."""
     if not expr.free_symbols:
         return _of_number(region, expr)
@@ -40,7 +42,7 @@ def find_sign(region, expr, depth: int) -> int | None:
     return None
 
 
-def _of_number(region, expr) -> int | None:
+def _of_number(region: Any, expr: sympy.Expr) -> int | None:
     for bits in _BITS:
         try:
             value = enclose(expr, bits=bits)
@@ -53,7 +55,7 @@ def _of_number(region, expr) -> int | None:
     return 0 if region.vanishes(expr) else None
 
 
-def _by_parts(region, expr, depth) -> int | None:
+def _by_parts(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """From the signs of its arguments."""
     deeper = depth + 1
     if expr.is_Add:
@@ -89,7 +91,7 @@ def _by_parts(region, expr, depth) -> int | None:
     return None
 
 
-def _of_sum(region, expr, depth) -> int | None:
+def _of_sum(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """Where no two terms pull in different directions, and one is not zero."""
     if (ratio := ratio_of_logs(expr)) is not None:
         if all(region.sign(z.args[0], depth) == 1 for z in expr.atoms(sympy.log)):
@@ -111,7 +113,7 @@ def _of_sum(region, expr, depth) -> int | None:
     return None
 
 
-def _of_difference(region, expr, depth) -> int | None:
+def _of_difference(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """a + b = −b·(exp(c) − 1), where −a/b is exp(c)."""
     if len(expr.args) != 2:
         return None
@@ -123,7 +125,7 @@ def _of_difference(region, expr, depth) -> int | None:
     return None if None in (sign, growth) else -sign * growth
 
 
-def ratio_of_logs(expr) -> sympy.Expr | None:
+def ratio_of_logs(expr: sympy.Expr) -> sympy.Expr | None:
     """p − q with the sign of `expr`, where that is log(p/q) by the laws of logarithms for positive
     numbers."""
     above, below = sympy.S.One, sympy.S.One
@@ -138,7 +140,7 @@ def ratio_of_logs(expr) -> sympy.Expr | None:
     return above - below
 
 
-def _weak_sign(region, expr) -> int | None:
+def _weak_sign(region: Any, expr: sympy.Expr) -> int | None:
     """1 or −1 where an expression is never negative, or never positive, at a glance."""
     sign = 1
     for factor in sympy.Mul.make_args(expr):
@@ -152,7 +154,7 @@ def _weak_sign(region, expr) -> int | None:
     return sign
 
 
-def _of_power(region, expr, depth) -> int | None:
+def _of_power(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     base, exponent = region.sign(expr.base, depth), expr.exp
     if base == 1:
         return 1 if region.real(exponent) else None
@@ -163,7 +165,7 @@ def _of_power(region, expr, depth) -> int | None:
     return 1 if base == -1 and parity(exponent) == 0 else None
 
 
-def _of_sine(region, angle, depth) -> int | None:
+def _of_sine(region: Any, angle: sympy.Expr, depth: int) -> int | None:
     if not region.real(angle):
         return None
     for turn in (0, -1, 1, -2, 2, -3, 3):
@@ -173,7 +175,7 @@ def _of_sine(region, angle, depth) -> int | None:
     return None
 
 
-def _by_field(region, expr, depth) -> int | None:
+def _by_field(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     if region.vanishes(expr):
         return 0
     for order, sign in ((Gt, 1), (Lt, -1)):
@@ -182,7 +184,7 @@ def _by_field(region, expr, depth) -> int | None:
     return _by_factors(region, expr, depth) if depth < 3 else None
 
 
-def _by_factors(region, expr, depth) -> int | None:
+def _by_factors(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     number, factors = region.factors(expr)
     sign = 1 if number > 0 else -1
     for base, exponent in factors:
@@ -195,7 +197,7 @@ def _by_factors(region, expr, depth) -> int | None:
     return sign
 
 
-def _by_slope(region, expr, depth) -> int | None:
+def _by_slope(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """What rises from a value that is not negative is positive."""
     known = region.range_in(expr)
     if known is None or depth > _SLOPES or known.variable.is_integer or not region.real(expr):
@@ -220,7 +222,7 @@ _BOUNDS = {
 }
 
 
-def _by_bounds(region, expr, depth) -> int | None:
+def _by_bounds(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """With bounded functions taken for any numbers within their bounds."""
     bounded = [f for f in expr.atoms(*_BOUNDS) if region.real(f.args[0])]
     if not bounded or depth > 1:
@@ -233,14 +235,14 @@ def _by_bounds(region, expr, depth) -> int | None:
     return region.where(*relations).sign(expr.xreplace(stand_ins), depth + 2)
 
 
-def _certainly(question, *args) -> bool:
+def _certainly(question: Callable[..., bool], *args: Any) -> bool:
     try:
         return question(*args)
     except Undecided:
         return False
 
 
-def _by_balls(region, expr, depth) -> int | None:
+def _by_balls(region: Any, expr: sympy.Expr, depth: int) -> int | None:
     """Where its one symbol runs between two numbers: by balls on pieces of the range."""
     known = region.range_in(expr)
     if known is None or expr.free_symbols != {known.variable} or known.variable.is_integer:
@@ -255,7 +257,7 @@ def _by_balls(region, expr, depth) -> int | None:
 class _Cover:
     """Pieces of a variable's range, on each of which an expression has one sign."""
 
-    def __init__(self, region, expr, known):
+    def __init__(self, region: Any, expr: sympy.Expr, known: Any) -> None:
         self._region, self._known = region, known
         self._slopes = [expr]
         self._ends: set = set()  # at which slopes tell something; across jumps they do not
@@ -292,7 +294,7 @@ class _Cover:
             return None
         return (ball_sign(value) or None) if isinstance(value, arb) else None
 
-    def _from_zero(self, box: arb, end, direction: int) -> int | None:
+    def _from_zero(self, box: arb, end: sympy.Expr, direction: int) -> int | None:
         """The sign on a box that begins (or ends) at `end`, where the expression and perhaps some
         derivatives are exactly zero, if the next derivative has one sign on the box."""
         if end not in self._ends:

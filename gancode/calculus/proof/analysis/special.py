@@ -6,9 +6,11 @@ asymptotic series (DLMF 5.11, 6.12, 7.12, 25.12), near a singularity identities 
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import sympy
 from sympy import S, pi
+from sympy.logic.boolalg import Boolean
 
 from ...symbols import softplus
 from .growth import ONE, ZERO, BeyondError, Expansion, LostError, number
@@ -16,15 +18,15 @@ from .growth import ONE, ZERO, BeyondError, Expansion, LostError, number
 RULES: dict[type, Callable] = {}
 
 
-def rule(*classes):
-    def register(function):
+def rule(*classes: type) -> Callable:
+    def register(function: Callable) -> Callable:
         RULES.update(dict.fromkeys(classes, function))
         return function
 
     return register
 
 
-def rewritten(make):
+def rewritten(make: Callable) -> Callable:
     return lambda expander, expr: expander(make(*expr.args))
 
 
@@ -58,7 +60,7 @@ RULES |= {
 
 
 @rule(sympy.sin, sympy.cos)
-def _circular(expander, expr):
+def _circular(expander: Any, expr: sympy.Expr) -> Expansion:
     argument = expander.real(expr.args[0])
     if expander.trend(argument) > 0 or (
         argument.rest is not None and expander.scale.trend(argument.rest) >= 0
@@ -68,7 +70,7 @@ def _circular(expander, expr):
 
 
 @rule(sympy.atan, sympy.erf)
-def _bounded_at_infinity(expander, expr):
+def _bounded_at_infinity(expander: Any, expr: sympy.Expr) -> Expansion:
     far = _far_atan if isinstance(expr, sympy.atan) else _far_erf
     try:
         return expander.at_infinity(expr.func, expander.real(expr.args[0]), far)
@@ -76,12 +78,12 @@ def _bounded_at_infinity(expander, expr):
         return Expansion((), ONE)
 
 
-def _far_atan(expander, one):
+def _far_atan(expander: Any, one: Expansion) -> Expansion:
     series = [0 if k % 2 == 0 else S(-1) ** ((k + 1) // 2) / k for k in range(expander.order + 2)]
     return expander.scale.add(expander.constant(pi / 2), expander.in_reciprocal(one, series))
 
 
-def _far_erf(expander, one):
+def _far_erf(expander: Any, one: Expansion) -> Expansion:
     series, c = [0], 1 / sympy.sqrt(pi)
     for k in range(1, expander.order + 2):
         series.append(c if k % 2 else 0)
@@ -95,7 +97,7 @@ def _far_erf(expander, one):
 
 
 @rule(sympy.asin)
-def _arcsine(expander, expr):
+def _arcsine(expander: Any, expr: sympy.Expr) -> Expansion:
     """Near 1, by asin z = π/2 − 2 asin √((1 − z)/2)."""
     one = expander.real(expr.args[0])
     value, _ = expander.limit(one)
@@ -107,7 +109,7 @@ def _arcsine(expander, expr):
 
 
 @rule(sympy.Ci)
-def _cosine_integral(expander, expr):
+def _cosine_integral(expander: Any, expr: sympy.Expr) -> Expansion:
     one = expander.real(expr.args[0])
     if expander.toward(one) > 0:
         return Expansion((), expander.raise_to(one, S.NegativeOne).bound)
@@ -122,8 +124,8 @@ def _cosine_integral(expander, expr):
 
 
 @rule(sympy.Si)
-def _sine_integral(expander, expr):
-    def far(expander, one):
+def _sine_integral(expander: Any, expr: sympy.Expr) -> Expansion:
+    def far(expander: Any, one: Expansion) -> Expansion:
         rest = expander.raise_to(one, S.NegativeOne).bound
         return Expansion(expander.constant(pi / 2).terms, rest)
 
@@ -138,7 +140,7 @@ def _sine_integral(expander, expr):
 
 
 @rule(sympy.Ei)
-def _exponential_integral(expander, expr):
+def _exponential_integral(expander: Any, expr: sympy.Expr) -> Expansion:
     one = expander.real(expr.args[0])
     if expander.toward(one):
         series = [0] + [sympy.factorial(k) for k in range(expander.order + 1)]
@@ -151,7 +153,7 @@ def _exponential_integral(expander, expr):
     return expander.scale.add(expander.log(size), near)
 
 
-def _log_gamma(expander, z):
+def _log_gamma(expander: Any, z: sympy.Expr) -> Expansion:
     one = expander(z)
     where = expander.toward(one)
     if where < 0:
@@ -173,7 +175,7 @@ def _log_gamma(expander, z):
 
 
 @rule(sympy.polygamma)
-def _digamma(expander, expr):
+def _digamma(expander: Any, expr: sympy.Expr) -> Expansion:
     order, z = expr.args
     one = expander(z)
     if expander.toward(one) == 0 and expander.trend(one) == 0:
@@ -187,7 +189,7 @@ def _digamma(expander, expr):
 
 
 @rule(sympy.binomial)
-def _binomial(expander, expr):
+def _binomial(expander: Any, expr: sympy.Expr) -> Expansion:
     n, k = expr.args
     parts = [expander.real(part) for part in (n + 1, k + 1, n - k + 1)]
     if any(expander.sign(part) <= 0 for part in parts):
@@ -197,7 +199,7 @@ def _binomial(expander, expr):
 
 
 @rule(sympy.polylog)
-def _dilogarithm(expander, expr):
+def _dilogarithm(expander: Any, expr: sympy.Expr) -> Expansion:
     """Reflection at 1, inversion at −∞."""
     order, z = expr.args
     if order != 2:
@@ -221,13 +223,13 @@ def _dilogarithm(expander, expr):
     return scale.add(*parts, expander.minus(_near_zero(expander, gap)))
 
 
-def _near_zero(expander, one):
+def _near_zero(expander: Any, one: Expansion) -> Expansion:
     coefficients = [ZERO] + [number(Fraction(1, k**2)) for k in range(1, expander.order + 2)]
     return expander.scale.series(coefficients, one)
 
 
 @rule(sympy.Abs, sympy.sign, sympy.Heaviside)
-def _step(expander, expr):
+def _step(expander: Any, expr: sympy.Expr) -> Expansion:
     one = expander.real(expr.args[0])
     sign = expander.sign(one)
     if isinstance(expr, sympy.Abs):
@@ -238,7 +240,7 @@ def _step(expander, expr):
 
 
 @rule(sympy.Max)
-def _maximum(expander, expr):
+def _maximum(expander: Any, expr: sympy.Expr) -> Expansion:
     best, *others = map(expander.real, expr.args)
     for other in others:
         gap = expander.scale.add(other, expander.minus(best))
@@ -247,7 +249,7 @@ def _maximum(expander, expr):
 
 
 @rule(sympy.floor)
-def _floor(expander, expr):
+def _floor(expander: Any, expr: sympy.Expr) -> Expansion:
     one = expander.real(expr.args[0])
     if expander.trend(one) > 0:
         return expander.scale.add(one, Expansion((), ONE))
@@ -260,14 +262,14 @@ def _floor(expander, expr):
 
 
 @rule(sympy.Piecewise)
-def _piecewise(expander, expr):
+def _piecewise(expander: Any, expr: sympy.Expr) -> Expansion:
     for value, condition in expr.args:
         if _holds(expander, condition):
             return expander(value)
     raise BeyondError("no case holds")
 
 
-def _holds(expander, condition) -> bool:
+def _holds(expander: Any, condition: Boolean) -> bool:
     """Whether a condition holds from some X on."""
     if condition in (S.true, S.false):
         return bool(condition)

@@ -2,6 +2,7 @@
 
 import sympy
 from sympy import Abs, Max, Min, Piecewise, S
+from sympy.logic.boolalg import Boolean
 
 from .continuity import STEPS, Undecided
 from .regions import Region
@@ -10,7 +11,7 @@ _ROUNDS = 10  # of steps within steps
 _HOLDS = {"==": (0,), "!=": (1, -1), "<": (-1,), ">": (1,), "<=": (-1, 0), ">=": (0, 1)}
 
 
-def without_steps(expr, region: Region):
+def without_steps(expr: sympy.Expr, region: Region) -> sympy.Expr:
     """`expr` with each step resolved of which the branch is known on the whole region."""
     for _ in range(_ROUNDS):
         steps = [part for part in expr.atoms(*STEPS) if not any(a.has(*STEPS) for a in part.args)]
@@ -22,14 +23,14 @@ def without_steps(expr, region: Region):
     return expr
 
 
-def require_sign_of_parameter(part, region: Region) -> None:
+def require_sign_of_parameter(part: sympy.Expr, region: Region) -> None:
     """Raise `Undecided` of a parameter in `part` whose sign may tell more."""
     for symbol in sorted(part.free_symbols, key=str):
         if symbol.is_real and region.is_parameter(symbol) and region.sign(symbol) is None:
             raise Undecided(symbol)
 
 
-def branch(part, region: Region) -> sympy.Expr | None:
+def branch(part: sympy.Expr, region: Region) -> sympy.Expr | None:
     """A step as the branch that holds on the whole region; None where that is not shown."""
     if isinstance(part, Piecewise):
         return _case(part, region)
@@ -62,7 +63,7 @@ def _case(part: Piecewise, region: Region) -> sympy.Expr | None:
     return None
 
 
-def _floor(z, region: Region) -> sympy.Integer | None:
+def _floor(z: sympy.Expr, region: Region) -> sympy.Integer | None:
     """A floor that is the same on the whole region."""
     known = region.range_in(z)
     if known is None or not (known.low.is_number and known.high.is_number):
@@ -73,7 +74,7 @@ def _floor(z, region: Region) -> sympy.Integer | None:
     return None
 
 
-def _holds(condition, region: Region) -> bool | None:
+def _holds(condition: Boolean, region: Region) -> bool | None:
     """Whether a condition holds on the whole region, or nowhere; None where that is not shown."""
     if condition in (S.true, S.false):
         return bool(condition)

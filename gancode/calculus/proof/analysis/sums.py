@@ -43,7 +43,9 @@ def summation(atom: Sum, region: Region) -> tuple[sympy.Expr, str] | None:
     return None
 
 
-def _require_vanishing_terms(f, k, low, region: Region) -> None:
+def _require_vanishing_terms(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, region: Region
+) -> None:
     """Raise `DivergesError` where the squares of real terms have a limit that is not zero."""
     here, inside = region.along(k, low, S.Infinity, integer=True)
     square = sympy.expand_power_base(sympy.expand(f.xreplace({k: here}) ** 2))
@@ -52,11 +54,11 @@ def _require_vanishing_terms(f, k, low, region: Region) -> None:
         raise DivergesError
 
 
-def _are_whole(low, high) -> bool:
+def _are_whole(low: sympy.Expr, high: sympy.Expr) -> bool:
     return is_whole(low) and (high is S.Infinity or is_whole(high))
 
 
-def written_out(f, k, low, high) -> list | None:
+def written_out(f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, high: sympy.Expr) -> list | None:
     """The terms, where there is a small number of them; None otherwise."""
     count = sympy.expand(high - low) if not high.is_infinite else high
     if not count.is_Integer or not -1 <= count < _MOST_TERMS:
@@ -64,7 +66,9 @@ def written_out(f, k, low, high) -> list | None:
     return [f.subs(k, low + step) for step in range(int(count) + 1)]
 
 
-def _below(f, k, low, high, region: Region):
+def _below(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, high: sympy.Expr, region: Region
+) -> tuple[sympy.Expr, str] | None:
     """Where high < low − 1: some take that for zero, others for less the terms between. It is zero
     in either case where these terms are zero."""
     between = written_out(f, k, high + 1, low - 1)
@@ -76,7 +80,9 @@ def _below(f, k, low, high, region: Region):
 # Telescoping -----------------------------------------------------------------------------------
 
 
-def _telescoped(f, k, low, high, region: Region):
+def _telescoped(
+    f: sympy.Expr, k: sympy.Symbol, low: sympy.Expr, high: sympy.Expr, region: Region
+) -> tuple[sympy.Expr, str] | None:
     here, inside = region.along(k, low, high, integer=True)
     _, beyond = region.along(k, low, high + 1, integer=True)
     f = f.xreplace({k: here})
@@ -99,7 +105,7 @@ def _telescoped(f, k, low, high, region: Region):
     return None
 
 
-def _telescopes(f, k) -> Iterator[sympy.Expr]:
+def _telescopes(f: sympy.Expr, k: sympy.Symbol) -> Iterator[sympy.Expr]:
     """Advice: T with T(k + 1) − T(k) = f(k)."""
     if not f.has(k):
         yield k * f
@@ -126,7 +132,7 @@ def _telescopes(f, k) -> Iterator[sympy.Expr]:
         yield found.subs(last, k - 1).xreplace(back)
 
 
-def _telescoped_fractions(f, k) -> sympy.Expr | None:
+def _telescoped_fractions(f: sympy.Expr, k: sympy.Symbol) -> sympy.Expr | None:
     """Σ c/(k + a) by digamma functions: ψ(z + 1) − ψ(z) = 1/z."""
     if not f.is_rational_function(k):
         return None
@@ -141,7 +147,7 @@ def _telescoped_fractions(f, k) -> sympy.Expr | None:
     return total
 
 
-def _telescoped_wave(wave, k):
+def _telescoped_wave(wave: sympy.Expr, k: sympy.Symbol) -> sympy.Expr:
     angle = wave.args[0]
     rate = angle.diff(k)
     other = {sin: -cos(angle - rate / 2), cos: sin(angle - rate / 2)}[wave.func]
