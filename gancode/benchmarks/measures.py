@@ -129,7 +129,7 @@ def play(
     ) -> None:
         slopes = torch.autograd.grad(games * loss, player)  # `loss` is a mean over the games
         for values, slope in zip(player, _clipped(slopes, longest), strict=True):
-            values.grad = slope
+            values.grad = slope.contiguous()  # the fused optimiser reads memory in its order
         adam.step()
         for values in player:
             values.data.clamp_(-box, box)

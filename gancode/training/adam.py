@@ -15,7 +15,9 @@ def adam(
 
     That kernel runs over the memory of a weight from its first number to its last and takes all of
     it for the weight's own. So of weights that are inside of something larger, such as a slice, it
-    would change other numbers than theirs; for these the optimiser is the plain one. Raises
+    would change other numbers than theirs; for these the optimiser is the plain one. It takes the
+    slopes as they lie, too: `backward` lays them out like their weights, but one that comes from
+    `torch.autograd.grad` may be transposed, so make it `contiguous()` before it is set. Raises
     ValueError for a weight that has several of its numbers in one place, as `expand` makes it.
     """
     for weight in weights:

@@ -1,8 +1,11 @@
 """The optimiser, for weights however they lie in memory."""
 
+import ast
+
 import pytest
 import torch
 from torch import nn
+from tree import ROOT
 
 from gancode.training.adam import adam
 
@@ -48,3 +51,24 @@ def test_a_weight_needs_a_place_for_each_of_its_numbers():
     ):
         adam([nn.Parameter(torch.zeros(2)), expanded])
     adam([nn.Parameter(torch.zeros(1, 1).expand(1, 1))])
+
+
+def test_slopes_that_are_set_by_hand_are_laid_out_first():
+    """The fused kernel takes the numbers of a transposed slope for those of other weights."""
+    weights = [nn.Parameter(torch.zeros(8, 3)) for _ in range(3)]
+    slope = torch.randn(3, 8, generator=torch.Generator().manual_seed(0)).t()
+    for weight, laid_out in zip(weights, (slope, slope.contiguous(), slope), strict=True):
+        weight.grad = laid_out
+    for weight, fused in zip(weights, (True, True, False), strict=True):
+        optimiser = torch.optim.SGD([weight], 0.1, fused=fused)
+        optimiser.step()
+    assert torch.equal(weights[1], weights[2]) and not torch.equal(weights[0], weights[1])
+    set_by_hand = [
+        ast.unparse(node.value)
+        for path in (ROOT / "gancode").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(".grad")
+    ]
+    assert set_by_hand, "nothing is looked at"
+    safe = ("None", "torch.zeros_like(weight)")
+    assert [each for each in set_by_hand if each not in safe and ".contiguous()" not in each] == []
