@@ -13,6 +13,8 @@ import torch
 from gancode import benchmarks, cli, data
 from gancode.benchmarks import bench
 from gancode.benchmarks import objectives as benchmark
+from gancode.benchmarks.digits_mlp import pictures
+from gancode.calculus import catalog
 from gancode.errors import Refused
 
 RING = dataclasses.replace(
@@ -207,3 +209,41 @@ def test_seconds_are_those_of_a_step_over_the_plain_one(small, monkeypatch):
     known = {("nonsaturating", "none"): 1, ("nonsaturating", "R1"): 2.5}
     known |= {("kl", "none"): 2, ("kl", "R1"): 3.5}
     assert {(row["objective"], row["regularisation"]): row["seconds"] for row in found} == known
+
+
+# The committed file ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def results():
+    return benchmark.results()
+
+
+def test_the_file_has_every_run_of_every_cell(results):
+    runs = runs_in(results["rows"])
+    assert len(runs) == len(set(runs)) and set(runs) == set(expected_runs(results["rows"]))
+    assert benchmark.OBJECTIVES == tuple(catalog)
+    timed = [(row["objective"], row["regularisation"]) for row in results["seconds"]]
+    assert timed == list(itertools.product(benchmark.OBJECTIVES, benchmark.REGULARISATIONS))
+    assert len(benchmark.cells(results["rows"])) == 17 * 3 * 3
+
+
+def test_the_file_says_how_it_was_made(results):
+    made = results["provenance"]
+    settings = {where: dataclasses.asdict(each) for where, each in benchmark.SETTINGS.items()}
+    assert made["settings"] == json.loads(json.dumps(settings))
+    assert (made["tried"], made["seeds"]) == (list(benchmark.TRIED), list(benchmark.SEEDS))
+    assert (made["end"], made["noise"], made["bound"]) == (
+        benchmark.END,
+        benchmark.NOISE,
+        benchmark.BOUND,
+    )
+    assert made["threads"] == 1 and {"torch", "gancode", "date"} <= made.keys()
+
+
+def test_the_file_has_pictures_of_every_cell_of_the_digits(results):
+    cells = itertools.product(benchmark.OBJECTIVES, benchmark.REGULARISATIONS)
+    assert set(results["sheets"]) == {f"{name}, {each}" for name, each in cells}
+    for sheet in results["sheets"].values():
+        assert pictures(sheet).shape == (benchmark.PICTURES, *benchmark.SHAPE)
+    assert benchmark.RESULTS.stat().st_size < 600_000
