@@ -450,7 +450,7 @@ def _parts(inner):
         inner.map(lambda a: 1 / a),
         st.tuples(inner, inner, lines).map(lambda t: Piecewise((t[0], t[2] > 0), (t[1], True))),
         st.tuples(inner, lines).map(lambda t: t[0] ** 2 - Piecewise((1, Eq(t[1], 0)), (0, True))),
-    )
+    ).filter(lambda e: not e.has(sympy.zoo, sympy.nan, sympy.I))  # of constants: 1/0, sqrt(-1)
 
 
 functions = st.recursive(st.one_of(lines, st.sampled_from([x, y])), _parts, max_leaves=4)
