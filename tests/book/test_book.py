@@ -216,6 +216,21 @@ def test_chinese_is_said_to_be_chinese(visit):
     )
 
 
+def test_english_is_drawn_in_no_chinese_font(context, address):
+    """There an apostrophe is as wide as a character."""
+    page = context.new_page()
+    page.goto(f"{address}/chapters/tutorials/errors.html")
+    devtools = context.new_cdp_session(page)
+    for domain in ("DOM", "CSS"):
+        devtools.send(f"{domain}.enable")
+    root = devtools.send("DOM.getDocument")["root"]["nodeId"]
+    found = devtools.send("DOM.querySelector", {"nodeId": root, "selector": "article h1 + p"})
+    used = devtools.send("CSS.getPlatformFontsForNode", found)["fonts"]
+    page.close()
+    assert used
+    assert not [font["familyName"] for font in used if "CJK" in font["familyName"]]
+
+
 def test_light_and_dark(visit):
     brightness = {}
     for scheme in ("dark", "light"):
