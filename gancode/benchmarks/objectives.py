@@ -130,7 +130,7 @@ def fit(
         make(where, seed),
         source(where),
         objective=name,
-        steps=steps or s.steps,
+        steps=s.steps if steps is None else steps,
         batch_size=s.batch_size,
         lr=f"{rate}..{END * rate}",
         betas=s.betas,
@@ -161,9 +161,10 @@ def side_by_side(
     rate: float,
     steps: int | None = None,
 ) -> dict[tuple[str, int], Outcome]:
-    """What `fit` does, for each objective with each seed, at once: {(name, seed): outcome}."""
+    """What `fit` does, for each objective with each seed, at once: {(name, seed): outcome}. Where
+    `fit` would raise, the run's last finite generator is kept."""
     s, runs = SETTINGS[where], list(itertools.product(names, seeds))
-    steps, shape = steps or s.steps, (len(names), len(seeds), -1)
+    steps, shape = s.steps if steps is None else steps, (len(names), len(seeds), -1)
     gans, rngs = [make(where, k) for k in seeds], [gancode.seed(k) for k in seeds]
     constrained = _constrained(gans, seeds, regularisation, len(names))
     G, D = (
@@ -328,7 +329,15 @@ def divergence(samples: torch.Tensor, density: data.GaussianMixture, noise: floa
     The sum over a square grid of half the noise is as good as exact for functions so smooth. The
     grid reaches 20 times the noise beyond the modes; what is made still farther off counts with
     ½ log 2, as nothing of the data is there. Even a perfect sampler of n points does not reach 0.
+    Raises `Refused` for other points, for none, for some that are not finite, and for noise that is
+    not positive.
     """
+    if samples.ndim != 2 or samples.shape[1] != 2 or not len(samples):
+        raise Refused(f"samples must have shape (n, 2) with n ≥ 1, not {tuple(samples.shape)}")
+    if not samples.isfinite().all():
+        raise Refused("samples that are not finite have no divergence; take the last that were")
+    if not noise > 0:
+        raise Refused(f"noise must be a standard deviation above 0, not {noise}")
     x = samples.double()
     reach = float(density.means.abs().max()) + 20 * noise
     axis = torch.arange(-reach, reach, noise / 2, dtype=torch.float64)

@@ -100,8 +100,8 @@ def drift(x: torch.Tensor, real: torch.Tensor, width: float) -> torch.Tensor:
 
 
 def witness(x: torch.Tensor, real: torch.Tensor, width: float) -> torch.Tensor:
-    """The slope of the witness of the maximum mean discrepancy, p − q smoothed: the same without
-    the division by the densities."""
+    """The slope of the witness of the maximum mean discrepancy, p − q smoothed, up to a constant
+    factor: what `drift` is without the division by the densities."""
     (to_real, p), (to_made, q) = shift(x, real, width), shift(x, x, width)
     return p * to_real - q * to_made
 

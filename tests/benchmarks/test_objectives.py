@@ -105,6 +105,30 @@ def test_the_divergence_goes_from_nothing_to_log_2():
         assert benchmark.divergence(far, ring) == pytest.approx(math.log(2), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("samples", "noise", "why"),
+    [
+        (torch.zeros(5, 3), 0.05, r"shape \(n, 2\) with n ≥ 1, not \(5, 3\)"),
+        (torch.zeros(0, 2), 0.05, r"not \(0, 2\)"),
+        (torch.tensor([[0.0, math.nan]]), 0.05, "not finite"),
+        (torch.zeros(5, 2), 0.0, "above 0, not 0.0"),
+        (torch.zeros(5, 2), math.nan, "above 0, not nan"),
+    ],
+)
+def test_what_has_no_divergence_is_refused(samples, noise, why):
+    with pytest.raises(Refused, match=why):
+        benchmark.divergence(samples, benchmark.source("ring"), noise)
+
+
+def test_no_steps_are_none_and_not_all_of_them(monkeypatch):
+    monkeypatch.setitem(benchmark.SETTINGS, "ring", RING)
+    with pytest.raises(Refused, match="steps"):
+        benchmark.fit("kl", "ring", "none", 1e-2, 0, steps=0)
+    begun = benchmark.side_by_side(("kl",), (0,), "ring", "none", 1e-2, steps=0)["kl", 0]
+    moved = benchmark.side_by_side(("kl",), (0,), "ring", "none", 1e-2)["kl", 0]
+    assert begun.outputs == 0 and not torch.equal(begun.samples, moved.samples)
+
+
 def tried(name, rate, seed, value, **more):
     row = {"objective": name, "data": "ring", "regularisation": "R1", "rate": rate, "seed": seed}
     return row | {"divergence": value, "broken": None, "outputs": 1.0} | more
