@@ -57,14 +57,54 @@ def test_only_the_biased_loss_draws_samples_together(biased, bias):
     assert error < 0.01  # or both would pass
 
 
+@pytest.mark.parametrize("kernel", [kernels.gaussian(1.0), kernels.distance])
+def test_far_from_zero_distances_do_not_cancel(kernel):
+    x, y = X.float() + 4096, Y.float() + 4096
+    found = kernels.maximum_mean_discrepancy(x, y, kernel)
+    known = kernels.maximum_mean_discrepancy(x.double(), y.double(), kernel)
+    assert found.item() == pytest.approx(known.item(), rel=1e-4)
+    found = kernels.witness(x, x, y, kernel)
+    assert torch.allclose(
+        found.double(), kernels.witness(x.double(), x.double(), y.double(), kernel), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kernel", [kernels.gaussian(0.7), kernels.distance])
+@pytest.mark.parametrize("biased", [False, True])
+def test_gradients_are_those_of_differences(kernel, biased):
+    small = (X[:5].clone().requires_grad_(), Y[:4].clone().requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x, y: kernels.maximum_mean_discrepancy(x, y, kernel, biased), small
+    )
+
+
+def test_bandwidths_of_any_size_and_type():
+    assert kernels.gaussian(1e200)(X, Y).min() == 1
+    assert kernels.gaussian(1e-30)(X.float(), Y.float()).max() == 0
+    assert kernels.gaussian(1e-30)(0 * X.float(), 0 * Y.float()).min() == 1
+    assert torch.equal(kernels.gaussian(torch.tensor([0.5]))(X, Y), kernels.gaussian(0.5)(X, Y))
+    one, other = torch.tensor(0.5).numpy()[()], torch.tensor([0.5])  # NumPy's float32 is no float
+    assert torch.equal(kernels.gaussian(one)(X, Y), kernels.gaussian(other)(X, Y))
+
+
 @pytest.mark.parametrize("bandwidths", [0, -1.0, math.inf, math.nan, [], [1.0, 0.0]])
 def test_a_bandwidth_that_is_none_is_refused(bandwidths):
     with pytest.raises(Refused, match="must be positive and finite"):
         kernels.gaussian(bandwidths)
 
 
-@pytest.mark.parametrize("y", [Y[:1], Y[:, :2], Y[:, 0], Y[None]])
+@pytest.mark.parametrize("y", [Y[:1], Y[:, :2], Y[:, 0], Y[None], Y.float(), Y.long()])
 def test_batches_that_do_not_fit_are_refused(y):
     for pair in ((X, y), (y, X)):
         with pytest.raises(Refused, match=r"shapes \(n, d\) and \(m, d\)"):
             kernels.maximum_mean_discrepancy(*pair, kernels.gaussian(1.0))
+
+
+@pytest.mark.parametrize("bad", [Y[:0], Y[:, :2], Y[:, 0], Y.float()])
+@pytest.mark.parametrize("place", range(3))
+def test_a_witness_of_what_does_not_fit_is_refused(place, bad):
+    given = [X, X, Y]
+    given[place] = bad
+    with pytest.raises(Refused, match="at least 1"):
+        kernels.witness(*given, kernels.gaussian(1.0))
+    assert kernels.witness(X, X[:1], Y[:1], kernels.gaussian(1.0)).shape == (60,)

@@ -1,4 +1,4 @@
-"""Critics of slope 1: how well five of them point the way, and the games that they play.
+"""Critics of slope 1: how well six of them point the way, and the games that four of them play.
 
     python -m gancode.benchmarks.transport            all, about forty minutes on one core
     python -m gancode.benchmarks.transport NAME...    these; the others keep their rows

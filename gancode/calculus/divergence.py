@@ -98,11 +98,12 @@ class Divergence:
 
     @classmethod
     def of_value(cls, f: sympy.Expr, offset: sympy.Expr, ends: tuple | None = None) -> "Divergence":
-        """The divergence in a critic's value: f is a supremum of affine functions, so convex.
+        """The divergence in a critic's value: f is a supremum of affine functions, so convex, and
+        f(1) = 0. Of an f that is given both are taken on trust; `Divergence(f)` proves them.
 
         `ends` are f(0) and the slope of f at infinity, for an f whose limits SymPy cannot take.
         """
-        self = cls.__new__(cls)
+        self, f = cls.__new__(cls), sympy.sympify(f, strict=True)
         self.f, self.name, self.label = f, "", "D(p‖q)"
         self.scale, self.offset, self._ends = S.One, sympy.sympify(offset), Ends(f, ends)
         return self

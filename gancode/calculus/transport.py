@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 from sympy import Abs, Interval, Piecewise, S, Symbol, log, oo, pi
 
-from ..errors import Refused, WrongType
+from ..errors import Refused, WrongType, positive_integer
 from . import advice
 from .densities import Density, NoClosedFormError, Total, X, add_integral, certain, normal_law
 from .kinks import between
@@ -34,10 +34,10 @@ def wasserstein(first: Any, second: Any, order: int = 1) -> sympy.Expr:
     """The Wasserstein distance of an order (1, 2, …) between random variables of `sympy.stats`.
 
     Both are finite, or both of one family: normal, exponential or uniform. Raises
-    `NoClosedFormError` for others, `Refused` for an order that is no positive integer.
+    `NoClosedFormError` for others, and for finite ones whose symbols leave open what comes first;
+    `Refused` for an order that is no positive integer.
     """
-    if not (isinstance(order, int) and order > 0):
-        raise Refused(f"the order must be a positive integer, not {order!r}")
+    order = int(positive_integer("order", order))
     if _finite(first, second):
         cost = sum(share * Abs(gap) ** order for share, gap in _quantile_gaps(first, second))
     else:
@@ -183,7 +183,13 @@ def _crossing(base: sympy.Expr, support: Interval) -> tuple[sympy.Expr | None, s
 
 def _masses(variable: Any) -> list:
     """Outcomes and their masses, in the order of the outcomes."""
-    return sorted(sympy.stats.density(variable).dict.items())
+    law = sympy.stats.density(variable)
+    try:
+        return sorted(law.dict.items())
+    except (AttributeError, TypeError):  # no list of them, or no order
+        raise NoClosedFormError(
+            f"the outcomes of {variable} must be real numbers that can be put in order, not {law}"
+        ) from None
 
 
 def _quantile_gaps(first: Any, second: Any) -> list:
@@ -191,7 +197,7 @@ def _quantile_gaps(first: Any, second: Any) -> list:
     gaps, (left, right) = [], map(_masses, (first, second))
     while left and right:
         (x, mass), (y, other) = left[0], right[0]
-        share = min(mass, other)
+        share = mass if certain(sympy.Le(mass, other), f"the lesser of {mass}, {other}") else other
         gaps.append((share, x - y))
         left = [(x, mass - share), *left[1:]] if mass != share else left[1:]
         right = [(y, other - share), *right[1:]] if other != share else right[1:]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gancode.errors import Refused
+from gancode.errors import Refused, WrongType
 
 GROUPS = 25  # of a jackknife: its standard error is itself known to about 1/√48 = 14 %
 FEWEST = 25  # points: the deviation of so many is known as well as that
@@ -91,7 +91,10 @@ def as_points(name: str, points: Any) -> np.ndarray:
 
 
 def as_numbers(values: Any) -> tuple[np.ndarray, float]:
-    """An array of float64, and the relative rounding of the numbers in the type they came in."""
+    """An array of float64, and the relative rounding of the numbers in the type they came in.
+    Raises `WrongType` for complex ones, of which NumPy would drop a part."""
+    if values.is_complex() if isinstance(values, torch.Tensor) else np.iscomplexobj(values):
+        raise WrongType("the numbers are complex; give real ones, such as their parts side by side")
     if isinstance(values, torch.Tensor):
         rounding = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
         return values.detach().cpu().double().numpy(), rounding  # NumPy knows no bfloat16

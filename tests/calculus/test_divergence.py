@@ -325,6 +325,24 @@ def test_quadrature_of_js_agrees_with_scipy_and_scales():
     assert str(divergences["js"].scaled(2, -log(4))) == "2·JS(p‖q) − log 4"
 
 
+@pytest.mark.parametrize("offset", [1, 0.5, -2])
+def test_a_divergence_in_a_value_takes_numbers_of_python(offset):
+    found = Divergence.of_value((r - 1) ** 2, offset=offset)
+    assert str(found) == f"D(p‖q) {'−' if offset < 0 else '+'} {abs(found.offset)}"
+    assert found._repr_latex_().endswith(f"{'-' if offset < 0 else '+'} {abs(offset)}$")
+    first, second = sympy.stats.Normal("X", 0, 1), sympy.stats.Normal("Y", 1, 1)
+    assert float(found.between(first, second)) == pytest.approx(math.e - 1 + offset)
+    numeric = found.numeric(log_normal(0, 1), log_normal(1, 1), GRID)
+    assert numeric == pytest.approx(math.e - 1 + offset, abs=1e-8)
+    assert str(Divergence.of_value(0, offset=offset)) == str(found)
+
+
+def test_the_ends_of_a_divergence_in_a_value_are_those_given():
+    found = Divergence.of_value((r - 1) ** 2 / (r + 1), offset=1, ends=(7, 5))
+    coins = [sympy.stats.Bernoulli(name, k) for k, name in enumerate("XY")]
+    assert found.between(*coins) == 1 + 7 + 5
+
+
 def test_quadrature_survives_tails_that_underflow():
     first, second = log_normal(-30, 1), log_normal(30, 1)
     grid = np.linspace(-60, 60, 24001)

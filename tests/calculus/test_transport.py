@@ -9,7 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational
-from sympy.stats import Bernoulli, DiscreteUniform, Exponential, FiniteRV, Normal, Uniform
+from sympy.stats import (
+    Bernoulli,
+    Binomial,
+    Coin,
+    DiscreteUniform,
+    Exponential,
+    FiniteRV,
+    Normal,
+    Uniform,
+)
 
 from gancode.calculus import NoClosedFormError, prove, wasserstein, wasserstein_dual
 from gancode.metrics import gaussian_wasserstein
@@ -131,9 +140,31 @@ def test_a_plan_moves_all_and_its_potentials_prove_it_cheapest():
     assert u.mean() + v.mean() == pytest.approx(found.distance**2)
 
 
+@pytest.mark.parametrize("order", [np.int64(2), sympy.Integer(2)])
+def test_an_order_is_any_integer(order):
+    assert wasserstein(*PAIRS["normal"], order) == wasserstein(*PAIRS["normal"], 2)
+
+
+P = sympy.Symbol("p", positive=True)
+
+
 @pytest.mark.parametrize(
     "call, error, message",
     [
+        (
+            lambda: wasserstein(Bernoulli("X", P), Bernoulli("Y", HALF)),
+            NoClosedFormError,
+            "the lesser of .* depends on its symbols",
+        ),
+        (lambda: wasserstein(Coin("X"), Bernoulli("Y", HALF)), NoClosedFormError, "put in order"),
+        (
+            lambda: wasserstein_dual(
+                Binomial("X", sympy.Symbol("n", integer=True, positive=True), HALF),
+                Bernoulli("Y", HALF),
+            ),
+            NoClosedFormError,
+            "outcomes of X must be real numbers",
+        ),
         (lambda: wasserstein(*PAIRS["coins"], 0), ValueError, "positive integer"),
         (
             lambda: wasserstein(PAIRS["coins"][0], PAIRS["normal"][0]),

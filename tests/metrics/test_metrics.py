@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors
 import scipy.linalg
+import scipy.optimize
 import scipy.spatial
 import scipy.stats
 import torch
@@ -198,6 +199,26 @@ def test_distributions_have_no_sampling_error_and_neither_have_equal_samples():
     same = metrics.wasserstein(x, x[::-1], 2)
     assert (same.distance, same.error) == (0, 0)
     assert metrics.wasserstein(x, y).error > 0
+
+
+@pytest.mark.parametrize("order", [0.01, 0.5, 1, 2, 3, 10])
+@pytest.mark.parametrize("unit", [1e-150, 1e-12, 1e-4, 1.0, 1e8])
+def test_in_another_unit_the_distance_is_the_same(unit, order):
+    """POT takes costs below 1e-14 for zero, and any plan for the best."""
+    x, y = ellipses(np.random.default_rng(0), 40, 30)
+    known, found = metrics.wasserstein(x, y, order), metrics.wasserstein(unit * x, unit * y, order)
+    assert found.distance == pytest.approx(unit * known.distance, rel=1e-9)
+    assert found.error == pytest.approx(unit * known.error, rel=1e-6)
+    for one, other in zip(found.potentials, known.potentials, strict=True):
+        assert one.std() == pytest.approx(unit**order * other.std(), rel=1e-6)
+
+
+def test_a_point_far_away_in_both_hides_nothing():
+    x, y = ellipses(np.random.default_rng(0), 40, 40)
+    x[0] = y[0] = 1e5
+    cost = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
+    known = cost[scipy.optimize.linear_sum_assignment(cost)].mean()
+    assert metrics.wasserstein(x, y, 2).distance ** 2 == pytest.approx(known, rel=1e-5)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -550,6 +571,14 @@ ONES, MIXTURE = np.ones((60, 2)), data.grid()
         (lambda: metrics.precision_recall(ONES, ONES[:, :1]), "generated has 1"),
         (lambda: metrics.sliced_wasserstein(ONES, ONES, projections=1), "at least 2 projections"),
         (lambda: metrics.sliced_wasserstein(ONES, ONES, 0.5), "order must be at least 1, not 0.5"),
+        (lambda: metrics.sliced_wasserstein(ONES, ONES, math.inf), "at least 1, not inf"),
+        (lambda: metrics.wasserstein(ONES, ONES, math.inf), "positive, not inf, and at most 10"),
+        (lambda: metrics.wasserstein(ONES, ONES, math.nan), "positive, not nan"),
+        (lambda: metrics.wasserstein(ONES, ONES, 11), "positive, not 11, and at most 10"),
+        (lambda: metrics.wasserstein(ONES, ONES, 1, np.full(60, 1 / 60)), "a pair.*not ndarray"),
+        (lambda: metrics.wasserstein(ONES, ONES, 1, None), "a pair.*not NoneType"),
+        (lambda: metrics.wasserstein(ONES + 1j, ONES), "complex"),
+        (lambda: metrics.wasserstein(torch.ones(60) + 1j, np.ones(60)), "complex"),
         (lambda: metrics.sliced_wasserstein(ONES[:24], ONES), "x has 24 points.*at least 25"),
         (lambda: metrics.sliced_wasserstein(ONES, ONES[:24]), "y has 24 points, too few"),
         (lambda: metrics.wasserstein(ONES[:24], ONES), "x has 24 points, too few.*at least 25"),

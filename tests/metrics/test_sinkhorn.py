@@ -179,6 +179,28 @@ def test_points_without_weight_do_not_count():
     assert metrics.entropic_transport(x, y, 0.5).error > 0 == known.error
 
 
+def test_points_without_weight_on_both_sides_do_not_count():
+    """Far from all others and near each other, so what they would send there is beyond floats."""
+    x, y = samples(30, 30)
+    weights, none = np.full(30, 1 / 30), np.append(np.full(30, 1 / 30), 0)
+    far = [np.concatenate([each, [[1e3, 0]]]) for each in (x, y)]
+    for measure, value in (
+        (metrics.entropic_transport, "cost"),
+        (metrics.sinkhorn_divergence, "value"),
+    ):
+        known = getattr(measure(x, y, 0.5, weights=(weights, weights)), value)
+        found = measure(*far, 0.5, weights=(none, none))
+        assert getattr(found, value) == pytest.approx(known, abs=1e-6)
+    plan = metrics.entropic_transport(*far, 0.5, weights=(none, none)).plan
+    assert plan.sum() == pytest.approx(1) and not plan[-1].any() and not plan[:, -1].any()
+
+
+def test_normal_distributions_that_are_nearly_independent():
+    """With equal means (s² − t²)²/epsilon is left, of which differences would keep nothing."""
+    found = metrics.gaussian_sinkhorn_divergence([0], [[1]], [0], [[4]], 1e7)
+    assert found == pytest.approx(9e-7, rel=1e-6)
+
+
 @pytest.mark.parametrize("shift", [0, 30, 1e4])
 def test_a_set_far_away_is_reached(shift):
     """exp(−cost/epsilon) is zero in floating point, and the plan is none the worse."""
@@ -227,6 +249,21 @@ SMALL = samples(30, 30)
             lambda: metrics.gaussian_entropic_transport([0], [[-1]], [0], [[1]], 1),
             "positive semidefinite",
         ),
+        (
+            lambda: metrics.gaussian_wasserstein(np.ones((2, 2)), np.eye(2), [0, 0], np.eye(2)),
+            r"means of shape \(d,\)",
+        ),
+        (
+            lambda: metrics.gaussian_wasserstein(
+                [0, 0], [[1e-9, 5e-10], [0, 1e-9]], [0, 0], np.eye(2)
+            ),
+            "must be symmetric",
+        ),
+        (
+            lambda: metrics.gaussian_wasserstein([0], [[np.inf]], [0], [[1]]),
+            "must be finite",
+        ),
+        (lambda: metrics.entropic_transport(*SMALL, 1, np.inf), "positive, not inf"),
     ],
 )
 def test_what_is_refused_says_why(call, said):
