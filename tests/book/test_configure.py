@@ -143,24 +143,38 @@ def test_the_badges_lead_to_the_plain_copies(configured):
     assert binder[2].startswith("notebooks/") and colab[2].startswith("notebooks/")
 
 
+LARGE = ["torch", "torchvision", "accelerate", "matplotlib", "mlxtend", "safetensors", "scipy"]
+
+
 @pytest.fixture
-def empty_environment():
-    """The Python of a new environment that holds IPython and its needs, in a folder of its own; all
-    of it (6 GB in the end) is removed even where a test fails."""
+def environment():
+    """The Python of a new environment that holds IPython and the large packages, as Colab's does,
+    in a folder of its own. uv links their files to those it has unpacked before (for `make`), where
+    it can: they are 6 GB. All is removed even where a test fails."""
     folder = Path(tempfile.mkdtemp(prefix="gancode-set-up-"))
     try:
+        lines = (ROOT / "requirements.txt").read_text().splitlines()
+        (folder / "pins.txt").write_text("\n".join(line for line in lines if "==" in line))
         subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
         python = folder / "env" / "bin" / "python"
-        uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "ipython"], check=True)
+        install = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet"]
+        install += ["--python", python, "--constraint", folder / "pins.txt"]
+        subprocess.run([*install, "ipython", *LARGE], check=True)
         yield python, folder
     finally:
         shutil.rmtree(folder)
 
 
-def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
-    """As on Colab, but that git is told to find the public address in the copy of the tree."""
-    python, folder = empty_environment
+def installed(folder):
+    """The packages in an environment, each under the file that lists what it consists of, which
+    another installation writes anew."""
+    return {path: path.stat().st_ino for path in folder.glob("env/lib/*/site-packages/*/RECORD")}
+
+
+def test_the_set_up_cell_installs_gancode_once(configured, environment):
+    """As on Colab, but that git is told to find the public address in the copy of the tree. What is
+    there already is kept."""
+    python, folder = environment
     notebook = nbformat.read(next(configured.glob("chapters/**/*.ipynb")), as_version=4)
     cell = next(cell for cell in notebook.cells if cell.cell_type == "code").source
     assert REPO in cell
@@ -170,11 +184,9 @@ def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "copy"]):
         subprocess.run([*git, *command], cwd=configured, check=True)
-    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
-    (folder / "pins.txt").write_text("\n".join(pins))
 
     def run_cell(**more):
-        environment = {
+        inherited = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             "IPYTHONDIR": str(folder / "ipython"),
             "PIP_CONSTRAINT": str(folder / "pins.txt"),
@@ -183,7 +195,7 @@ def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
         result = subprocess.run(
             [python, "-m", "IPython", "cell.ipy"],
             cwd=folder,
-            env=environment,
+            env=inherited,
             capture_output=True,
             text=True,
         )
@@ -193,10 +205,14 @@ def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
         assert found and Path(found[1]).is_relative_to(folder / "env"), report
         return result.stdout.replace(found[0], "").strip()
 
+    before = installed(folder)
     run_cell(
         GIT_CONFIG_COUNT="1",
         GIT_CONFIG_KEY_0=f"url.{configured.as_uri()}.insteadOf",
         GIT_CONFIG_VALUE_0=f"https://github.com/{REPO}",
     )
+    after = installed(folder)
+    assert before and before.items() <= after.items()
+    assert any(path.parent.name.startswith("gancode-") for path in after.keys() - before.keys())
     # The second time there is no repository to install from, and none is asked for.
     assert run_cell(PIP_NO_INDEX="1") == ""
