@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
+    # They begin first, then the notebooks: at the end no worker is left alone with a long file.
+    items.sort(key=lambda item: (item.path.stem not in SLOW, item.path.suffix == ".py"))
 
 
 @pytest.fixture(scope="module")
