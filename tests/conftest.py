@@ -1,6 +1,5 @@
 """What several test files share: clean copies of the tree, and the book built from one."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,12 +7,6 @@ from pathlib import Path
 
 import pytest
 from tree import ROOT
-
-# Two files run at once: each, and every notebook kernel it starts, keeps to one core, and does not
-# spin while it waits for it.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 
 # Files of which every test waits for something large: a built book, a fresh environment, other
 # processes, minutes of proofs.
@@ -43,6 +36,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
+    # They begin first, then the notebooks: at the end no worker is left alone with a long file.
+    items.sort(key=lambda item: (item.path.stem not in SLOW, item.path.suffix == ".py"))
 
 
 @pytest.fixture(scope="module")

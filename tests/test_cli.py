@@ -121,6 +121,7 @@ def test_digits_on_demand(capsys):
     assert "labels must be from 0 to 9" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_of_any_size(capsys):
     folder = runs.Path("photos/more")
     folder.mkdir(parents=True)
@@ -316,6 +317,7 @@ def test_a_run_is_read_from_its_newest_checkpoint_alone(capsys):
     assert torch.equal(runs.load("runs/ring").sample(5), x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
@@ -414,6 +416,7 @@ def run_numbers(capsys, folder, *options):
     return json.loads(capsys.readouterr().out)["metrics"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["another set", "one more", "one changed"])
 def test_other_images_are_not_those_of_the_run_wherever_they_lie(capsys, change):
     folder = photographs(runs.Path("photos"))
@@ -479,6 +482,7 @@ def test_beside_each_number_stands_what_real_data_score(capsys):
     assert report["real"] == "2500 real samples"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "against"), [(25, None), (60, 30), (200, 30)])
 def test_real_images_are_compared_with_others_of_them(capsys, n, against):
     photographs(runs.Path("photos"), 40 if against is None else 60)
@@ -548,6 +552,7 @@ def test_the_curves_stand_beside_what_the_objective_says(monkeypatch):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("out", "n"), [("x.npz", 10_000), ("x.npy", 10_000), ("x.csv", 10_000), ("x.PNG", 64)]
 )

@@ -44,6 +44,7 @@ def test_the_generator_gets_the_slope_of_the_witness(kernel):
     assert torch.allclose(y.grad, -2 / len(Y) * at.grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("biased", "bias"), [(False, 0.0), (True, 2 / (8 * math.sqrt(27)))])
 def test_only_the_biased_loss_draws_samples_together(biased, bias):
     """The mean slope in the standard deviation at the truth: 2ℓ/(n(ℓ² + 2)^{3/2}), or none."""

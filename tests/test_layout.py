@@ -121,6 +121,7 @@ def test_torch_is_imported_only_where_it_may_be():
     assert "gancode.training.settings" not in torch  # a command explains itself without it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "line", "fault"),
     [

@@ -321,6 +321,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_slope_of_a_network_is_above_its_bound(name):
     torch.manual_seed(0)
@@ -469,6 +470,7 @@ CANCELLING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", CANCELLING)
 def test_rounding_is_not_taken_for_a_slope(name, seed):

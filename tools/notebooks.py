@@ -12,11 +12,16 @@ import argparse
 import ast
 import os
 import sys
+import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 import nbformat
+from jupyter_client import AsyncKernelManager, KernelManager
+from jupyter_client.connect import ConnectionFileMixin
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets import default
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -24,6 +29,30 @@ METADATA = {
 }
 CELL_METADATA = {"tags", "mystnb", "checked"}
 CELL_TIMEOUT = 300  # seconds, as for pytest
+
+
+class _AtFiles(ConnectionFileMixin):
+    """Has its kernel listen at files, which nobody else takes.
+
+    Of ports Jupyter chooses five that are free, and the kernel takes them up once it has started:
+    seconds in which another kernel, or any connection, may get one of them, and then it dies.
+    """
+
+    @default("transport")
+    def _files(self) -> str:
+        return "ipc"
+
+    @default("ip")
+    def _names(self) -> str:
+        return str(Path(tempfile.gettempdir(), f"kernel-{uuid4().hex}"))
+
+
+class Kernel(_AtFiles, KernelManager):
+    """Starts and stops a kernel."""
+
+
+class AsyncKernel(_AtFiles, AsyncKernelManager):
+    """The same, as nbclient asks for it."""
 
 
 def prepare() -> None:
@@ -46,6 +75,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
     NotebookClient(
         notebook,
         kernel_name="python3",
+        kernel_manager_class=AsyncKernel,
         timeout=CELL_TIMEOUT,
         record_timing=False,
         coalesce_streams=True,  # where a stream is cut depends on timing

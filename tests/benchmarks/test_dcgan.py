@@ -59,6 +59,7 @@ def test_the_pages_say_how_long_the_recipe_took(results):
         assert seconds in (ROOT / page).read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", benchmark.WAYS)
 def test_a_run_can_be_repeated_and_begins_as_in_the_file(way, results, monkeypatch):
     monkeypatch.delenv("GANCODE_SEED", raising=False)

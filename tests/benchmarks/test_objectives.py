@@ -40,6 +40,7 @@ def small(monkeypatch):
         monkeypatch.setattr(benchmark, name, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regularisation", benchmark.REGULARISATIONS)
 @pytest.mark.parametrize("where", benchmark.SETTINGS)
 def test_runs_side_by_side_are_those_of_train(where, regularisation):
@@ -168,6 +169,7 @@ def without_clock(found):
     return {key: value for key, value in found.items() if key != "seconds"}
 
 
+@pytest.mark.slow
 def test_a_measurement_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
     whole, parts = tmp_path / "whole.json", tmp_path / "parts.json"
     said = []
@@ -194,6 +196,7 @@ def test_a_measurement_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
     assert without_clock(written) == without_clock(json.loads(whole.read_text("utf-8")))
 
 
+@pytest.mark.slow
 def test_runs_that_were_made_otherwise_are_not_mixed_with_others(small, tmp_path, monkeypatch):
     out = tmp_path / "kept.json"
     benchmark.measure(out, lambda text: None)
@@ -204,6 +207,7 @@ def test_runs_that_were_made_otherwise_are_not_mixed_with_others(small, tmp_path
     assert out.read_text("utf-8") == before
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_shows_a_table(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     cli.main(["bench", "objectives"])

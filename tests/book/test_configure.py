@@ -82,18 +82,47 @@ def test_make_says_what_is_missing():
     assert "make configure REPO=owner/name" in result.stderr
 
 
+HEAVY = ("tools.games", "tools.engine")  # what they put into the book leads nowhere
+THEOREM = "\n```{prf:theorem} One\nIt holds.\n```\n"  # for the page that lists them
+
+
 @pytest.fixture(scope="module")
-def links(configured, build_book):
-    """Where the buttons above each page of the book lead, under the path of its source."""
-    site = build_book(configured)
+def sources(configured):
+    """The paths of the pages' sources."""
     toc = yaml.safe_load((configured / "_toc.yml").read_text(encoding="utf-8"))
     names = [toc["root"], *(each["file"] for part in toc["parts"] for each in part["chapters"])]
+    paths = (Path(name + end) for name in names for end in (".md", ".ipynb"))
+    found = [path for path in paths if (configured / path).exists()]
+    assert len(found) == len(names)
+    return found
+
+
+@pytest.fixture(scope="module")
+def links(configured, sources, build_book, tmp_path_factory):
+    """Where the buttons above each page of the book lead, under the path of its source. The pages
+    hold no more than a heading: the buttons come from their names and kinds, and from the
+    configuration."""
+    tree = tmp_path_factory.mktemp("bare") / "tree"
+    shutil.copytree(configured, tree, ignore=shutil.ignore_patterns("chapters", ".git"))
+    for path in sources:
+        text = f"# {path.stem}\n{THEOREM if path == sources[0] else ''}"
+        if path.suffix == ".ipynb":
+            notebook = nbformat.read(configured / path, as_version=4)
+            notebook.cells = [nbformat.v4.new_markdown_cell(text)]
+            text = nbformat.writes(notebook)
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text, encoding="utf-8")
+    config = yaml.safe_load((tree / "_config.yml").read_text(encoding="utf-8"))
+    for each in HEAVY:
+        config["sphinx"]["config"]["extensions"].remove(each)
+        del config["sphinx"]["local_extensions"][each]
+    (tree / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    site = build_book(tree)
     found = {}
-    for name in names:
-        page = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
-        (source,) = (path for end in (".md", ".ipynb") if (path := Path(name + end)) and
-                     (configured / path).exists())  # fmt: skip
-        found[source] = {link.get("href") for link in page.select(".article-header-buttons a")}
+    for source in sources:
+        html = (site / source.with_suffix(".html")).read_text("utf-8")
+        buttons = BeautifulSoup(html, "html.parser").select(".article-header-buttons a")
+        found[source] = {link.get("href") for link in buttons}
     return found
 
 
@@ -143,24 +172,38 @@ def test_the_badges_lead_to_the_plain_copies(configured):
     assert binder[2].startswith("notebooks/") and colab[2].startswith("notebooks/")
 
 
+LARGE = ["torch", "torchvision", "accelerate", "matplotlib", "mlxtend", "safetensors", "scipy"]
+
+
 @pytest.fixture
-def empty_environment():
-    """The Python of a new environment that holds IPython and its needs, in a folder of its own; all
-    of it (6 GB in the end) is removed even where a test fails."""
+def environment():
+    """The Python of a new environment that holds IPython and the large packages, as Colab's does,
+    in a folder of its own. uv links their files to those it has unpacked before (for `make`), where
+    it can: they are 6 GB. All is removed even where a test fails."""
     folder = Path(tempfile.mkdtemp(prefix="gancode-set-up-"))
     try:
+        lines = (ROOT / "requirements.txt").read_text().splitlines()
+        (folder / "pins.txt").write_text("\n".join(line for line in lines if "==" in line))
         subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
         python = folder / "env" / "bin" / "python"
-        uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "ipython"], check=True)
+        install = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet"]
+        install += ["--python", python, "--constraint", folder / "pins.txt"]
+        subprocess.run([*install, "ipython", *LARGE], check=True)
         yield python, folder
     finally:
         shutil.rmtree(folder)
 
 
-def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
-    """As on Colab, but that git is told to find the public address in the copy of the tree."""
-    python, folder = empty_environment
+def installed(folder):
+    """The packages in an environment, each under the file that lists what it consists of, which
+    another installation writes anew."""
+    return {path: path.stat().st_ino for path in folder.glob("env/lib/*/site-packages/*/RECORD")}
+
+
+def test_the_set_up_cell_installs_gancode_once(configured, environment):
+    """As on Colab, but that git is told to find the public address in the copy of the tree. What is
+    there already is kept."""
+    python, folder = environment
     notebook = nbformat.read(next(configured.glob("chapters/**/*.ipynb")), as_version=4)
     cell = next(cell for cell in notebook.cells if cell.cell_type == "code").source
     assert REPO in cell
@@ -170,11 +213,9 @@ def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "copy"]):
         subprocess.run([*git, *command], cwd=configured, check=True)
-    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
-    (folder / "pins.txt").write_text("\n".join(pins))
 
     def run_cell(**more):
-        environment = {
+        inherited = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             "IPYTHONDIR": str(folder / "ipython"),
             "PIP_CONSTRAINT": str(folder / "pins.txt"),
@@ -183,7 +224,7 @@ def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
         result = subprocess.run(
             [python, "-m", "IPython", "cell.ipy"],
             cwd=folder,
-            env=environment,
+            env=inherited,
             capture_output=True,
             text=True,
         )
@@ -193,10 +234,14 @@ def test_the_set_up_cell_installs_gancode_once(configured, empty_environment):
         assert found and Path(found[1]).is_relative_to(folder / "env"), report
         return result.stdout.replace(found[0], "").strip()
 
+    before = installed(folder)
     run_cell(
         GIT_CONFIG_COUNT="1",
         GIT_CONFIG_KEY_0=f"url.{configured.as_uri()}.insteadOf",
         GIT_CONFIG_VALUE_0=f"https://github.com/{REPO}",
     )
+    after = installed(folder)
+    assert before and before.items() <= after.items()
+    assert any(path.parent.name.startswith("gancode-") for path in after.keys() - before.keys())
     # The second time there is no repository to install from, and none is asked for.
     assert run_cell(PIP_NO_INDEX="1") == ""

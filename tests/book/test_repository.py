@@ -1,12 +1,18 @@
 """The files around the package: what is installed where, and the tools that contributors use."""
 
 import re
+import socket
 import subprocess
+import sys
+import tempfile
 import tomllib
+from pathlib import Path
 
 import nbformat
+import nbval.kernel
 import pytest
 import yaml
+from jupyter_client.connect import LocalPortCache
 from tree import ROOT
 
 from tools import chromium, notebooks
@@ -107,3 +113,27 @@ def test_a_notebook_with_a_failing_cell_is_left_as_it_was(tmp_path):
     with pytest.raises(SystemExit, match="ZeroDivisionError"):
         notebooks.main([str(path)])
     assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_kernel_starts_whoever_takes_a_port(monkeypatch, tmp_path):
+    """Also one that Jupyter finds to be free, and that is taken before the kernel has started."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(LocalPortCache, "find_available_port", lambda self, ip: port)
+        notebooks.execute(notebook, tmp_path)
+        manager, client = nbval.kernel.start_new_kernel(kernel_name="python3")
+        client.stop_channels()
+        manager.shutdown_kernel()
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "2"
+    assert list(Path(tempfile.gettempdir()).glob(f"{Path(manager.ip).name}*")) == []
+
+
+def test_what_is_imported_is_compiled_once():
+    """Not by each of the processes that the tests start, whatever the environment says."""
+    asked = "import sys; print(sys.dont_write_bytecode)"
+    command = [sys.executable, "-c", asked]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "False\n"

@@ -34,6 +34,7 @@ KERNELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", LAWS)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_closed_form_is_the_double_integral(kernel, pair):

@@ -61,6 +61,7 @@ def test_the_entropy_is_the_kullback_leibler_divergence_of_the_plan():
     assert float(PLAIN.subs(values)) == pytest.approx(known, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_best_generator_of_the_plain_cost_is_too_narrow():
     slope = 2 * (T - COVARIANCE / T)
     assert proved(diff(PLAIN, T), slope)
@@ -70,10 +71,12 @@ def test_the_best_generator_of_the_plain_cost_is_too_narrow():
     assert proved(COVARIANCE, T**2, "<=", [2 * T**2 + EPSILON >= 2 * S**2])
 
 
+@pytest.mark.slow
 def test_beyond_twice_the_variance_the_best_generator_of_the_plain_cost_is_a_point():
     assert proved(COVARIANCE, T**2, "<=", [EPSILON >= 2 * S**2])
 
 
+@pytest.mark.slow
 def test_the_best_generator_of_the_debiased_one_is_the_data():
     debiased = sinkhorn_divergence(DATA, GENERATOR, EPSILON)
     own = entropic_covariance(GENERATOR, GENERATOR, EPSILON)

@@ -90,6 +90,7 @@ def circulant(kernel, sizes):
     return matrix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "sizes"),
     [((1,), (3,)), ((2,), (5,)), ((3,), (3,)), ((3,), (8,)), ((2, 2), (3, 4)), ((3, 1), (4, 2))],
@@ -105,6 +106,7 @@ def test_a_convolution_on_a_circle_is_diagonal_in_frequencies(shape, sizes):
         assert float(norm.subs(at)) == pytest.approx(np.linalg.norm(dense, 2), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "size"), [(2, 3), (3, 4), (3, 6)])
 def test_the_norm_lies_between_that_of_the_weights_and_root_k_times_it(width, size):
     """By Parseval and by Cauchy and Schwarz: |ŵ|² has the mean Σ w², and is at most K·Σ w²."""
@@ -161,6 +163,7 @@ CONSTANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "constant"), CONSTANTS)
 def test_the_lipschitz_constant_is_the_supremum_of_the_slope(function, constant):
     found = lipschitz_constant(function)
@@ -221,6 +224,7 @@ def test_the_slope_of_silu_is_below_the_number_that_networks_are_given():
     assert prove(slope, bound - Rational(1, 10**7), "<=").status == "refuted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_jacobian_of_normalisation_is_below_that_at_a_constant(n):
     """(P − yyᵀ/(n s²))/s with y = Px: along y its eigenvalue is ε/s³, across it 1/s."""

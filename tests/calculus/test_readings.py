@@ -135,6 +135,7 @@ def test_a_critic_of_several_formulas_is_not_said_to_stand_still():
 CROSS_ENTROPY = softplus(-a) + softplus(b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("generator", "row", "says"),
     [

@@ -90,6 +90,7 @@ MEASURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 @pytest.mark.parametrize("name", MEASURES)
 def test_the_estimate_is_unbiased_with_the_error_that_it_claims(name, shift):
@@ -227,6 +228,7 @@ def test_a_kernel_of_ones_own_that_is_positive_is_taken(kernel):
     assert metrics.maximum_mean_discrepancy(x, y, kernel, biased=True).value >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_the_biased_one_has_the_bias_that_it_says(seed):
     """Drawn with replacement from a few points, over which E k(x, x′) is a plain mean."""

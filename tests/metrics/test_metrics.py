@@ -412,6 +412,7 @@ def test_kernel_distances_of_unequal_sizes_are_those_of_plain_sums(features):
     assert metrics.kernel_distance(x, y).value == pytest.approx(xx + yy - 2 * xy, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_the_bias_and_the_error_of_a_frechet_distance_are_those_it_claims(shift):
     rng = np.random.default_rng(0)
@@ -437,6 +438,7 @@ def test_correcting_a_frechet_distance_takes_most_of_its_bias_away():
     assert abs(corrected) < raw / 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_the_kernel_distance_is_unbiased_with_the_error_that_it_claims(shift):
     rng = np.random.default_rng(0)

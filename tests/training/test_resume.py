@@ -100,6 +100,7 @@ def stop_at(step):
     return callback
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DATA)
 @pytest.mark.parametrize("at", [2, 5, 8])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, kind, at):

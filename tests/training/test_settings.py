@@ -167,6 +167,7 @@ def test_the_folder_says_what_was_asked_for_at_every_save(tmp_path):
     assert seen == [8] * 4  # from the first step on
 
 
+@pytest.mark.slow
 def test_a_longer_run_that_is_stopped_goes_on_to_its_end():
     """Ten steps, then forty, stopped at twenty; --resume alone then goes on to forty."""
     ring = ["train", "--data", "ring", "--batch-size", "8", "--sheet-every", "0", "--lr", "1e-3"]

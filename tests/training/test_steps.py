@@ -312,6 +312,7 @@ OPTIONS = {"steps": 6, "batch_size": 4, "log_every": 3, "penalties": ["r1=1", "w
 OPTIONS |= {"objective": "relativistic", "accumulate": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tensors", "data set", "list"])
 @pytest.mark.parametrize("kind", CONDITIONS)
 def test_a_condition_of_any_kind_goes_where_labels_go_and_is_taken_up_again(tmp_path, kind, form):

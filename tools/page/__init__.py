@@ -7,6 +7,9 @@ who hear a page, `finding` those who look for something, `launch` those who want
 
 from pathlib import Path
 
+from pybtex.backends import plaintext
+from pybtex.plugin import register_plugin
+
 from tools import configure, fetch
 from tools.page import access, bundle, finding, formulas, launch
 
@@ -15,6 +18,8 @@ def setup(app) -> None:
     """Have formulas drawn by our MathJax, and the pages finished when all are written."""
     app.config.mathjax_path = formulas.PATH
     app.config.mathjax3_config = formulas.CONFIGURATION
+    # Looked for among all that is installed, at every citation, if it is not registered.
+    register_plugin("pybtex.backends", "plaintext", plaintext.Backend, force=True)
     app.connect("builder-inited", start)
     app.connect("env-updated", lambda app, env: list(env.all_docs))  # each page is written anew
     app.connect("html-page-context", launch.lead, priority=600)  # after the theme's own

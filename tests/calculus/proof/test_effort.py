@@ -133,6 +133,7 @@ def test_only_guarded_places_ask_sympy_to_rewrite():
 LONG = Rational(136308121570117, 428224593349304)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ask",
     [
@@ -152,6 +153,7 @@ def test_long_numbers_beside_logarithms_cost_nothing(ask):
     assert time.process_time() - began < 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [0.3333, 1.37, -0.123, 0.3183098861837907, 1.123456])
 def test_roots_of_high_degree_are_not_factored(order):
     """r^0.3333 is, for factors, a power of the ten-thousandth root of r."""

@@ -105,6 +105,7 @@ def test_no_strategy_forgets_the_end_of_a_closed_interval():
     assert decide_by_parts(kink, sympy.S.Zero, "==", Domain({x}, [x >= 0, x <= 1])) == ""
 
 
+@pytest.mark.slow
 def test_what_no_strategy_decides_is_checked_and_says_so():
     proof = prove(sympy.sin(x) + sympy.cos(sqrt(2) * x), -2, ">")  # or √2 would be rational
     assert proof.status == "checked" and proof.points >= 100
@@ -341,6 +342,7 @@ def test_a_refutation_says_how_far_the_sides_are_apart():
     assert "both sides are 0" in prove(x, x, "<").evidence
 
 
+@pytest.mark.slow
 def test_a_strict_inequality_between_equal_sides_is_refuted():
     t, c = Symbol("t", real=True), Symbol("c", positive=True)
     integral = sympy.Integral(sympy.exp(-c * t), (t, 0, sympy.oo))
