@@ -41,8 +41,8 @@ class Seen:
     `real` and `generated` are samples (n, ...), in the discriminator's step without the graph that
     leads to the generator; `latents` is (n, latent_dim), and `condition` holds the tensors of the
     condition, none where there is none. `logits_real` and `logits_generated` have one entry for
-    each sample; the generator's step looks at real ones only where the objective is paired, and
-    else `logits_real` is None. Then the two networks.
+    each sample, or for each of its patches; the generator's step looks at real ones only where the
+    objective is paired, and else `logits_real` is None. Then the two networks.
     """
 
     real: torch.Tensor
