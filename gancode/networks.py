@@ -384,13 +384,15 @@ class _Skip(nn.Module):
 
 class _Together(nn.Module):
     """A network of images (n, channels, h, w) as one of several tensors, laid on one another along
-    the channels: an image as it is, a vector (n, d) as d constant planes."""
+    the channels: an image as it is, a vector (n, d) as d constant planes. One of a single tensor
+    passes over all that comes after it."""
 
     def __init__(self, network: nn.Module, shapes: Sequence[tuple[int, ...]]) -> None:
         super().__init__()
         self.network, self.shapes = network, tuple(shapes)
 
     def forward(self, *given: torch.Tensor) -> Any:
+        given = given[:1] if len(self.shapes) == 1 else given
         found = [tuple(x.shape[1:]) for x in given]
         if found != [*self.shapes]:
             raise Refused(
@@ -486,9 +488,10 @@ def patch_discriminator(
     `(n, *shape)`, and the tensors of a condition, to logits (n, 1, h, w), one a patch.
 
     `conditions` are the shapes of the tensors of a condition: an image of the same size is laid on
-    the one that is judged, of a vector each number as a constant plane; without any it is called
-    with images alone. The losses are means over patches (`gancode.train` says what else is theirs):
-    the image is judged as a texture.
+    the one that is judged, of a vector each number as a constant plane. Without any it judges
+    images alone, and passes over the condition of a conditional GAN, as CycleGAN's does. The losses
+    are means over patches (`gancode.train` says what else is theirs): the image is judged as a
+    texture.
 
     `depth` layers halve the image, two more keep it, all of kernel 4; the first makes `channels`
     channels, each after it twice as many, up to 8 · channels. A logit sees a square of 16, 34 or 70

@@ -7,6 +7,9 @@ average of them is kept. Ready-made here are those that papers share::
     from gancode.training import terms               # pix2pix (Isola et al. 2017)
 
     gancode.train(gan, (targets, inputs), generator_terms={"l1": (terms.l1, 100.0)}, ...)
+
+Those that need nothing else have a name, so that a command can ask for them too: `NAMED`; the same
+run is `generator_terms=["l1=100"]`.
 """
 
 import math
@@ -198,6 +201,14 @@ class Information(nn.Module):
         return surprise.sum(1).mean() - self.codes * math.log(2 * math.pi * math.e) / 2
 
 
+NAMED: dict[str, Callable] = {
+    "l1": l1,
+    "l1-to-condition": l1_to_condition,
+    "identity": identity,
+    "cycle": Cycle,  # of a `TwoWay`, in which each generator gets the other
+}
+
+
 def inner(
     network: Any, layers: Sequence[str], x: torch.Tensor, *condition: torch.Tensor
 ) -> list[torch.Tensor]:
@@ -258,27 +269,31 @@ class Term:
 
     def plain(self) -> list:
         """The loss and its weight as texts that are the same in every process."""
-        named = self.loss if hasattr(self.loss, "__qualname__") else type(self.loss)
-        return [f"{named.__module__}.{named.__qualname__}", plain(self._schedule)]
+        return [_kept(self.loss), plain(self._schedule)]
 
 
 def parse(name: str, given: Any) -> dict[str, Term]:
     """Terms by their names, from a dict of functions, modules, tuples of one and its weight, or
-    `Term` objects.
+    `Term` objects; or from texts such as "l1=100", a name of `NAMED` and a weight.
 
     `name` is what the error calls them. Raises `Refused` for what is none, and for a name that is
     another column of the history.
     """
+    if isinstance(given, str):
+        given = [given]
+    if isinstance(given, (list, tuple)) and all(isinstance(text, str) for text in given):
+        given = dict(_spelled(name, text) for text in given)
     if not isinstance(given, Mapping):
         raise WrongType(
-            f"{name} must be a dict from names to functions, modules, or tuples of one and "
-            f"its weight, not {type(given).__name__}"
+            f'{name} must be texts such as "l1=100", or a dict from names to functions, modules, '
+            f"or tuples of one and its weight, not {type(given).__name__}"
         )
     found = {}
     for term, value in given.items():
         if isinstance(value, Term):
             value = value.loss, value.weight
         loss, weight = value if isinstance(value, (tuple, list)) and len(value) == 2 else (value, 1)
+        loss = _KEPT.get(loss, loss) if isinstance(loss, str) else loss
         if not _is_name(term):
             raise Refused(
                 f"{name}: {term!r} is no name for a term; give a text without dots that is no "
@@ -291,6 +306,30 @@ def parse(name: str, given: Any) -> dict[str, Term]:
             )
         found[term] = Term(term, loss, weight)
     return found
+
+
+def _spelled(name: str, text: str) -> tuple[str, tuple[Callable, str]]:
+    """A term by its name, from a text."""
+    term, _, weight = text.partition("=")
+    if term.strip() not in NAMED:
+        raise Refused(f"{name}: unknown term {text!r}; the names are {', '.join(NAMED)}")
+    try:
+        schedule("the weight", weight)
+    except ValueError as error:
+        raise Refused(
+            f"{name}: the term {text!r} needs a weight, as in '{term.strip()}=10', or two for one "
+            f"that changes, as in '{term.strip()}=10..1'"
+        ) from error
+    return term.strip(), (NAMED[term.strip()], weight)
+
+
+def _kept(loss: Any) -> str:
+    """The text that stands for a loss in every process."""
+    named = loss if hasattr(loss, "__qualname__") else type(loss)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+_KEPT = {_kept(loss): loss for loss in NAMED.values()}  # so that a record can be read again
 
 
 def _is_name(term: Any) -> bool:
@@ -307,6 +346,11 @@ def _is_name(term: Any) -> bool:
 def value_of(term: Any, seen: Any) -> torch.Tensor:
     """What a term returns, checked. An error of its own keeps its type, with a note of whose it
     is; `Refused` for what is no scalar tensor."""
+    if term.loss is Cycle:
+        raise Refused(
+            f"the term {term.name!r} is for two GANs, a gancode.TwoWay (gancode train --unpaired); "
+            "to one give the generator that leads back: gancode.training.terms.Cycle(generator)"
+        )
     with noted(f"in the term {term.name!r} of gancode.train"):
         value = term.loss(seen)
     if not torch.is_tensor(value) or value.ndim:
