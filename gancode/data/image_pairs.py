@@ -46,8 +46,12 @@ def unpaired_images(
     NotADirectoryError for paths that are no folders.
     """
     from_these, to_those = (_whole(path, size, channels) for path in (given, wanted))
-    fingerprint = f"{from_these.fingerprint} to {to_those.fingerprint}"
-    return UnpairedImages(from_these, to_those, fingerprint)
+    return UnpairedImages(
+        from_these,
+        to_those,
+        fingerprint=f"{from_these.fingerprint} to {to_those.fingerprint}",
+        described=f"{from_these!r} to {to_those!r}",
+    )
 
 
 class PairedImages(Dataset):
@@ -98,10 +102,11 @@ class PairedImages(Dataset):
 
 class UnpairedImages(Dataset):
     """What `unpaired_images` returns. The images of each kind are a data set or a tensor; the text
-    `fingerprint` tells them from others."""
+    `fingerprint` tells them from others, and `described` their order too."""
 
-    def __init__(self, given: Any, wanted: Any, fingerprint: str) -> None:
-        self.given, self.wanted, self.fingerprint = given, wanted, fingerprint
+    def __init__(self, given: Any, wanted: Any, fingerprint: str, described: str) -> None:
+        self.given, self.wanted = given, wanted
+        self.fingerprint, self.described = fingerprint, described
 
     def __len__(self) -> int:
         return max(len(self.given), len(self.wanted))
@@ -118,21 +123,20 @@ class UnpairedImages(Dataset):
 
     def of(self, given: Any, wanted: Any) -> "UnpairedImages":
         """The same of the same images elsewhere, such as in memory."""
-        return UnpairedImages(given, wanted, self.fingerprint)
+        return UnpairedImages(given, wanted, self.fingerprint, self.described)
 
     def __repr__(self) -> str:
-        shape = tuple(self.given[0].shape)
-        return f"UnpairedImages({self.fingerprint}, of shape {shape})"
+        return f"UnpairedImages({self.described})"
 
 
-def names_within(folder: ImageFolder) -> dict[str, int]:
-    """The place of each image under its path in the folder, without the ending."""
+def names_within(images: ImageFolder) -> dict[str, int]:
+    """The place of each image under its path in their folder, without the ending."""
     found: dict[str, int] = {}
-    for k, file in enumerate(folder.files):
-        name = str(file.relative_to(folder.path).with_suffix(""))
+    for k, file in enumerate(images.files):
+        name = str(file.relative_to(images.path).with_suffix(""))
         if name in found:
             raise Refused(
-                f"{folder.path} holds two images of one name, {folder.files[found[name]].name} and "
+                f"{images.path} holds two images of one name, {images.files[found[name]].name} and "
                 f"{file.name}; one of them has to go, or another name"
             )
         found[name] = k
