@@ -150,10 +150,11 @@ def _add_train(commands: Any, spelled: bool) -> None:
         "from one folder of images to another",
         "A U-Net translates the images of --data into the kind of those in --to, and gancode "
         "translate those of any folder. Two images are a pair if they have one name but for the "
-        "ending, and one size; the discriminator, of patches, sees both, and the term l1 asks for "
-        "the partner (pix2pix). Without pairs a second GAN leads back; the term cycle asks that "
-        "there and back again lead to where one was, and identity that what is of the other kind "
-        "already stays as it is (CycleGAN).",
+        "ending, and one size; the discriminator, of patches, sees both, and the term l1=100 asks "
+        "for the partner (pix2pix). Without pairs a second GAN leads back; the term cycle=10 asks "
+        "that there and back again lead to where one was, and identity=5 that what is of the other "
+        "kind already stays as it is (CycleGAN). --generator-term puts others in their place, and "
+        "none leaves them out.",
     )
     add = group.add_argument
     add("--to", metavar="FOLDER", help="the folder of the other kind of images; with --resume "

@@ -63,11 +63,10 @@ class TwoWay(GAN):
 
     It is the GAN that goes forth, from images of one kind, its condition, to samples of the other;
     `back` is the one that makes conditions of samples. `gancode.train` gives both players a turn in
-    every step, on the same images; the pairs in which these come say nothing where neither
-    discriminator heeds the condition. Options are those of both, and each has its own terms: to
-    "cycle" it gives the other's generator. Columns of the history that are of `back` begin with
-    back_. Zhu et al. show discriminators what generators have made in the last 50 steps; here they
-    see what is made now.
+    every step, on the same images; in which pairs these come says nothing where no discriminator
+    heeds the condition. The options are those of both; the term "cycle" gives each generator the
+    other. Columns of the history that are of `back` begin with back_. Zhu et al. show their
+    discriminators some of the last 50 images made; here they see those that are made now.
     """
 
     def __init__(self, forth: GAN, back: GAN) -> None:
@@ -161,8 +160,8 @@ class Run:
         return found
 
     def _labels(self, n: int, labels: Any, classes: int) -> torch.Tensor:
-        in_turn = torch.arange(n, device="cpu") % classes
-        labels = in_turn if labels is None else torch.as_tensor(labels, device="cpu")
+        each = torch.arange(n, device="cpu") % classes
+        labels = each if labels is None else torch.as_tensor(labels, device="cpu")
         labels = labels.expand(n) if labels.ndim == 0 else labels
         if labels.shape != (n,) or labels.is_floating_point() or labels.is_complex():
             raise Refused(
