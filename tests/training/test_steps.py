@@ -547,7 +547,7 @@ def test_a_term_that_is_nan_is_named(player):
 @pytest.mark.parametrize(
     ("terms", "said"),
     [
-        ([1], "must be a dict from names to functions"),
+        ([1], "or a dict from names to functions"),
         ({"far": 3}, "'far' must be a function of what a step has seen"),
         ({"penalty": len}, "'penalty' is no name for a term"),
         ({3: len}, "3 is no name for a term"),
