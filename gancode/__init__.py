@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run what is bel
     from gancode.runs import evaluate, load
     from gancode.schedules import ScheduleWarning
     from gancode.training.checkpoint import CheckpointError
-    from gancode.training.run import GAN, Run
+    from gancode.training.run import GAN, Run, TwoWay
     from gancode.training.settings import Settings
     from gancode.training.steps import Players
     from gancode.training.train import train
@@ -50,6 +50,7 @@ _MODULE_OF = {
     "Run": "training.run",
     "ScheduleWarning": "schedules",
     "Settings": "training.settings",
+    "TwoWay": "training.run",
     "evaluate": "runs",
     "load": "runs",
     "seed": "randomness",
@@ -67,6 +68,7 @@ __all__ = [
     "Run",
     "ScheduleWarning",
     "Settings",
+    "TwoWay",
     "Verdict",
     "calculus",
     "constraints",

@@ -1,4 +1,4 @@
-"""The command line: `gancode train | sample | evaluate | analyze | bench`."""
+"""The command line: `gancode train | sample | translate | evaluate | analyze | bench`."""
 
 import argparse
 import contextlib
@@ -109,6 +109,8 @@ def _add_train(commands: Any, spelled: bool) -> None:
   gancode train --data mnist-5k --seconds 60 --out runs/digits
   gancode train --data mnist --conditional --precision bf16 --seconds 600
   gancode train --data photos/ --size 64 --objective hinge --penalty r1=1@16 --lr 2e-4..2e-5
+  gancode train --data sketches/ --to photos/                 pairs of one name in both folders
+  gancode train --data horses/ --to zebras/ --unpaired --generator-term cycle=10
   gancode train --resume --out runs/digits --seconds 600      go on, from 60 to 600
   torchrun --nproc-per-node 8 -m gancode.cli train --data photos/ --batch-size 512""",
     )
@@ -144,9 +146,28 @@ def _add_train(commands: Any, spelled: bool) -> None:
     add("--network", help="mlp, dcgan or residual")
     add("--conditional", action="store_true", help="digits on demand: condition on the labels")
 
+    group = command.add_argument_group(
+        "from one folder of images to another",
+        "A U-Net translates the images of --data into the kind of those in --to, and gancode "
+        "translate those of any folder. Two images are a pair if they have one name but for the "
+        "ending, and one size; the discriminator, of patches, sees both, and the term l1=100 asks "
+        "for the partner (pix2pix). Without pairs a second GAN leads back; the term cycle=10 asks "
+        "that there and back again lead to where one was, and identity=5 that what is of the other "
+        "kind already stays as it is (CycleGAN). --generator-term puts others in their place, and "
+        "none leaves them out.",
+    )
+    add = group.add_argument
+    add("--to", metavar="FOLDER", help="the folder of the other kind of images; with --resume "
+        "where they are now")  # fmt: skip
+    add("--unpaired", action="store_true", help="there are no pairs")
+
     group = command.add_argument_group("a folder of images")
     add = group.add_argument
-    add("--size", type=int, help="pixels, 28, 32 or 64 (64)")
+    add(
+        "--size",
+        type=int,
+        help="pixels, 28, 32 or 64; of two folders also others that are often even (64)",
+    )
     add("--channels", type=int, choices=[1, 3], help="grey or colour (3)")
     add(
         "--strict",
@@ -173,8 +194,9 @@ def _train(options: argparse.Namespace) -> None:
     from gancode import reports, runs
     from gancode.training.processes import Processes
 
-    name = options.data
-    out = options.out or (Path("runs") / Path(os.path.abspath(name)).name if name else None)
+    name, to = options.data, options.to
+    called = "-to-".join(Path(os.path.abspath(each)).name for each in (name, to) if each)
+    out = options.out or (Path("runs") / called if name else None)
     if out is None:
         raise Refused("give --data, or with --resume the run's folder: --out RUN")
     if options.previous and not options.resume:
@@ -183,8 +205,9 @@ def _train(options: argparse.Namespace) -> None:
         raise Refused("give --data, or --resume for a run that has begun")
     named = {each.name: getattr(options, each.name, None) for each in _spelled_fields()}
     given = {key: value for key, value in named.items() if value is not None}
-    if "penalties" in given:
-        given["penalties"] = [text for text in given["penalties"] if text != "none"]
+    for several in ("penalties", "generator_terms"):
+        if several in given:
+            given[several] = [text for text in given[several] if text != "none"]
     if options.generator_loss is not None:
         if options.objective is None:
             raise Refused("--generator-loss goes with --objective, an expression in a and b")
@@ -193,6 +216,8 @@ def _train(options: argparse.Namespace) -> None:
     training = {key: value for key, value in given.items() if key not in watched}
     images = {name: getattr(options, name) for name in ("size", "channels", "strict")}
     asked = {
+        "to": to,
+        "unpaired": options.unpaired,
         "network": options.network,
         "conditional": options.conditional,
         "images": {key: value for key, value in images.items() if value is not None},
@@ -228,7 +253,9 @@ def _train(options: argparse.Namespace) -> None:
                 file=sys.stderr,
             )
         pictures = f"{out / reports.SAMPLES}, {out / reports.CURVES}"
-        print(f"{out}: {done}. Next: gancode evaluate {out}. Pictures: {pictures}")
+        translates = "to" in settings
+        then = f"translate {out} FOLDER --out FOLDER" if translates else f"evaluate {out}"
+        print(f"{out}: {done}. Next: gancode {then}. Pictures: {pictures}")
 
 
 def _spelled_fields() -> list[dataclasses.Field]:
@@ -280,6 +307,42 @@ def _sample(options: argparse.Namespace) -> None:
     if options.sheet:
         reports.sheet(x[:64], options.sheet)
     print(f"{options.out}: x {x.shape}, from {x.min():.3g} to {x.max():.3g}")
+
+
+def _add_translate(commands: Any, spelled: bool) -> None:
+    command = _command(
+        commands,
+        "translate",
+        _translate,
+        "translate images by a run",
+        "Translate the images in a folder, and in all below it, by the averaged generator of a run "
+        "of gancode train --to. They are read as those that it was trained on, the shorter side "
+        "brought to its size and the centre cut out, and written under their own names, as .png. "
+        "What cannot be read is refused before anything is written.",
+        """examples:
+  gancode translate runs/sketches-to-photos more-sketches/ --out photos/
+  gancode translate runs/horses-to-zebras zebras/ --back --out horses/""",
+    )
+    add = command.add_argument
+    of_run: Any = add("folder", type=Path, metavar="RUN")
+    images: Any = add("images", type=Path, metavar="FOLDER", help="the images")
+    out: Any = add("--out", type=Path, metavar="FOLDER", required=True, help="where to, a new one")
+    of_run.complete = images.complete = out.complete = shtab.DIRECTORY
+    add("--back", action="store_true", help="by the second generator of a run without pairs")
+    add("--device", default="auto", help="cpu, cuda, ... (auto: a GPU where there is one)")
+
+
+def _translate(options: argparse.Namespace) -> None:
+    from gancode import runs
+
+    written = runs.translate(
+        options.folder,
+        options.images,
+        options.out,
+        back=options.back,
+        device=_device(options.device),
+    )
+    print(f"{options.out}: {len(written)} images")
 
 
 def _add_evaluate(commands: Any, spelled: bool) -> None:
@@ -423,6 +486,7 @@ def _command(
 _COMMANDS = {
     "train": _add_train,
     "sample": _add_sample,
+    "translate": _add_translate,
     "evaluate": _add_evaluate,
     "analyze": _add_analyze,
     "bench": _add_bench,

@@ -11,30 +11,44 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import torch
 from matplotlib.figure import Figure
 
 from gancode import plots
 from gancode.errors import Refused
-from gancode.training.run import Run
+from gancode.training.run import Run, in_turn
 
 SAMPLES, CURVES = "samples.png", "history.png"
+ROW = 8  # images beside one another
 
 
 def sheets(folder: str | Path, *, every: int = 1000, n: int = 64) -> Callable:
     """Draw n samples of the averaged generator, the same latents each time, after steps `every`,
     2 · `every`, …: into `folder`, as step-000001000.png and so on.
 
-    Images are laid side by side, points of the plane scattered. Raises ValueError for samples that
-    are neither.
+    Images are laid side by side, points of the plane scattered (see `shown`). Raises ValueError for
+    samples that are neither.
     """
     folder = Path(folder)
 
     def callback(step: int, run: Run) -> None:
         if step % every == 0:
             folder.mkdir(parents=True, exist_ok=True)
-            sheet(run.sample(n), folder / f"step-{step:09d}.png")
+            sheet(shown(run, n), folder / f"step-{step:09d}.png")
 
     return callback
+
+
+def shown(run: Run, n: int) -> torch.Tensor:
+    """n samples of a run for a sheet; of one whose condition is an image, half as many in rows of
+    eight, each below the row of its conditions."""
+    given = run.conditions[:1]
+    samples = run.sample(n if not given or given[0].ndim != 4 else n // 2)
+    if not given or given[0].shape[1:] != samples.shape[1:]:
+        return samples
+    (conditions,) = in_turn(len(samples), given)
+    rows = zip(conditions.split(ROW), samples.cpu().split(ROW), strict=True)
+    return torch.cat([row for both in rows for row in both])
 
 
 def sheet(samples: Any, path: str | Path, real: Any = None) -> None:
@@ -45,7 +59,7 @@ def sheet(samples: Any, path: str | Path, real: Any = None) -> None:
     """
     shape = tuple(samples.shape)
     if len(shape) == 4 and shape[1] in (1, 3):
-        columns = max(8, math.isqrt(shape[0]))
+        columns = max(ROW, math.isqrt(shape[0]))
         with _page(path) as (figure, ax):
             plots.images(samples, columns, ax=ax)
             height, width = ax.images[0].get_array().shape[:2]
@@ -76,7 +90,7 @@ def finish(run: Run, out: str | Path, theory: Mapping[str, Any], real: Any = Non
     and CURVES, its losses and logits beside their values in theory. Returns the two paths."""
     out = Path(out)
     points = real is not None
-    sheet(run.sample(len(real) if points else 64), out / SAMPLES, real)
+    sheet(shown(run, len(real) if points else 64), out / SAMPLES, real)
     curves(run.history, theory, out / CURVES)
     return [out / SAMPLES, out / CURVES]
 

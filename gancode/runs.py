@@ -16,8 +16,10 @@ from typing import Any
 
 import torch
 
-from gancode import metrics, networks, problems
+from gancode import metrics, networks, problems, samples
 from gancode.constraints import parse, prepared
+from gancode.data.image_pairs import names_within
+from gancode.data.images import ImageFolder
 from gancode.data.sources import source
 from gancode.errors import Refused
 from gancode.metrics import judge
@@ -26,7 +28,7 @@ from gancode.randomness import seed
 from gancode.training import checkpoint
 from gancode.training.folder import SETTINGS, refuse_taken
 from gancode.training.processes import Processes
-from gancode.training.run import GAN, Run
+from gancode.training.run import GAN, Run, TwoWay
 from gancode.training.settings import Settings, difference
 from gancode.training.train import conduct
 
@@ -40,6 +42,8 @@ class RunError(Refused):
 def settings(
     name: str,
     *,
+    to: str | None = None,
+    unpaired: bool = False,
     network: str | None = None,
     conditional: bool = False,
     images: Any = None,
@@ -47,13 +51,17 @@ def settings(
 ) -> dict:
     """What a run needs: the best recipe for the data `name`, but for what is said otherwise.
 
-    `name` is one of `gancode.problems.problems`, or the path of a folder of images. `network` is
+    `name` is one of `gancode.problems.problems`, or the path of a folder of images. `to` is the
+    path of another folder, into whose kind images are translated: pairs have one name in both, and
+    `unpaired` images have none. `network` is
     the name of another pair of networks, with its own defaults; `images` are arguments of
     `gancode.data.image_folder`; `training` are options of `gancode.train`. Raises `Refused` for
     what does not fit, before any data are loaded.
     """
-    known, problem = problems.find(name)
+    known, problem = problems.find(name, to, unpaired)
     recipe = problem.recipe
+    if problem.translates and network not in (None, recipe.network):
+        raise Refused(f"from image to image there is the network {recipe.network}, not {network}")
     training = recipe.training | (training or {})
     if not {"steps", "seconds"} & set(training):
         training["steps"] = recipe.steps
@@ -65,6 +73,7 @@ def settings(
     return {
         "problem": known,
         "data": _place(name),
+        **({} if to is None else {"to": _place(to)}),
         "strict": images.pop("strict", False),
         "images": images,
         "network": network or recipe.network,
@@ -92,19 +101,26 @@ def changed(
     settings: dict,
     name: str | None = None,
     *,
+    to: str | None = None,
+    unpaired: bool = False,
     network: str | None = None,
     conditional: bool = False,
     images: Any = None,
     training: dict | None = None,
 ) -> dict:
-    """The settings of a run, from `read`, but for what is said otherwise; `name` is where its
-    images are now. The arguments are those of `settings`."""
+    """The settings of a run, from `read`, but for what is said otherwise; `name` and `to` are where
+    its images are now. The arguments are those of `settings`."""
     kept = settings["training"]
     if training and {"steps", "seconds"} & training.keys():
         kept = {key: value for key, value in kept.items() if key not in ("steps", "seconds")}
     images = dict(images or {})
     strict = images.pop("strict", settings["strict"])
-    where = {} if name is None else {"problem": problems.find(name)[0], "data": _place(name)}
+    where: dict[str, Any] = {}
+    if name is not None or to is not None or unpaired:
+        name, to = settings["data"] if name is None else name, to or settings.get("to")
+        unpaired = unpaired or settings["problem"] == problems.UNPAIRED
+        where = {"problem": problems.find(name, to, unpaired)[0], "data": _place(name)}
+        where |= {} if to is None else {"to": _place(to)}
     return settings | where | {
         "strict": strict,
         "images": settings["images"] | images,
@@ -146,6 +162,8 @@ def start(
     about = {key: value for key, value in settings.items() if key in _ABOUT}
     about["shape"] = list(_shape(settings, problem))
     refuse_taken(out, resume)
+    if problem.translates and measure:
+        raise RunError(_NO_MEASURE)
     seed(asked.seed)
     gan = _build(about).to(device)
     if resume and begun(out):
@@ -180,7 +198,17 @@ def start(
     return run
 
 
-_ABOUT = ("problem", "data", "strict", "images", "network", "latent_dim", "options", "conditional")
+_ABOUT = (
+    "problem",
+    "data",
+    "to",
+    "strict",
+    "images",
+    "network",
+    "latent_dim",
+    "options",
+    "conditional",
+)
 
 
 def read(folder: str | Path) -> dict:
@@ -221,16 +249,76 @@ def load(folder: str | Path, gan: GAN | None = None) -> Run:
     state = checkpoint.load(found[-1])
     gan = _build(record) if gan is None else gan
     averaged = copy.deepcopy(gan.generator).eval().requires_grad_(False)
+    back = None
+    if isinstance(gan, TwoWay):
+        there = copy.deepcopy(gan.back.generator).eval().requires_grad_(False)
+        back = Run(gan.back, there, state["counters"]["history"])
     constraints = parse(record["training"].get("constraints", ()))
     try:
-        with prepared(gan.discriminator, constraints, seed=0):
+        with prepared(gan.critics, constraints, seed=0):
             gan.load_state_dict(state["states"]["gan"])
             averaged.load_state_dict(state["states"]["averaged"])
+            if back is not None:
+                back.averaged.load_state_dict(state["states"]["back_averaged"])
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{found[-1]} is of other networks: {error}") from error
     counters = state["counters"]
     conditions = tuple(counters.get("conditions", ()))
-    return Run(gan, averaged, counters["history"], conditions=conditions, record=record)
+    about: dict[str, Any] = {"conditions": conditions, "record": record, "back": back}
+    return Run(gan, averaged, counters["history"], **about)
+
+
+def translate(
+    run: Run | str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    back: bool = False,
+    device: Any = None,
+) -> list[Path]:
+    """Translate the images in a folder, and all below it, into the folder `out`, and return the
+    paths that are written: those within `images`, each with the ending .png.
+
+    `run` is a run of `gancode train --to`, or its folder. The images are read as those that it was
+    trained on: the shorter side is brought to its size, and the centre cut out. With `back` the
+    second generator of a run without pairs leads the other way. Raises `RunError` for a run that
+    translates nothing or has no way back, and `Refused` for a folder `out` that is not empty, for
+    images that cannot be read, and for two that would have one name.
+    """
+    run = run if isinstance(run, Run) else load(run)
+    record = run.record
+    if not problems.problems[record.get("problem", problems.FOLDER)].translates:
+        raise RunError(
+            "this run translates no images; train one with gancode train --data A --to B"
+        )
+    found = ImageFolder(images, record["shape"][1], record["shape"][0], strict=True)
+    names = [*names_within(found)]
+    if (out := Path(out)).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Refused(f"{out} is not an empty folder; give a new one")
+    chosen = run
+    if back:
+        if run.back is None:
+            raise RunError(
+                "this run has one generator, which leads forth; --back is for --unpaired"
+            )
+        chosen = run.back
+    chosen.gan.to(device)
+    chosen.averaged.to(device)
+    written = []
+    for batch in torch.arange(len(found)).split(_AT_ONCE):
+        x = torch.stack([found[int(k)] for k in batch])
+        for k, made in zip(batch, chosen.sample(len(x), conditions=x).float().cpu(), strict=True):
+            written.append(out / f"{names[int(k)]}.png")
+            written[-1].parent.mkdir(parents=True, exist_ok=True)
+            samples.image(made.numpy()).save(written[-1])
+    return written
+
+
+_AT_ONCE = 64  # images, for the memory that they take
+_NO_MEASURE = (
+    "runs from image to image have no measure here: translate images that they were not trained on "
+    "(gancode translate), and compare with what is true of these"
+)
 
 
 @dataclass(frozen=True)
@@ -282,6 +370,8 @@ def evaluate(
 def _judge(run: Run, record: dict, n: int | None, given: Any) -> tuple[Judge, int]:
     """The judge of a run, and of how many samples."""
     if given is None and "problem" in record:
+        if problems.problems[record["problem"]].translates:
+            raise RunError(_NO_MEASURE)
         problem = problems.problems[record["problem"]]
         n = problem.samples if n is None else n
         loaded, labels = _load(record)
@@ -344,9 +434,15 @@ def _load(record: dict) -> tuple[Any, Any]:
     if not problem.images:
         return problem.load()
     known = record.get("fingerprint")
-    if known and not Path(name).is_dir():
-        raise RunError(f"the images of this run are not in {name}, which is no folder; {_WHERE}")
-    loaded, labels = problem.load(name, strict=record["strict"], **record["images"])
+    for place in filter(None, (name, record.get("to"))):
+        if known and not Path(place).is_dir():
+            raise RunError(
+                f"the images of this run are not in {place}, which is no folder; {_WHERE}"
+            )
+    if problem.translates:
+        loaded, labels = problem.load(name, record["to"], **record["images"])
+    else:
+        loaded, labels = problem.load(name, strict=record["strict"], **record["images"])
     if known and loaded.fingerprint != known:
         raise RunError(
             f"the images in {name} are not those of this run: {loaded.fingerprint}, and it was "
@@ -364,6 +460,9 @@ def _shape(settings: dict, problem: problems.Problem) -> Sequence[int]:
 
 def _build(record: dict) -> GAN:
     problem = problems.problems[record["problem"]]
+    if problem.translates:
+        one = _translator(record)
+        return one if problem.translates == problems.PAIRED else TwoWay(one, _translator(record))
     classes = problem.classes if record["conditional"] else None
     generator, discriminator = networks.pair(
         record["network"],
@@ -373,3 +472,14 @@ def _build(record: dict) -> GAN:
         **record["options"],
     )
     return GAN(generator, discriminator, record["latent_dim"], classes)
+
+
+def _translator(record: dict) -> GAN:
+    """From images to images of the same shape: where pairs are known, the discriminator is shown
+    both of one."""
+    shape, options = tuple(record["shape"]), dict(record["options"])
+    depth, channels = options.pop("depth"), options["channels"]
+    beside = [shape] if record["problem"] == problems.PAIRED else []
+    generator = networks.unet(shape, **options)
+    judge = networks.patch_discriminator(shape, *beside, channels=channels, depth=depth)
+    return GAN(generator, judge, record["latent_dim"], conditional=True)

@@ -72,16 +72,20 @@ def _png(path: Path, x: np.ndarray, labels: Any) -> None:
 
 
 def _pngs(path: Path, x: np.ndarray, labels: Any) -> None:
-    from PIL import Image
-
     path.mkdir(parents=True, exist_ok=True)
     if any(path.iterdir()):
         raise Refused(f"the folder {path} is not empty; give a new one")
-    pixels = ((x.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(0, 2, 3, 1)
-    for k, image in enumerate(pixels):
+    for k, each in enumerate(x):
         of_class = "" if labels is None else f"-class-{labels[k]}"
-        grey = image.shape[-1] == 1
-        Image.fromarray(image[..., 0] if grey else image).save(path / f"{k:06d}{of_class}.png")
+        image(each).save(path / f"{k:06d}{of_class}.png")
+
+
+def image(x: np.ndarray) -> Any:
+    """A sample (1 or 3, height, width) in [−1, 1] as an image of Pillow, 8 bits a channel."""
+    from PIL import Image
+
+    pixels = ((x.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(1, 2, 0)
+    return Image.fromarray(pixels[..., 0] if len(x) == 1 else pixels)
 
 
 _SAVE = {".npz": _npz, ".npy": _npy, ".csv": _csv, ".png": _png, DIRECTORY: _pngs}

@@ -275,6 +275,17 @@ def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_show():
         (["train", "--data", "ring", "--objective", "gan"], "unknown objective 'gan'"),
         (["train", "--data", "ring", "--penalty", "r9=1"], "unknown penalty 'r9=1'"),
         (["train", "--data", "ring", "--device", "abacus"], "no device 'abacus'"),
+        (["train", "--data", "ring", "--generator-term", "l2=1"], "unknown term 'l2=1'; the names"),
+        (["train", "--data", "ring", "--generator-term", "l1"], "needs a weight, as in 'l1=10'"),
+        (["train", "--data", "ring", "--to", "here"], "to another, and ring is none"),
+        (["train", "--data", "here", "--to", "grid"], "to another, and grid is none"),
+        (["train", "--data", "here", "--to", "there"], "here' is no data: give ring"),
+        (["train", "--data", "here", "--unpaired"], "there is only here; give --to"),
+        (["train", "--data", "a", "--to", "b", "--network", "mlp"], "there is the network unet"),
+        (["train", "--data", "a", "--to", "b", "--strict"], "paired has no strict"),
+        (["train", "--data", "a", "--to", "b", "--measure"], "have no measure here"),
+        (["train", "--data", "a", "--to", "b", "--size", "9"], "can be halved exactly 0 times"),
+        (["translate", "nothing", "here", "--out", "there"], "nothing holds no run"),
         (["sample", "nothing"], "nothing holds no run"),
         (["evaluate", "nothing"], "nothing holds no run"),
         (["bench", "nothing"], "unknown section nothing"),
@@ -339,7 +350,9 @@ def test_a_damaged_folder_is_refused(capsys, file, change, message):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "analyze", "bench"])
+@pytest.mark.parametrize(
+    "command", ["train", "sample", "translate", "evaluate", "analyze", "bench"]
+)
 def test_help_teaches_by_examples_that_parse(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

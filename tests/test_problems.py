@@ -8,7 +8,7 @@ import torch
 from tree import ROOT
 
 import gancode
-from gancode import networks, runs
+from gancode import runs
 from gancode.benchmarks import bench
 from gancode.cli import main
 from gancode.metrics import judge
@@ -63,12 +63,14 @@ def test_every_recipe_fits_its_problem(name):
     problem = problems[name]
     shape = problem.shape() if callable(problem.shape) else problem.shape
     recipe = problem.recipe
-    gan = gancode.GAN(*networks.pair(recipe.network, recipe.latent_dim, shape, **recipe.options),
-                      recipe.latent_dim)  # fmt: skip
-    assert gan.eval()(gan.latents(2)).shape == (2, *shape)
-    gancode.Settings(**recipe.training, steps=recipe.steps)
-    settings = runs.settings("photos" if name == "folder" else name)
+    two = {"to": "others", "unpaired": name == "unpaired"} if problem.translates else {}
+    settings = runs.settings("photos" if problem.images else name, **two)
     assert settings["problem"] == name
+    gan = runs._build(settings | {"shape": shape}).eval()
+    condition = [torch.zeros(2, *shape)] if problem.translates else []
+    made = gan(gan.latents(2), *condition)
+    assert made.shape == (2, *shape) and len(gan.discriminator(made, *condition)) == 2
+    gancode.Settings(**recipe.training, steps=recipe.steps)
 
 
 def test_a_name_is_known_in_one_place():

@@ -96,7 +96,7 @@ def test_a_single_row_can_be_seen(tmp_path):
 
 def test_a_run_ends_with_two_pictures(tmp_path):
     def run(*shape):
-        return SimpleNamespace(history=ROWS, sample=lambda n: torch.zeros(n, *shape))
+        return SimpleNamespace(history=ROWS, conditions=(), sample=lambda n: torch.zeros(n, *shape))
 
     for shape, real in (((1, 8, 8), None), ((2,), torch.zeros(100, 2))):
         for path in reports.finish(run(*shape), tmp_path, THEORY, real):

@@ -19,6 +19,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset,
 
 from gancode import randomness
 from gancode.data import adapters
+from gancode.data.image_pairs import PairedImages, UnpairedImages
 from gancode.data.images import ImageFolder
 from gancode.errors import Refused, WrongType
 
@@ -531,7 +532,7 @@ def _is_torch_set(data: Any) -> bool:
 def _described(data: Any) -> str:
     """A data set or an iterable in words, with what tells its numbers from others where it has
     them in memory."""
-    if isinstance(data, ImageFolder):
+    if isinstance(data, (ImageFolder, PairedImages, UnpairedImages)):
         return repr(data)
     name = type(data).__name__
     try:

@@ -16,11 +16,11 @@ class GAN(nn.Module):
     """A generator, a discriminator, and the size of the latent vectors that join them.
 
     The generator maps latents (n, latent_dim) to samples (n, ...), the discriminator samples to
-    logits (n,) or (n, 1). Any modules that do so will serve. With `classes` both are conditional:
-    they are called with a second argument, labels (n,) of int64 from 0 to classes − 1. With
-    `conditional=True` they are called with the condition, whatever it is: a tensor (n, ...) as
-    their second argument, such as an image, a vector or a sequence; the tensors of a tuple as their
-    second, third and so on.
+    logits (n,) or (n, 1), or to one a patch, (n, 1, h, w). Any modules that do so will serve. With
+    `classes` both are conditional: they are called with a second argument, labels (n,) of int64
+    from 0 to classes − 1. With `conditional=True` they are called with the condition, whatever it
+    is: a tensor (n, ...) as their second argument, such as an image, a vector or a sequence; the
+    tensors of a tuple as their second, third and so on.
     """
 
     def __init__(
@@ -39,6 +39,11 @@ class GAN(nn.Module):
         self.classes = None if classes is None else positive_integer("classes", classes)
         self.condition = ANY if conditional and classes is None else self.classes
 
+    @property
+    def critics(self) -> nn.Module:
+        """All that is kept to the constraints."""
+        return self.discriminator
+
     def forward(self, z: torch.Tensor, *condition: torch.Tensor) -> torch.Tensor:
         """Generate samples (n, ...) from latents (n, latent_dim), and from the condition, if the
         networks have one."""
@@ -51,6 +56,29 @@ class GAN(nn.Module):
         """
         weights = next(self.generator.parameters())
         return torch.randn(n, self.latent_dim, generator=generator, device="cpu").to(weights)
+
+
+class TwoWay(GAN):
+    """Two conditional GANs between two kinds of image, one forth and one back (Zhu et al. 2017).
+
+    It is the GAN that goes forth, from images of one kind, its condition, to samples of the other;
+    `back` is the one that makes conditions of samples. `gancode.train` gives both players a turn in
+    every step, on the same images; in which pairs these come says nothing where no discriminator
+    heeds the condition. The options are those of both; the term "cycle" gives each generator the
+    other. Columns of the history that are of `back` begin with back_. Zhu et al. show their
+    discriminators some of the last 50 images made; here they see those that are made now.
+    """
+
+    def __init__(self, forth: GAN, back: GAN) -> None:
+        for name, gan in (("forth", forth), ("back", back)):
+            if gan.condition != ANY:
+                raise Refused(f"{name} must take an image: GAN(…, conditional=True)")
+        super().__init__(forth.generator, forth.discriminator, forth.latent_dim, conditional=True)
+        self.back = back
+
+    @property
+    def critics(self) -> nn.Module:
+        return nn.ModuleList([self.discriminator, self.back.discriminator])
 
 
 @dataclass
@@ -74,7 +102,7 @@ class Run:
     `terms` holds the averaged modules of the terms that have weights, by their names. `conditions`
     are some of those in the data, which samples have in turn where no others are asked for.
     `record` says what was asked for, as settings.json does; `source` is what it was trained on, in
-    this process.
+    this process. Of a `TwoWay`, `back` is the run of the GAN that goes back.
     """
 
     gan: GAN
@@ -84,6 +112,7 @@ class Run:
     conditions: tuple = ()
     record: dict = field(default_factory=dict)
     source: Source | None = None
+    back: "Run | None" = None
 
     def sample(
         self, n: int, seed: int = 0, labels: Any = None, conditions: Any = None
@@ -118,7 +147,7 @@ class Run:
         if self.gan.condition is None:
             return ()
         if conditions is None:
-            conditions = _in_turn(n, self.conditions)
+            conditions = in_turn(n, self.conditions)
         found = conditions if isinstance(conditions, (tuple, list)) else (conditions,)
         shapes = [tuple(c.shape[1:]) for c in self.conditions]
         given = [torch.is_tensor(c) and c.shape[:1] == (n,) for c in found]
@@ -131,8 +160,8 @@ class Run:
         return found
 
     def _labels(self, n: int, labels: Any, classes: int) -> torch.Tensor:
-        in_turn = torch.arange(n, device="cpu") % classes
-        labels = in_turn if labels is None else torch.as_tensor(labels, device="cpu")
+        each = torch.arange(n, device="cpu") % classes
+        labels = each if labels is None else torch.as_tensor(labels, device="cpu")
         labels = labels.expand(n) if labels.ndim == 0 else labels
         if labels.shape != (n,) or labels.is_floating_point() or labels.is_complex():
             raise Refused(
@@ -144,7 +173,7 @@ class Run:
         return labels.long()
 
 
-def _in_turn(n: int, conditions: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+def in_turn(n: int, conditions: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """The first n of some conditions, again and again."""
     if not conditions:
         raise Refused("give the conditions to sample with: conditions=…")

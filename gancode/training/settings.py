@@ -271,12 +271,16 @@ class Settings:
         lambda value: value.text,
         metavar="NAMES@PROBABILITY",
     )
-    generator_terms: Mapping[str, Any] = _option(
+    generator_terms: Any = _option(
         None,
-        "more losses of the generator: a dict from names to functions of what a step has seen, to "
-        "modules, or to tuples of one and its weight (see `gancode.training.terms`)",
+        'more losses of the generator: texts such as "l1=100", of l1, l1-to-condition, identity '
+        "and cycle, or a dict from names to functions of what a step has seen, to modules, or to "
+        "tuples of one and its weight (see `gancode.training.terms`)",
         _terms,
         lambda value: {name: term.plain() for name, term in value.items()},
+        flag="--generator-term",
+        metavar="NAME=WEIGHT",
+        action="append",
     )
     discriminator_terms: Mapping[str, Any] = _option(
         None,
@@ -396,7 +400,7 @@ def difference(before: Mapping, now: Mapping) -> str | None:
     defaults = Settings().plain()  # of an option that a version before had not
 
     def flat(record: Mapping) -> dict:
-        apart = ("training", "gancode", "data", "strict")
+        apart = ("training", "gancode", "data", "to", "strict")
         rest = {key: value for key, value in record.items() if key not in apart}
         training = defaults | record.get("training", {})
         return rest | {key: value for key, value in training.items() if key not in passed}

@@ -16,7 +16,7 @@ from gancode.training import trial
 from gancode.training.adam import adam
 from gancode.training.augment import Augmentation
 from gancode.training.processes import Processes
-from gancode.training.run import GAN
+from gancode.training.run import GAN, Run
 from gancode.training.settings import Settings
 from gancode.training.terms import Seen, Term, modules, value_of
 
@@ -263,6 +263,11 @@ class Players:
             found["augment_probability"] = float(self.augmentation.probability)
         self.losses = {name: [] for name in self.losses}
         return found
+
+    def run(self, conditions: tuple = (), record: Any = None, source: Any = None) -> Run:
+        """What training makes of these players, without a history yet."""
+        about = {"conditions": conditions, "record": record or {}, "source": source}
+        return Run(self.gan, self.averaged, terms=self.averaged_terms, **about)
 
     def stateful(self) -> dict:
         """All that has a state, by name."""

@@ -21,8 +21,8 @@ from gancode.training.processes import Processes
 from gancode.training.progress import Pace, lines, on_a_terminal
 from gancode.training.run import GAN, Run
 from gancode.training.settings import Settings, meanings
-from gancode.training.steps import Players
 from gancode.training.trial import refuse_lazy
+from gancode.training.turns import players_of
 
 CONDITIONS = 64  # of the data that a run keeps to be sampled with
 
@@ -67,6 +67,11 @@ def train(gan: GAN, data: Any, settings: Settings) -> Run:
     discriminator's last one: what it generates is the same, and need not be computed again. A
     conditional GAN generates with the conditions of the real batch. The steps themselves are
     `gancode.Players.discriminator_step` and `generator_step`, for loops of one's own too.
+
+    A discriminator may give a logit for each patch of a sample, (n, 1, h, w), as PatchGAN does
+    (Isola et al. 2017). A loss is then its mean over all patches of all samples, which is not the
+    loss of the mean logit; a paired objective compares patches at the same place; and a penalty is
+    of the mean logit of a sample, since the slope of each patch would take a pass of its own.
 
     The data are a density, a tensor of samples (n, ...), a Dataset of them, or an iterable of
     batches; for a conditional GAN a tuple, samples and labels or conditions, or batches that
@@ -116,8 +121,8 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
             "which share it equally; choose a multiple of that"
         )
     refuse_lazy(gan)
-    with prepared(gan.discriminator, s.constraints, s.seed):
-        players = Players(gan, settings=s, processes=processes)
+    with prepared(gan.critics, s.constraints, s.seed):
+        players = players_of(gan, settings=s, processes=processes)
         with randomness.kept(players.device):
             source, conditions = _examine(gan, data, players)
         record = {
@@ -136,7 +141,7 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
     players.begin(processes.device, rng)
     shard = (processes.rank, processes.world_size)
     batches = Batches(source, s.batch_size, rng, shard=shard, workers=s.workers)
-    run = Run(gan, players.averaged, [], players.averaged_terms, conditions, record, source)
+    run = players.run(conditions, record, source)
     counters: dict = {"step": 0, "images": 0, "elapsed": 0.0, "interval": 0.0}
     if before is not None:
         counters = folder.restore(before, players, batches)
@@ -148,7 +153,7 @@ def conduct(gan: GAN, data: Any, settings: Settings, about: dict | None = None) 
     return run
 
 
-def _loop(run: Run, players: Players, batches: Batches, folder: Folder, counters: dict) -> None:
+def _loop(run: Run, players: Any, batches: Batches, folder: Folder, counters: dict) -> None:
     """All steps that are left, each with what is seen and kept of it."""
     s, processes = players.settings, players.processes
     step, images, elapsed = counters["step"], counters["images"], counters["elapsed"]
@@ -221,7 +226,7 @@ def _progress(s: Settings, step: int, elapsed: float) -> float:
     return min(step / s.steps if s.steps else elapsed / cast(float, s.seconds), 1.0)
 
 
-def _examine(gan: GAN, data: Any, players: Players) -> tuple[Source, tuple[torch.Tensor, ...]]:
+def _examine(gan: GAN, data: Any, players: Any) -> tuple[Source, tuple[torch.Tensor, ...]]:
     """The source of the data, and some of its conditions, when data and networks have been tried
     together."""
     s, processes, device = players.settings, players.processes, players.device

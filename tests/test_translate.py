@@ -1,0 +1,188 @@
+"""From one folder of images to another: training, resuming, translating, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import gancode
+from gancode import data, problems, reports, runs
+from gancode.cli import main
+
+TRAIN = ["train", "--data", "a", "--to", "z", "--size", "16", "--channels", "1"]
+TRAIN += ["--batch-size", "4", "--log-every", "2", "--sheet-every", "0"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Smooth blobs in a, and their negatives under the same names in z; others in hidden."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for folder, inverse in (("a", "z"), ("hidden", "truth")):
+        for k in range(12):
+            coarse = rng.integers(0, 256, (4, 4), dtype=np.uint8)
+            image = Image.fromarray(coarse).resize((16, 16), Image.Resampling.BILINEAR)
+            for name, shown in ((folder, image), (inverse, Image.eval(image, lambda v: 255 - v))):
+                path = Path(name, "some" if k % 2 else ".", f"{k}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shown.save(path)
+
+
+def weights(folder):
+    run = gancode.load(folder)
+    return run.gan.state_dict() | {f"averaged.{k}": x for k, x in run.averaged.state_dict().items()}
+
+
+def pixels(folder):
+    images = data.image_folder(folder, 16, channels=1)
+    return {str(file.relative_to(folder)): x for file, x in zip(images.files, images, strict=True)}
+
+
+@pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])
+def test_a_run_between_folders_goes_on_from_its_folder_alone_and_translates(capsys, unpaired):
+    assert main([*TRAIN, *unpaired, "--steps", "6", "--out", "whole"]) == 0
+    said = capsys.readouterr().out
+    assert "whole: 6 steps. Next: gancode translate whole FOLDER --out FOLDER. Pictures:" in said
+    assert Path("whole/samples.png").exists() and Path("whole/history.png").exists()
+    assert main([*TRAIN, *unpaired, "--steps", "3"]) == 0
+    assert main(["train", "--resume", "--out", "runs/a-to-z", "--steps", "6"]) == 0
+    whole, parts = weights("whole"), weights("runs/a-to-z")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+    read = runs.read("whole")
+    assert read["problem"] == ("unpaired" if unpaired else "paired")
+    assert read["to"] == str(Path("z").absolute())
+
+    run = gancode.load("whole")
+    capsys.readouterr()
+    for words, chosen in [([], run), *([(["--back"], run.back)] if unpaired else [])]:
+        out = "made" + "-".join(words)
+        assert main(["translate", "whole", "hidden", "--out", out, *words]) == 0
+        assert capsys.readouterr().out == f"{out}: 12 images\n"
+        given, made = pixels("hidden"), pixels(out)
+        assert made.keys() == given.keys() and "some/1.png" in made
+        wanted = chosen.sample(12, conditions=torch.stack([*given.values()]))
+        for image, exact in zip(made.values(), wanted, strict=True):
+            assert (image - exact).abs().max() <= 1.001 / 255
+    with pytest.raises(gancode.Refused, match="no measure here: translate images"):
+        gancode.evaluate("whole")
+
+
+def test_the_recipes_are_those_of_the_papers(monkeypatch):
+    seen = []
+    monkeypatch.setattr(runs, "conduct", lambda gan, data, settings, about: seen.append(
+        (gan, settings.plain())))  # fmt: skip
+    main(["train", "--data", "a", "--to", "z"])
+    main(["train", "--data", "a", "--to", "z", "--unpaired", "--out", "u"])
+    main(["train", "--data", "a", "--to", "z", "--generator-term", "l1=10", "--out", "l"])
+    main(["train", "--data", "a", "--to", "z", "--generator-term", "none", "--out", "n"])
+    (paired, one), (unpaired, two), (_, given), (_, none) = seen
+    image = torch.zeros(2, 3, 64, 64)
+    assert paired.discriminator(image, image).shape == unpaired.discriminator(image).shape
+    assert not isinstance(paired, gancode.TwoWay) and isinstance(unpaired, gancode.TwoWay)
+    assert not torch.equal(unpaired.generator.network.network[0].weight,
+                           unpaired.back.generator.network.network[0].weight)  # fmt: skip
+    with pytest.raises(gancode.Refused, match="and was given"):
+        paired.discriminator(image)
+    assert (one["objective"], two["objective"]) == ("nonsaturating", "least-squares")
+    assert one["generator_terms"] == {"l1": ["gancode.training.terms.l1", 100.0]}
+    assert {k: weight for k, (_, weight) in two["generator_terms"].items()} == {
+        "cycle": 10.0,
+        "identity": 5.0,
+    }
+    assert given["generator_terms"] == {"l1": ["gancode.training.terms.l1", 10.0]}
+    assert none["generator_terms"] == {}
+
+
+def test_hidden_images_are_translated_as_the_pairs_say():
+    """Far nearer to the truth than to leave them as they are."""
+    assert main([*TRAIN, "--steps", "120", "--lr", "1e-3", "--ema", "0.9"]) == 0
+    assert main(["translate", "runs/a-to-z", "hidden", "--out", "made"]) == 0
+    given, made, truth = (torch.stack([*pixels(name).values()]) for name in
+                          ("hidden", "made", "truth"))  # fmt: skip
+    assert (made - truth).abs().mean() < 0.3 * (given - truth).abs().mean()
+
+
+def test_in_memory_and_from_the_disk_are_one_run(monkeypatch):
+    for unpaired in ([], ["--unpaired"]):
+        for name, limit in (("memory", 2 * 12 * 16 * 16 * 4), ("disk", 2 * 12 * 16 * 16 * 4 - 1)):
+            monkeypatch.setattr(problems, "IN_MEMORY", limit)
+            assert main([*TRAIN, *unpaired, "--steps", "4", "--out", name]) == 0
+        one, two = (load_file(f"{name}/generator.safetensors") for name in ("memory", "disk"))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+        shutil.rmtree("memory"), shutil.rmtree("disk")
+
+
+@pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])
+def test_both_folders_may_move_but_not_change(capsys, unpaired):
+    train = [*TRAIN, *unpaired, "--out", "run"]
+    assert main([*train, "--steps", "2"]) == 0
+    Path("z").rename("elsewhere")
+    again = ["train", "--resume", "--out", "run", "--steps", "4"]
+    assert main(again) == 2
+    assert "the images of this run are not in" in capsys.readouterr().err
+    assert main([*again, "--to", "elsewhere"]) == 0
+    Path("a").rename("gone")
+    assert main(["train", "--resume", "--out", "run", "--data", "gone", "--steps", "6"]) == 0
+    assert (
+        runs.read("run")["data"].endswith("gone") and gancode.load("run").history[-1]["step"] == 6
+    )
+    capsys.readouterr()
+    swapped = [*again[:-1], "8", "--data", "elsewhere", "--to", "gone"]
+    assert main(swapped) == 2
+    assert "are not those of this run" in capsys.readouterr().err
+    if not unpaired:
+        assert main([*swapped[:-4], "--unpaired"]) == 2
+        assert "holds a run with problem=paired" in capsys.readouterr().err
+
+
+def test_images_without_a_partner_are_named(capsys):
+    Path("z/4.png").unlink()
+    assert main([*TRAIN, "--steps", "2"]) == 2
+    error = capsys.readouterr().err
+    assert "1 of 12 in" in error and "(4); give each pair one name" in error
+    assert not Path("runs").exists() or not list(Path("runs").rglob("checkpoint*"))
+    assert main([*TRAIN, "--unpaired", "--steps", "2"]) == 0
+
+
+@pytest.fixture
+def run():
+    assert main([*TRAIN, "--steps", "1"]) == 0
+    return Path("runs/a-to-z")
+
+
+def test_what_cannot_be_translated_is_refused_and_nothing_written(capsys, run):
+    def refused(*words):
+        capsys.readouterr()
+        assert main(["translate", *words]) == 2
+        assert not Path("new").exists()
+        return capsys.readouterr().err
+
+    assert "leads forth; --back is for --unpaired" in refused(
+        str(run), "a", "--out", "new", "--back"
+    )
+    assert "a is not an empty folder" in refused(str(run), "z", "--out", "a")
+    assert "nowhere is no folder" in refused(str(run), "nowhere", "--out", "new")
+    Path("empty").mkdir()
+    assert "holds no images" in refused(str(run), "empty", "--out", "new")
+    shutil.copy("a/2.png", "a/2.bmp")
+    assert "two images of one name, 2.bmp and 2.png" in refused(str(run), "a", "--out", "new")
+    Path("a/2.bmp").write_bytes(b"no picture")
+    assert "are broken" in refused(str(run), "a", "--out", "new")
+    ring = ["train", "--data", "ring", "--steps", "1", "--batch-size", "8", "--sheet-every", "0"]
+    assert main(ring) == 0
+    assert "this run translates no images" in refused("runs/ring", "z", "--out", "new")
+
+
+def test_a_sheet_has_each_image_below_its_condition(run):
+    loaded = gancode.load(run)
+    sheet = reports.shown(loaded, 32)
+    made = loaded.sample(16)
+    (given,) = (c[torch.arange(16) % len(c)] for c in loaded.conditions)
+    assert torch.equal(sheet, torch.cat([given[:8], made[:8], given[8:], made[8:]]))
+    assert json.loads(Path(run, "settings.json").read_text())["to"].endswith("z")
