@@ -424,7 +424,7 @@ def unet(
     latent_dim: int = 0,
     depth: int | None = None,
     dropout: float = 0.0,
-) -> UNet:
+) -> nn.Module:
     """A generator from images `(n, *shape_in)` to images `(n, *shape_out)`, by default of the same
     shape: the U-Net of Isola et al. 2017 (section 3.2.1), for `GAN(conditional=True)`.
 

@@ -156,6 +156,7 @@ class AuxiliaryClassifier(nn.Module):
         self.network, self.layer, self.generated = network, layer, generated
 
     def forward(self, seen: Seen) -> torch.Tensor:
+        """The loss of the classifier, in nats: a scalar."""
         loss = self._entropy(seen, seen.real)
         return loss + self._entropy(seen, seen.generated) if self.generated else loss
 
@@ -187,6 +188,7 @@ class Information(nn.Module):
         self.network, self.codes = network, positive_integer("codes", codes)
 
     def forward(self, seen: Seen) -> torch.Tensor:
+        """Minus the bound, in nats: a scalar."""
         codes = seen.latents[:, : self.codes]
         found = self.network(seen.generated)
         wanted = len(codes), 2 * self.codes
