@@ -1,13 +1,16 @@
-"""Data to train on: densities known exactly, digits, and folders of images."""
+"""Data to train on: densities known exactly, digits, letters, and folders of images."""
 
 from gancode.data.densities import GaussianMixture, gaussian, grid, mixture, ring
 from gancode.data.images import fashion_mnist, image_folder, mnist, mnist_5k
+from gancode.data.letters import Glyphs, glyphs
 
 __all__ = [
     "GaussianMixture",
+    "Glyphs",
     "fashion_mnist",
     "image_folder",
     "gaussian",
+    "glyphs",
     "grid",
     "mixture",
     "mnist",
