@@ -1,8 +1,8 @@
 """Generators and discriminators.
 
-Images are (channels, height, width) with values in [−1, 1]. The convolutional networks take square
-images of 28, 32 or 64 pixels and begin or end at 7, 4 or 4 pixels, so that each stage halves or
-doubles exactly.
+Images are (channels, height, width) with values in [−1, 1]. The convolutional networks of `pairs`
+take square images of 28, 32 or 64 pixels and begin or end at 7, 4 or 4 pixels, so that each stage
+halves or doubles exactly. `unet` and `patch_discriminator`, from image to image, take other sizes.
 """
 
 import inspect
@@ -371,6 +371,159 @@ def residual_discriminator(shape: Any, channels: int = 64) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+class _Skip(nn.Module):
+    """x ↦ (x, f(x)), side by side along the channels."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, self.inner(x)], dim=1)
+
+
+class _Together(nn.Module):
+    """A network of images (n, channels, h, w) as one of several tensors, laid on one another along
+    the channels: an image as it is, a vector (n, d) as d constant planes."""
+
+    def __init__(self, network: nn.Module, shapes: Sequence[tuple[int, ...]]) -> None:
+        super().__init__()
+        self.network, self.shapes = network, tuple(shapes)
+
+    def forward(self, *given: torch.Tensor) -> Any:
+        found = [tuple(x.shape[1:]) for x in given]
+        if found != [*self.shapes]:
+            raise Refused(
+                f"the network takes {_listed(self.shapes)} of each sample, and was given "
+                f"{_listed(found)}"
+            )
+        size = next(x.shape[2:] for x in given if x.ndim == 4)
+        planes = [x if x.ndim == 4 else x[:, :, None, None].expand(-1, -1, *size) for x in given]
+        return self.network(torch.cat(planes, dim=1))
+
+
+class UNet(nn.Module):
+    """What `unet` returns: called with latents (n, latent_dim) and images (n, channels, h, w)."""
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.network = _Together(network, [shape, (latent_dim,)] if latent_dim else [shape])
+
+    def forward(self, z: torch.Tensor, image: torch.Tensor) -> Any:
+        return self.network(image, z) if self.latent_dim else self.network(image)
+
+
+def unet(
+    shape_in: Sequence[int],
+    shape_out: Sequence[int] | None = None,
+    channels: int = 64,
+    *,
+    latent_dim: int = 0,
+    depth: int | None = None,
+    dropout: float = 0.0,
+) -> UNet:
+    """A generator from images `(n, *shape_in)` to images `(n, *shape_out)`, by default of the same
+    shape: the U-Net of Isola et al. 2017 (section 3.2.1), for `GAN(conditional=True)`.
+
+    It halves the image `depth` times and doubles it as often; what stands before each halving is
+    laid beside what comes back to that size, so detail need not pass through the coarsest image. By
+    default `depth` is as often as both sides can be halved exactly, and leave 4 pixels. The widths
+    are `channels`, then twice as many at each halving, up to 8 · channels. Convolutions have kernel
+    4 and stride 2, as in `dcgan_generator`, whose weights they begin with. Leaky ReLU of slope 0.2
+    stands before those that halve, ReLU before those that double, instance normalisation after all
+    but the first, the coarsest and the last, so samples do not depend on one another; tanh ends it.
+
+    It is called as generators are, with latents and the condition. With `latent_dim` = 0 it passes
+    over the latents: one image has one translation, and `GAN(…, latent_dim=1)` will do. Otherwise
+    each latent is laid on the image as a constant plane, and `latent_dim` is that of the GAN; under
+    a loss such as L1 it learns to heed them little (section 3.2). With `dropout` the three coarsest
+    doublings drop so many of their features in training, which is the paper's noise; the averaged
+    generator, in eval mode, has none of it.
+
+    Raises ValueError for shapes that are no images of one size, and for a `depth` that the sides
+    cannot be halved.
+    """
+    shape_in = _image("shape_in", shape_in)
+    shape_out = shape_in if shape_out is None else _image("shape_out", shape_out)
+    if shape_in[1:] != shape_out[1:]:
+        raise Refused(
+            f"{shape_in=} and {shape_out=} must agree in height and width; enlarge or reduce the "
+            "images that come in first, as with F.interpolate"
+        )
+    possible = _halvings(shape_in[1:], least=1)
+    depth = _halvings(shape_in[1:], least=4) or possible if depth is None else depth
+    if not 1 <= depth <= possible:
+        raise Refused(
+            f"images of {shape_in[1]} × {shape_in[2]} pixels can be halved exactly {possible} "
+            f"times, so not {max(depth, 1)}; pad or resize them to multiples of a power of two"
+        )
+    widths = [channels * min(2**k, 8) for k in range(depth)]
+    inner: list[nn.Module] = []  # what lies below the level, from the coarsest up
+    for k in reversed(range(1, depth)):
+        wide, narrow = widths[k], widths[k - 1]
+        down = nn.Conv2d(narrow, wide, 4, stride=2, padding=1)
+        below = [nn.InstanceNorm2d(wide), _Skip(nn.Sequential(*inner))] if inner else []
+        up = nn.ConvTranspose2d(2 * wide if inner else wide, narrow, 4, stride=2, padding=1)
+        inner = [leaky_relu(), down, *below, nn.ReLU(), up, nn.InstanceNorm2d(narrow)]
+        if dropout and k >= depth - 3:
+            inner.append(nn.Dropout(dropout))
+    first = nn.Conv2d(shape_in[0] + latent_dim, channels, 4, stride=2, padding=1)
+    last_in = 2 * channels if inner else channels
+    last = nn.ConvTranspose2d(last_in, shape_out[0], 4, stride=2, padding=1)
+    skip = [_Skip(nn.Sequential(*inner))] if inner else []
+    network = nn.Sequential(first, *skip, nn.ReLU(), last, nn.Tanh())
+    return UNet(network.apply(_initialise_as_dcgan), shape_in, latent_dim)
+
+
+def patch_discriminator(
+    shape: Sequence[int],
+    *conditions: int | Sequence[int],
+    channels: int = 64,
+    depth: int = 3,
+) -> nn.Module:
+    """The discriminator of Isola et al. 2017 (section 3.2.2) that judges patches: images
+    `(n, *shape)`, and the tensors of a condition, to logits (n, 1, h, w), one a patch.
+
+    `conditions` are the shapes of the tensors of a condition: an image of the same size is laid on
+    the one that is judged, of a vector each number as a constant plane; without any it is called
+    with images alone. The losses are means over patches (`gancode.train` says what else is theirs):
+    the image is judged as a texture.
+
+    `depth` layers halve the image, two more keep it, all of kernel 4; the first makes `channels`
+    channels, each after it twice as many, up to 8 · channels. A logit sees a square of 16, 34 or 70
+    pixels at depth 1, 2 or 3: 3 is the paper's, for 256 pixels. Leaky ReLU of slope 0.2 stands
+    after each but the last, and before it instance normalisation, but after the first; so a logit
+    is of its sample alone, as a penalty needs it, though means and variances of the whole image
+    reach it. Weights begin as in `dcgan_generator`.
+
+    Raises ValueError for shapes that do not go together, and for images too small for the depth.
+    """
+    shape = _image("shape", shape)
+    shapes = [_as_tuple(each) for each in conditions]
+    for each in shapes:
+        if len(each) not in (1, 3) or (len(each) == 3 and each[1:] != shape[1:]):
+            raise Refused(
+                f"a condition must be an image of {shape[1]} × {shape[2]} pixels, as the samples "
+                f"are, or a vector; its shape is {each}"
+            )
+    if depth < 1 or min(shape[1:]) >> depth < 3:
+        raise Refused(
+            f"{depth=} must be at least 1, and leave 3 pixels of {shape[1]} × {shape[2]} when "
+            "they are halved so often; choose another depth, or larger images"
+        )
+    widths = [channels * min(2**k, 8) for k in range(depth + 1)]
+    seen = shape[0] + sum(each[0] for each in shapes)
+    layers = [nn.Conv2d(seen, channels, 4, stride=2, padding=1), leaky_relu()]
+    for k, (inputs, outputs) in enumerate(itertools.pairwise(widths), 1):
+        stride = 2 if k < depth else 1
+        layers.append(nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1))
+        layers += [nn.InstanceNorm2d(outputs), leaky_relu()]
+    layers.append(nn.Conv2d(widths[-1], 1, 4, padding=1))
+    network = nn.Sequential(*layers).apply(_initialise_as_dcgan)
+    return _Together(network, [shape, *shapes])
+
+
 class _Concatenated(nn.Module):
     """A network of x alone, (n, d + classes) or (n, channels + classes, h, w), as one of x and y.
 
@@ -511,6 +664,26 @@ def _pyramid(shape: Sequence[int]) -> tuple[int, int, int]:
         )
     channels, size, _ = shape
     return channels, _COARSEST[size], (size // _COARSEST[size]).bit_length() - 1
+
+
+def _image(name: str, shape: Any) -> tuple[int, ...]:
+    """The shape of an image, as a tuple."""
+    found = _as_tuple(shape)
+    if len(found) != 3 or min(found) < 1:
+        raise Refused(f"{name}={found} must be (channels, height, width), each at least 1")
+    return found
+
+
+def _halvings(sides: Sequence[int], least: int) -> int:
+    """How often all sides can be halved exactly and leave so many pixels."""
+    count = 0
+    while all(side % 2 ** (count + 1) == 0 and side >> (count + 1) >= least for side in sides):
+        count += 1
+    return count
+
+
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return ", ".join(map(str, shapes)) or "nothing"
 
 
 def _residual_widths(shape: Sequence[int], channels: int) -> tuple[int, int, list[int]]:

@@ -178,7 +178,8 @@ def gradient_penalty(
     "around". `condition` is empty, or holds the tensors (n, ...) of a conditional GAN, such as its
     labels, which the discriminator is then given too. `step`, from 1, and `progress`, from 0 to 1,
     say where in the run this is; a penalty that is left out, or has the weight zero, costs nothing
-    and draws nothing.
+    and draws nothing. Of a discriminator that judges patches, logits (n, 1, h, w), D(x) is the mean
+    over the patches of a sample.
     """
     weights = [p.weight_at(step, progress) for p in penalties]
     active = [(p, weight) for p, weight in zip(penalties, weights, strict=True) if weight]
@@ -187,7 +188,8 @@ def gradient_penalty(
     points = [WHERE[p.where](real, generated, generator) for p, _ in active]
     x = torch.cat(points).detach().requires_grad_(True)
     logits = discriminator(x, *repeated(condition, len(active)))
-    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    values = logits.flatten(1).mean(1) if logits.ndim > 2 else logits
+    (gradient,) = torch.autograd.grad(values.sum(), x, create_graph=True)
     # vector_norm has the derivative 0 where the gradient vanishes; the root of a sum of squares
     # would have NaN there.
     norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1).split(len(real))

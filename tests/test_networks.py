@@ -611,3 +611,102 @@ def test_a_pair_refuses_what_it_does_not_know():
     for conditioning in CONDITIONINGS:
         with pytest.raises(ValueError, match=r"shape=\(1, 30, 30\) must be"):
             networks.pair("dcgan", 2, (1, 30, 30), classes=3, conditioning=conditioning)
+
+
+# From image to image.
+
+
+def test_the_unet_halves_and_doubles_and_keeps_detail_beside():
+    generator = networks.unet((3, 64, 32), (1, 64, 32), channels=4)
+    layers = [each for each in generator.modules() if isinstance(each, nn.modules.conv._ConvNd)]
+    down = [(c.in_channels, c.out_channels) for c in layers if isinstance(c, nn.Conv2d)]
+    up = [(c.in_channels, c.out_channels) for c in layers if isinstance(c, nn.ConvTranspose2d)]
+    assert down == [(3, 4), (4, 8), (8, 16)]
+    assert up == [(16, 8), (16, 4), (8, 1)]  # each but the coarsest has what stood there beside it
+    assert {(c.kernel_size, c.stride, c.padding) for c in layers} == {((4, 4), (2, 2), (1, 1))}
+    x = randn(2, 3, 64, 32)
+    made = generator(torch.zeros(2, 1), x)
+    assert made.shape == (2, 1, 64, 32) and made.abs().max() <= 1
+    # without the path through the coarser images, what the first layer saw is still there
+    for each in generator.modules():
+        if isinstance(each, networks._Skip):
+            for layer in each.inner.modules():
+                if isinstance(layer, nn.ConvTranspose2d):
+                    nn.init.zeros_(layer.weight)
+    near, far = generator(torch.zeros(2, 1), x), generator(torch.zeros(2, 1), x.flip(3))
+    assert (near - far).abs().max() > 0.01
+
+
+def test_the_widths_of_the_unet_end_at_eight_times_the_first():
+    convolutions = [m for m in networks.unet((1, 256, 256), channels=2).modules()
+                    if isinstance(m, nn.Conv2d)]  # fmt: skip
+    assert [c.out_channels for c in convolutions] == [2, 4, 8, 16, 16, 16]
+    assert len([*networks.unet((1, 6, 6), channels=2).modules()]) > 1  # once, to 3 pixels
+
+
+def test_latents_of_the_unet_are_planes_or_nothing():
+    torch.manual_seed(0)
+    x, z = randn(3, 1, 16, 16), randn(3, 2)
+    deaf = networks.unet((1, 16, 16), channels=4)
+    assert torch.equal(deaf(z, x), deaf(z + 1, x))
+    hearing = networks.unet((1, 16, 16), channels=4, latent_dim=2)
+    planes = torch.cat([x, z[:, :, None, None].expand(3, 2, 16, 16)], 1)
+    assert torch.equal(hearing(z, x), hearing.network.network(planes))
+    assert not torch.equal(hearing(z, x), hearing(z + 1, x))
+    with pytest.raises(gancode.Refused, match=r"takes \(1, 16, 16\), \(2,\).* given .*\(3,\)"):
+        hearing(randn(3, 3), x)
+    alone = torch.cat([hearing(z[k : k + 1], x[k : k + 1]) for k in range(3)])
+    assert torch.allclose(alone, hearing(z, x), atol=1e-6)  # of no other sample
+
+
+def test_the_unet_drops_features_only_where_it_is_asked_to_and_only_in_training():
+    torch.manual_seed(0)
+    x, z = randn(2, 1, 16, 16), torch.zeros(2, 1)
+    generator = networks.unet((1, 16, 16), channels=4, dropout=0.5)
+    assert not torch.equal(generator(z, x), generator(z, x))
+    assert torch.equal(generator.eval()(z, x), generator(z, x))
+
+
+@pytest.mark.parametrize(("depth", "field"), [(1, 16), (2, 34), (3, 70)])
+def test_a_logit_of_a_patch_sees_a_square_of_the_size_that_is_said(depth, field):
+    discriminator = networks.patch_discriminator((1, 128, 128), channels=2, depth=depth).double()
+    for each in [*discriminator.network]:
+        if isinstance(each, nn.InstanceNorm2d):
+            each.forward = lambda x: x  # its means are of the whole image
+    x = randn(1, 1, 128, 128).double().requires_grad_(True)
+    logits = discriminator(x)
+    assert logits.shape[:2] == (1, 1)
+    middle = logits.shape[2] // 2
+    (slope,) = torch.autograd.grad(logits[0, 0, middle, middle], x)
+    rows, columns = slope[0, 0].nonzero().T
+    assert rows.max() - rows.min() + 1 == columns.max() - columns.min() + 1 == field
+
+
+def test_a_patch_discriminator_heeds_images_and_vectors_of_its_condition():
+    torch.manual_seed(0)
+    judge = networks.patch_discriminator((1, 28, 28), (3, 28, 28), 2, channels=4, depth=2)
+    x, image, vector = randn(2, 1, 28, 28), randn(2, 3, 28, 28), randn(2, 2)
+    logits = judge(x, image, vector)
+    assert logits.shape == (2, 1, 5, 5)
+    assert not torch.equal(logits, judge(x, image.flip(3), vector))
+    assert not torch.equal(logits, judge(x, image, vector + 1))
+    both = torch.cat([judge(x[:1], image[:1], vector[:1]), judge(x[1:], image[1:], vector[1:])])
+    assert torch.allclose(logits, both, atol=1e-6)  # of no other sample
+    assert networks.is_spectral(networks.spectral_norm(judge).network[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: networks.unet((1, 28)), "shape_in=.* must be"),
+        (lambda: networks.unet((1, 28, 28), (1, 14, 14)), "must agree in height and width"),
+        (lambda: networks.unet((1, 28, 27)), "can be halved exactly 0 times"),
+        (lambda: networks.unet((1, 28, 28), depth=3), "exactly 2 times, so not 3"),
+        (lambda: networks.patch_discriminator((28, 28)), "shape=.* must be"),
+        (lambda: networks.patch_discriminator((1, 28, 28), (1, 14, 14)), "28 × 28 .* or a vector"),
+        (lambda: networks.patch_discriminator((1, 16, 16)), "depth=3 must .* 16 × 16"),
+    ],
+)
+def test_networks_between_images_refuse_what_does_not_fit(make, match):
+    with pytest.raises(gancode.Refused, match=match):
+        make()

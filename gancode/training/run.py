@@ -16,11 +16,11 @@ class GAN(nn.Module):
     """A generator, a discriminator, and the size of the latent vectors that join them.
 
     The generator maps latents (n, latent_dim) to samples (n, ...), the discriminator samples to
-    logits (n,) or (n, 1). Any modules that do so will serve. With `classes` both are conditional:
-    they are called with a second argument, labels (n,) of int64 from 0 to classes − 1. With
-    `conditional=True` they are called with the condition, whatever it is: a tensor (n, ...) as
-    their second argument, such as an image, a vector or a sequence; the tensors of a tuple as their
-    second, third and so on.
+    logits (n,) or (n, 1), or to one a patch, (n, 1, h, w). Any modules that do so will serve. With
+    `classes` both are conditional: they are called with a second argument, labels (n,) of int64
+    from 0 to classes − 1. With `conditional=True` they are called with the condition, whatever it
+    is: a tensor (n, ...) as their second argument, such as an image, a vector or a sequence; the
+    tensors of a tuple as their second, third and so on.
     """
 
     def __init__(

@@ -68,6 +68,11 @@ def train(gan: GAN, data: Any, settings: Settings) -> Run:
     conditional GAN generates with the conditions of the real batch. The steps themselves are
     `gancode.Players.discriminator_step` and `generator_step`, for loops of one's own too.
 
+    A discriminator may give a logit for each patch of a sample, (n, 1, h, w), as PatchGAN does
+    (Isola et al. 2017). A loss is then its mean over all patches of all samples, which is not the
+    loss of the mean logit; a paired objective compares patches at the same place; and a penalty is
+    of the mean logit of a sample, since the slope of each patch would take a pass of its own.
+
     The data are a density, a tensor of samples (n, ...), a Dataset of them, or an iterable of
     batches; for a conditional GAN a tuple, samples and labels or conditions, or batches that
     are such tuples (see `gancode.data.sources`). All options are given by name; exactly one of

@@ -293,12 +293,13 @@ def _check_samples(generated: Any, samples: torch.Tensor, exact: bool) -> None:
 def _check_logits(logits: Any, n: int) -> None:
     if not torch.is_tensor(logits):
         raise WrongType(f"the discriminator returns a {type(logits).__name__}; {_ALONE}")
-    if logits.shape not in [(n,), (n, 1)]:
+    of_patches = logits.ndim == 4 and logits.shape[:2] == (n, 1) and logits.numel() > 0
+    if logits.shape not in [(n,), (n, 1)] and not of_patches:
         one_each = logits.shape[:1] == (n,) and logits.numel() == n
         raise Refused(
             f"for {n} samples the discriminator returns shape {tuple(logits.shape)}; it must "
             f"return one logit a sample, shape {(n,)} or {(n, 1)}"
-            f"{': let it end in nn.Flatten(0)' if one_each else ''}"
+            f"{': let it end in nn.Flatten(0)' if one_each else f', or a patch, ({n}, 1, h, w)'}"
         )
     if not logits.requires_grad:
         raise Refused(

@@ -790,3 +790,64 @@ def test_a_loader_of_ones_own_is_dealt_to_the_steps():
     assert not {id(w) for w in players.averaged.parameters()} & {
         id(w) for w in players.gan.parameters()
     }
+
+
+# A logit for each patch.
+
+
+class Judged(nn.Module):
+    """Patches of 4 × 4 pixels, each with a logit, of an image and its condition."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(2, 1, 4, stride=4)
+
+    def forward(self, x, image):
+        return self.layer(torch.cat([x, image], 1)) ** 3  # as far from linear as a loss
+
+
+def judged(objective, **options):
+    """The first row of a run that judges patches, and the logits of its first batch."""
+    gan = Translating(make_gan())
+    gan.discriminator = Judged()
+    players = gancode.Players(gan, objective=objective, **options)
+    players.advance()
+    batch = players.batch(IMAGES[:6], -IMAGES[:6])
+    ((_, x, z, c),) = batch.pieces
+    fake = gan.generator(z, c).detach()
+    logits = [gan.discriminator(each, c).detach() for each in (x, fake)]
+    inputs = x.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(gan.discriminator(inputs, c).mean((1, 2, 3)).sum(), inputs)
+    players.discriminator_step(batch)
+    players.generator_step(batch)
+    return players.row(), logits, slope.detach()
+
+
+def test_the_loss_of_patches_is_their_mean_and_not_that_of_the_mean_logit():
+    row, (real, fake), slope = judged("nonsaturating", penalties=["r1=2"])
+    assert real.shape == (6, 1, 2, 2)
+    loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+    of_means = F.softplus(-real.mean((1, 2, 3))).mean() + F.softplus(fake.mean((1, 2, 3))).mean()
+    assert row["discriminator_loss"] == pytest.approx(loss.item(), rel=1e-6)
+    assert abs(loss - of_means) > 1e-3 * loss
+    assert row["penalty"] == pytest.approx(slope.square().sum((1, 2, 3)).mean().item(), rel=1e-5)
+
+
+def test_a_paired_objective_compares_patches_at_the_same_place():
+    row, (real, fake), _ = judged("relativistic")
+    assert row["discriminator_loss"] == pytest.approx(F.softplus(fake - real).mean().item())
+    turned = F.softplus(fake.flip(3) - real).mean().item()
+    assert row["discriminator_loss"] != pytest.approx(turned, rel=1e-5)
+
+
+def test_patches_in_pieces_are_the_whole_batch():
+    gans = [Translating(make_gan()) for _ in range(2)]
+    for gan in gans:
+        gan.discriminator = Judged()
+        gan.generator.load_state_dict(gans[0].generator.state_dict())
+        gan.discriminator.load_state_dict(gans[0].discriminator.state_dict())
+    for gan, pieces in zip(gans, (1, 3), strict=True):
+        data = IMAGES, -IMAGES
+        gancode.train(gan, data, steps=2, batch_size=6, accumulate=pieces, penalties=["r1=1"])
+    for one, many in zip(numbers(gans[0]), numbers(gans[1]), strict=True):
+        assert torch.allclose(one, many, atol=1e-6)

@@ -466,13 +466,17 @@ ODD = {
         {"G": nn.Sequential(*generator(), Then(lambda x: (x, 0)))},
         "the generator returns a tuple; it must return one tensor",
     ),
-    "(n, 1, 1, 1)": (
-        {"D": discriminator(end=[nn.Unflatten(1, (1, 1, 1))])},
-        r"shape \(4, 1, 1, 1\); it must .* shape \(4,\) or \(4, 1\): let it end in nn.Flatten\(0\)",
+    "(n, 1, 1)": (
+        {"D": discriminator(end=[nn.Unflatten(1, (1, 1))])},
+        r"shape \(4, 1, 1\); it must .* shape \(4,\) or \(4, 1\): let it end in nn.Flatten\(0\)",
     ),
-    "a logit a patch": (
-        {"D": nn.Conv2d(1, 1, 3)},
-        r"shape \(4, 1, 2, 2\); it must return one logit a sample, shape \(4,\) or \(4, 1\)$",
+    "two logits a patch": (
+        {"D": nn.Conv2d(1, 2, 3)},
+        r"shape \(4, 2, 2, 2\); it must return one logit a sample, .*, or a patch, \(4, 1, h, w\)$",
+    ),
+    "features in place of a logit": (
+        {"D": nn.Sequential(nn.Flatten(), nn.Linear(16, 3))},
+        r"shape \(4, 3\); it must return one logit a sample",
     ),
     "in place, with a penalty": (
         {
