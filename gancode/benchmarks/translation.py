@@ -177,6 +177,17 @@ def least_squares(x: torch.Tensor, y: torch.Tensor, ridge: float) -> Callable:
     return apply
 
 
+def shade(x: torch.Tensor, y: torch.Tensor) -> Callable:
+    """u ↦ a u + b on each pixel, the two numbers best in mean square: no shape changes."""
+    a, b = x.flatten().double(), y.flatten().double()
+    slope = ((a - a.mean()) * (b - b.mean())).mean() / a.var(correction=0)
+
+    def apply(z: Any, image: torch.Tensor) -> torch.Tensor:
+        return (b.mean() + slope * (image.double() - a.mean())).to(image.dtype)
+
+    return apply
+
+
 def nearest(x: torch.Tensor, y: torch.Tensor) -> Callable:
     """The y that belongs to the nearest of x, in mean square."""
 
@@ -230,6 +241,7 @@ def baselines() -> dict[str, torch.Tensor]:
     made = {
         "identity": lambda z, x: x,
         "median letter": lambda z, x: paired.median(0).values.expand_as(x),
+        "shade": shade(sans, paired),
         "nearest": nearest(sans, paired),
         "least squares": best(lambda r, n: least_squares(sans[:n], paired[:n], r), RIDGES),
         "moments": best(lambda r, n: moments(sans[:n], others, r), SHRINK),

@@ -88,6 +88,14 @@ def test_the_affine_maps_find_an_affine_truth():
     assert torch.equal(benchmark.translate(benchmark.nearest(x, y), x[5:9]), y[5:9])
 
 
+def test_two_numbers_find_a_shade():
+    torch.manual_seed(2)
+    x = torch.randn(50, 1, 4, 4)
+    way = benchmark.shade(x, 0.7 * x - 0.2)
+    assert (benchmark.translate(way, x) - (0.7 * x - 0.2)).abs().max() < 1e-6
+    assert benchmark.translate(way, x).dtype == x.dtype
+
+
 def test_marks():
     x = torch.zeros(1, 1, 2, 2)
     x[..., 0] = 1.0
