@@ -141,12 +141,12 @@ def sheet(samples: torch.Tensor, count: int = 10) -> str:
 
 
 def pictures(sheet: str) -> torch.Tensor:
-    """The images of a `sheet`, shape (count, 1, 28, 28), in [−1, 1]."""
+    """The square images of a `sheet`, as (count, 1, 28, 28), in [−1, 1]."""
     from PIL import Image
 
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet))))
     strip = torch.from_numpy(pixels / np.float32(127.5)) - 1
-    return strip.reshape(28, -1, 28).transpose(0, 1)[:, None]
+    return strip.reshape(len(strip), -1, len(strip)).transpose(0, 1)[:, None]
 
 
 def results() -> dict:
