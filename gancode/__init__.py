@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run what is below
     from gancode import (
+        anomaly,
         calculus,
         constraints,
         data,
@@ -68,6 +69,7 @@ __all__ = [
     "ScheduleWarning",
     "Settings",
     "Verdict",
+    "anomaly",
     "calculus",
     "constraints",
     "data",
