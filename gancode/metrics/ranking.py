@@ -71,11 +71,11 @@ def roc_curve(normal: Any, anomalous: Any) -> ROC:
     from the largest down, after a first one at infinity. Raises `Refused` as `auroc` does."""
     x, y = _scores("normal", normal), _scores("anomalous", anomalous)
     thresholds = np.append(np.unique(np.concatenate([x, y])), np.inf)[::-1]
-    reached = [
+    false, true = (
         1 - np.searchsorted(np.sort(sample), thresholds, side="left") / len(sample)
         for sample in (x, y)
-    ]
-    return ROC(*reached, thresholds)
+    )
+    return ROC(false, true, thresholds)
 
 
 def alarm_threshold(held_out: Any, rate: float) -> float:
