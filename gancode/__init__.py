@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run what is below
     from gancode import (
+        anomaly,
         calculus,
         constraints,
         data,
@@ -70,6 +71,7 @@ __all__ = [
     "Settings",
     "TwoWay",
     "Verdict",
+    "anomaly",
     "calculus",
     "constraints",
     "data",

@@ -1,4 +1,4 @@
-"""The command line: `gancode train | sample | translate | evaluate | analyze | bench`."""
+"""The command line: `gancode train | sample | translate | evaluate | score | analyze | bench`."""
 
 import argparse
 import contextlib
@@ -392,6 +392,71 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"real: {', '.join(against)}")
 
 
+def _add_score(commands: Any, spelled: bool) -> None:
+    command = _command(
+        commands,
+        "score",
+        _score,
+        "say how unlike the data of a run images are",
+        "Score the images in a folder by a run that was trained on normal ones; the larger, the "
+        "more anomalous. With --held-out, normal images that the run has not seen, a threshold "
+        "comes with it that a further normal image exceeds with a probability of at most --rate. "
+        "An encoder is trained first (Schlegl et al. 2019), but for --by discriminator.",
+        """examples:
+  gancode score runs/parts camera/ --out scores.csv
+  gancode score runs/parts camera/ --held-out normal/ --rate 0.01""",
+    )
+    add = command.add_argument
+    of_run: Any = add("folder", type=Path, metavar="RUN")
+    of_images: Any = add("images", type=Path, metavar="FOLDER", help="of images to score")
+    of_run.complete = of_images.complete = shtab.DIRECTORY
+    add("--by", default="reconstruction", help="discriminator, reconstruction, features or both "
+        "(reconstruction)")  # fmt: skip
+    add("--held-out", type=Path, metavar="FOLDER", help="normal images that the run has not seen")
+    add("--rate", type=float, help="of false alarms, with --held-out (0.05)")
+    add("--steps", type=int, default=1000, help="of the encoder (1000)")
+    add("--seed", type=int, default=0, help="of the encoder (0)")
+    add("--data", metavar="FOLDER", help="where the images of the run are now, if they have moved")
+    add("--out", type=Path, metavar="FILE", help="write a table in the order of the names, .csv")
+
+
+def _score(options: argparse.Namespace) -> None:
+    from gancode import runs, samples
+
+    if options.rate is not None and options.held_out is None:
+        raise Refused("--rate goes with --held-out, a folder of normal images to estimate it on")
+    if options.out is not None and options.out.suffix.lower() != ".csv":
+        raise Refused(f"scores are written as a table, .csv, and {options.out} is to be none")
+    found = runs.score(
+        options.folder,
+        options.images,
+        options.by,
+        held_out=options.held_out,
+        rate=0.05 if options.rate is None else options.rate,
+        steps=options.steps,
+        seed=options.seed,
+        moved=options.data,
+        progress=True,
+    )
+    rows = list(zip(found.files, found.scores, found.alarms, strict=True))
+    if options.out:
+        samples.table(
+            options.out,
+            ["file", options.by, *["alarm"] * (found.threshold is not None)],
+            [
+                [str(file), f"{score:.9g}", *[str(int(alarm))] * (found.threshold is not None)]
+                for file, score, alarm in rows
+            ],
+        )
+        print(f"{options.out}: {len(rows)} scores, from {min(found.scores):.4g} to "
+              f"{max(found.scores):.4g}")  # fmt: skip
+    else:
+        for file, score, alarm in sorted(rows, key=lambda each: -each[1]):
+            print(f"{score:<12.4g}{'alarm  ' if alarm else ''}{file}")
+    if found.promise:
+        print(f"{sum(found.alarms)} of {len(rows)} are alarms: {found.promise}")
+
+
 def _add_analyze(commands: Any, spelled: bool) -> None:
     command = _command(
         commands,
@@ -488,6 +553,7 @@ _COMMANDS = {
     "sample": _add_sample,
     "translate": _add_translate,
     "evaluate": _add_evaluate,
+    "score": _add_score,
     "analyze": _add_analyze,
     "bench": _add_bench,
 }

@@ -11,12 +11,13 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gancode import metrics, networks, problems, samples
+from gancode import anomaly, data, metrics, networks, problems, samples
 from gancode.constraints import parse, prepared
 from gancode.data.image_pairs import names_within
 from gancode.data.images import ImageFolder
@@ -365,6 +366,87 @@ def evaluate(
         name: Score(score.value, score.error, real.get(name), against)
         for name, score in scores.items()
     }
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Files and their scores, the larger the more anomalous; and the threshold, where one was asked
+    for, with what stands behind it in words."""
+
+    files: list[Path]
+    scores: list[float]
+    threshold: float | None = None
+    promise: str = ""
+
+    @property
+    def alarms(self) -> list[bool]:
+        """Whether each score exceeds the threshold; without one, none does."""
+        return [self.threshold is not None and score > self.threshold for score in self.scores]
+
+
+def score(
+    run: str | Path,
+    where: str | Path,
+    by: str = "reconstruction",
+    *,
+    held_out: str | Path | None = None,
+    rate: float = 0.05,
+    steps: int = 1000,
+    seed: int = 0,
+    moved: str | Path | None = None,
+    progress: bool = False,
+) -> Scored:
+    """How unlike the data of a run of `gancode train` the images in the folder `where` are.
+
+    `by` is one of `gancode.anomaly.SCORES`. An encoder is trained for the generator, `steps` steps
+    on the data of the run, but for the score by the discriminator alone. `held_out` is a folder of
+    normal images that the run has not seen: a further one exceeds the threshold with a probability
+    of at most `rate` (`gancode.metrics.alarm_threshold`). `moved` is where the images of the run
+    are now, if they have moved; with `progress` a bar is shown on stderr.
+
+    Raises `Refused` for an unknown score, a run on points, a conditional run, folders without a
+    sound image, too few held-out images for the rate, and held-out images that the run was trained
+    on; else what `load` and `gancode.data.image_folder` raise.
+    """
+    if by not in anomaly.SCORES:
+        raise Refused(f"unknown score {by!r}; the choices are {', '.join(anomaly.SCORES)}")
+    record = read(run)
+    if moved is not None:
+        record["data"] = _moved(record, moved)
+    loaded = load(run)
+    shape = record["shape"]
+    if len(shape) != 3:
+        raise RunError(
+            f"{run} holds a run on points with {shape[0]} coordinates; images are scored by a run "
+            "on images (for points: gancode.anomaly.detector)"
+        )
+    read_images = partial(data.image_folder, size=shape[1], channels=shape[0])
+    found = read_images(where)
+    normal = None if held_out is None else read_images(held_out)
+    if normal is not None and normal.fingerprint == record.get("fingerprint"):
+        raise Refused(
+            f"the images in {held_out} are those that the run was trained on, and score too low; "
+            "hold others out"
+        )
+    if normal is not None:
+        metrics.alarm_threshold(range(len(normal)), rate)  # refused before anything is trained
+    trained_on, _ = _load(record)
+    steps = 0 if by == anomaly.SCORES[0] else steps
+    made = anomaly.detector(loaded, trained_on, steps=steps, seed=seed, progress=progress)
+
+    def scores(images: Any) -> list[float]:
+        few = (range(k, min(k + 500, len(images))) for k in range(0, len(images), 500))
+        batches = (torch.stack([images[k] for k in each]) for each in few)
+        return [value for x in batches for value in made.scores(x)[by].tolist()]
+
+    if normal is None:
+        return Scored(found.files, scores(found))
+    threshold = metrics.alarm_threshold(scores(normal), rate)
+    promise = (
+        f"a further normal image exceeds {threshold:.4g} with a probability of at most {rate:g}, "
+        f"by {len(normal)} held-out ones"
+    )
+    return Scored(found.files, scores(found), threshold, promise)
 
 
 def _judge(run: Run, record: dict, n: int | None, given: Any) -> tuple[Judge, int]:

@@ -1,8 +1,10 @@
 """Samples as files: an archive or an array of NumPy, a table of points, a picture, a folder of
 images. The ending of a path decides which."""
 
+import csv
 import io
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,14 @@ def save(path: str | Path, x: Any, labels: Any = None) -> None:
     _SAVE[kind](Path(path), x, labels)
 
 
+def table(path: str | Path, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table with a line of names above, as CSV; what holds a comma is quoted. Raises
+    OSError where the disk refuses."""
+    content = io.StringIO()
+    csv.writer(content, lineterminator="\n").writerows([names, *rows])
+    checkpoint.write(Path(path), content.getvalue().encode(errors="surrogateescape"))
+
+
 def _npz(path: Path, x: np.ndarray, labels: Any) -> None:
     content = io.BytesIO()
     np.savez(content, x=x, **({} if labels is None else {"y": labels}))
@@ -62,7 +72,7 @@ def _csv(path: Path, x: np.ndarray, labels: Any) -> None:
     rows = [names, *([f"{value:.9g}" for value in row] for row in x)]
     if labels is not None:
         rows = [[*row, str(y)] for row, y in zip(rows, ["y", *labels], strict=True)]
-    checkpoint.write(path, "".join(",".join(row) + "\n" for row in rows).encode())
+    table(path, rows[0], rows[1:])
 
 
 def _png(path: Path, x: np.ndarray, labels: Any) -> None:

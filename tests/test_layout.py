@@ -15,7 +15,7 @@ FLOORS = [
     ["data", "constraints", "lipschitz"],
     ["training"],
     ["metrics", "reports"],
-    ["samples", "problems"],
+    ["samples", "problems", "anomaly"],
     ["runs"],
     ["benchmarks"],
     ["cli"],

@@ -19,6 +19,7 @@ from gancode.metrics.features import (
     kernel_distance,
     precision_recall,
 )
+from gancode.metrics.ranking import ROC, alarm_threshold, auroc, hanley_mcneil, roc_curve
 from gancode.metrics.transport import (
     EntropicTransport,
     Transport,
@@ -32,6 +33,7 @@ from gancode.metrics.transport import (
 )
 
 __all__ = [
+    "ROC",
     "DigitClassifier",
     "EntropicTransport",
     "Estimate",
@@ -39,6 +41,8 @@ __all__ = [
     "Modes",
     "PrecisionRecall",
     "Transport",
+    "alarm_threshold",
+    "auroc",
     "cramer_distance",
     "digit_features",
     "energy_distance",
@@ -47,10 +51,12 @@ __all__ = [
     "gaussian_entropic_transport",
     "gaussian_sinkhorn_divergence",
     "gaussian_wasserstein",
+    "hanley_mcneil",
     "kernel_distance",
     "maximum_mean_discrepancy",
     "modes",
     "precision_recall",
+    "roc_curve",
     "sinkhorn_divergence",
     "sliced_wasserstein",
     "wasserstein",
