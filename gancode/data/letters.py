@@ -139,5 +139,5 @@ def _is_letter(character: str) -> bool:
 
 def _as_tensors(part: list[tuple]) -> Glyphs:
     letters, *drawn = zip(*part, strict=True)
-    images = (torch.tensor(np.stack(each))[:, None].float() / 127.5 - 1 for each in drawn)
-    return Glyphs(*images, "".join(letters))
+    source, target = (torch.tensor(np.stack(each))[:, None].float() / 127.5 - 1 for each in drawn)
+    return Glyphs(source, target, "".join(letters))
