@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from gancode.benchmarks import restoration as benchmark
-from gancode.benchmarks.digits_mlp import pictures
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +59,6 @@ def test_the_results_hold_every_method_with_every_damage_and_seed(results):
     made = results["provenance"]
     assert made["command"] == "python -m gancode.benchmarks.restoration"
     assert (made["steps"], made["threads"]) == (benchmark.STEPS, 1)
-    assert set(results["sheets"]) == {f"{m}, {d}" for m in methods for d in benchmark.DAMAGES}
-    assert pictures(results["sheets"]["L2, hole"]).shape == (10, 1, 28, 28)
 
 
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
@@ -76,18 +73,11 @@ def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     assert [row.keys() for row in written["rows"]] == wanted
 
 
-def test_a_critic_of_pictures_does_not_see_what_was_damaged():
-    x, y = (torch.randn(2, *benchmark.SHAPE) for _ in range(2))
-    pictures_alone, pairs = benchmark.Critic("images"), benchmark.Critic("pairs")
-    assert torch.equal(pictures_alone(x, y), pictures_alone(x, y + 1))
-    assert not torch.equal(pairs(x, y), pairs(x, y + 1))
-
-
 def test_a_method_starts_from_a_copy_and_can_be_repeated():
     told = benchmark.pairs(0)
     first = benchmark.begin(told, 0, 1)
     before = [weight.clone() for weight in first.parameters()]
-    for method in (benchmark.METHODS["L2"], benchmark.METHODS["w = 10"]):
+    for method in (benchmark.METHODS["L2"], benchmark.METHODS["w = 30"]):
         one, two = (benchmark.go_on(first, method, told, 0, 2) for _ in range(2))
         y = benchmark.damaged("hole")[:3]
         assert torch.equal(benchmark.restored(one, y), benchmark.restored(two, y))
