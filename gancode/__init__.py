@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run what is bel
         calculus,
         constraints,
         data,
+        inversion,
         kernels,
         lipschitz,
         losses,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run what is bel
         verdict,
     )
     from gancode.errors import DataRangeWarning, Refused
+    from gancode.inversion import invert
     from gancode.randomness import seed
     from gancode.runs import evaluate, load
     from gancode.schedules import ScheduleWarning
@@ -53,6 +55,7 @@ _MODULE_OF = {
     "Settings": "training.settings",
     "TwoWay": "training.run",
     "evaluate": "runs",
+    "invert": "inversion",
     "load": "runs",
     "seed": "randomness",
     "train": "training.train",
@@ -76,6 +79,8 @@ __all__ = [
     "constraints",
     "data",
     "evaluate",
+    "inversion",
+    "invert",
     "kernels",
     "lipschitz",
     "load",

@@ -14,7 +14,7 @@ FLOORS = [
     ["losses", "kernels", "randomness", "networks", "penalties", "equilibrium"],
     ["data", "constraints", "lipschitz"],
     ["training"],
-    ["metrics", "reports"],
+    ["metrics", "reports", "inversion"],
     ["samples", "problems", "anomaly"],
     ["runs"],
     ["benchmarks"],
