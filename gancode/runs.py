@@ -283,9 +283,9 @@ def translate(
     `run` is a run of `gancode train --to`, or its folder. The images are read as those that it was
     trained on: the shorter side is brought to its size, and the centre cut out. With `back` the
     second generator of a run without pairs leads the other way. Raises `RunError` for a run that
-    translates nothing or has no way back, and `Refused` for a folder `out` that is not empty, for
-    images that cannot be read, and for two that would have one name. Where writing fails midway,
-    `out` is left empty.
+    translates nothing or has no way back, and `Refused` for a folder `out` that is not empty or
+    lies within `images`, for images that cannot be read, and for two that would have one name.
+    Where writing fails midway, `out` is left empty.
     """
     run = run if isinstance(run, Run) else load(run)
     record = run.record
@@ -297,6 +297,11 @@ def translate(
     names = [*names_within(found)]
     if (out := Path(out)).exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refused(f"{out} is not an empty folder; give a new one")
+    if out.resolve().is_relative_to(Path(images).resolve()):
+        raise Refused(
+            f"{out} lies within {images}, whose images would be others from then on; give a folder "
+            "outside"
+        )
     chosen = run
     if back:
         if run.back is None:
@@ -457,7 +462,7 @@ def _load(record: dict) -> tuple[Any, Any]:
     return loaded, labels
 
 
-_WHERE = "if they have moved, --data says where they are"
+_WHERE = "if they have moved, --data says where they are, and --to where those of the other kind"
 
 
 def _shape(settings: dict, problem: problems.Problem) -> Sequence[int]:

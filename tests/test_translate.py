@@ -125,7 +125,9 @@ def test_both_folders_may_move_but_not_change(capsys, unpaired):
     Path("z").rename("elsewhere")
     again = ["train", "--resume", "--out", "run", "--steps", "4"]
     assert main(again) == 2
-    assert "the images of this run are not in" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "the images of this run are not in" in error
+    assert "--data says where they are, and --to where those of the other kind" in error
     assert main([*again, "--to", "elsewhere"]) == 0
     Path("a").rename("gone")
     assert main(["train", "--resume", "--out", "run", "--data", "gone", "--steps", "6"]) == 0
@@ -167,6 +169,8 @@ def test_what_cannot_be_translated_is_refused_and_nothing_written(capsys, run):
         str(run), "a", "--out", "new", "--back"
     )
     assert "a is not an empty folder" in refused(str(run), "z", "--out", "a")
+    assert "a/new lies within a" in refused(str(run), "a", "--out", "a/new")
+    assert not Path("a/new").exists()
     assert "nowhere is no folder" in refused(str(run), "nowhere", "--out", "new")
     Path("empty").mkdir()
     assert "holds no images" in refused(str(run), "empty", "--out", "new")
