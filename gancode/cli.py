@@ -187,7 +187,7 @@ def _add_train(commands: Any, spelled: bool) -> None:
 def _spelled(default: Any) -> str:
     """A default, where there is one, as a command has it, in brackets."""
     words = map(str, default) if isinstance(default, tuple) else [str(default)]
-    return "" if default is None or default is False else f" ({' '.join(words)})"
+    return "" if default in (None, False, ()) else f" ({' '.join(words)})"
 
 
 def _train(options: argparse.Namespace) -> None:

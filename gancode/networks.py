@@ -439,7 +439,7 @@ def unet(
     It is called as generators are, with latents and the condition. With `latent_dim` = 0 it passes
     over the latents: one image has one translation, and `GAN(…, latent_dim=1)` will do. Otherwise
     each latent is laid on the image as a constant plane, and `latent_dim` is that of the GAN; under
-    a loss such as L1 it learns to heed them little (section 3.2). With `dropout` the three coarsest
+    a loss such as L1 it learns to heed them little (section 3.1). With `dropout` the three coarsest
     doublings drop so many of their features in training, which is the paper's noise; the averaged
     generator, in eval mode, has none of it.
 

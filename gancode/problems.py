@@ -146,6 +146,7 @@ def _image_folder(path: Path, **images: Any) -> tuple[Any, None]:
 def _paired(path: Path, to: Path, **images: Any) -> tuple[Any, None]:
     """The images of two folders in pairs, as `_image_folder` has those of one."""
     _refuse_no_folder(path, to)
+    _refuse_overlap(path, to)
     found = data.paired_images(path, to, **images)
     _tell(found.given, found.wanted)
     decoded = _decoded(found.wanted, found.given)
@@ -159,6 +160,7 @@ def _paired(path: Path, to: Path, **images: Any) -> tuple[Any, None]:
 def _unpaired(path: Path, to: Path, **images: Any) -> tuple[Any, None]:
     """The images of two folders without pairs, as `_image_folder` has those of one."""
     _refuse_no_folder(path, to)
+    _refuse_overlap(path, to)
     found = data.unpaired_images(path, to, **images)
     _tell(found.given, found.wanted)
     decoded = _decoded(found.given, found.wanted)
@@ -172,6 +174,16 @@ def _refuse_no_folder(*paths: Path) -> None:
                 f"{str(path)!r} is no data: give {', '.join(names())}, or a folder of images that "
                 "exists"
             )
+
+
+def _refuse_overlap(path: Path, to: Path) -> None:
+    one, other = (Path(each).resolve() for each in (path, to))
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise Refused(
+            f"{path} and {to} {'are one folder' if one == other else 'lie within one another'}, so "
+            "that images of one kind would be read as those of the other; give each kind a folder "
+            "of its own"
+        )
 
 
 def _tell(*folders: Any) -> None:

@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -283,8 +284,9 @@ def translate(
     `run` is a run of `gancode train --to`, or its folder. The images are read as those that it was
     trained on: the shorter side is brought to its size, and the centre cut out. With `back` the
     second generator of a run without pairs leads the other way. Raises `RunError` for a run that
-    translates nothing or has no way back, and `Refused` for a folder `out` that is not empty, for
-    images that cannot be read, and for two that would have one name.
+    translates nothing or has no way back, and `Refused` for a folder `out` that is not empty or
+    lies within `images`, for images that cannot be read, and for two that would have one name.
+    Where writing fails midway, `out` is left empty.
     """
     run = run if isinstance(run, Run) else load(run)
     record = run.record
@@ -296,6 +298,11 @@ def translate(
     names = [*names_within(found)]
     if (out := Path(out)).exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refused(f"{out} is not an empty folder; give a new one")
+    if out.resolve().is_relative_to(Path(images).resolve()):
+        raise Refused(
+            f"{out} lies within {images}, whose images would be others from then on; give a folder "
+            "outside"
+        )
     chosen = run
     if back:
         if run.back is None:
@@ -305,14 +312,18 @@ def translate(
         chosen = run.back
     chosen.gan.to(device)
     chosen.averaged.to(device)
-    written = []
-    for batch in torch.arange(len(found)).split(_AT_ONCE):
-        x = torch.stack([found[int(k)] for k in batch])
-        for k, made in zip(batch, chosen.sample(len(x), conditions=x).float().cpu(), strict=True):
-            written.append(out / f"{names[int(k)]}.png")
-            written[-1].parent.mkdir(parents=True, exist_ok=True)
-            samples.image(made.numpy()).save(written[-1])
-    return written
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".") as beside:  # of which, cut off, none stay
+        for batch in torch.arange(len(found)).split(_AT_ONCE):
+            x = torch.stack([found[int(k)] for k in batch])
+            made = chosen.sample(len(x), conditions=x).float().cpu()
+            for k, image in zip(batch, made, strict=True):
+                file = Path(beside, f"{names[int(k)]}.png")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                samples.image(image.numpy()).save(file)
+        for each in list(Path(beside).iterdir()):
+            os.replace(each, out / each.name)
+    return [out / f"{name}.png" for name in names]
 
 
 _AT_ONCE = 64  # images, for the memory that they take
@@ -533,7 +544,7 @@ def _load(record: dict) -> tuple[Any, Any]:
     return loaded, labels
 
 
-_WHERE = "if they have moved, --data says where they are"
+_WHERE = "if they have moved, --data says where they are, and --to where those of the other kind"
 
 
 def _shape(settings: dict, problem: problems.Problem) -> Sequence[int]:

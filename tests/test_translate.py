@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import gancode
-from gancode import data, problems, reports, runs
+from gancode import data, problems, reports, runs, samples
 from gancode.cli import main
 
 TRAIN = ["train", "--data", "a", "--to", "z", "--size", "16", "--channels", "1"]
@@ -125,7 +125,9 @@ def test_both_folders_may_move_but_not_change(capsys, unpaired):
     Path("z").rename("elsewhere")
     again = ["train", "--resume", "--out", "run", "--steps", "4"]
     assert main(again) == 2
-    assert "the images of this run are not in" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "the images of this run are not in" in error
+    assert "--data says where they are, and --to where those of the other kind" in error
     assert main([*again, "--to", "elsewhere"]) == 0
     Path("a").rename("gone")
     assert main(["train", "--resume", "--out", "run", "--data", "gone", "--steps", "6"]) == 0
@@ -167,6 +169,8 @@ def test_what_cannot_be_translated_is_refused_and_nothing_written(capsys, run):
         str(run), "a", "--out", "new", "--back"
     )
     assert "a is not an empty folder" in refused(str(run), "z", "--out", "a")
+    assert "a/new lies within a" in refused(str(run), "a", "--out", "a/new")
+    assert not Path("a/new").exists()
     assert "nowhere is no folder" in refused(str(run), "nowhere", "--out", "new")
     Path("empty").mkdir()
     assert "holds no images" in refused(str(run), "empty", "--out", "new")
@@ -177,6 +181,39 @@ def test_what_cannot_be_translated_is_refused_and_nothing_written(capsys, run):
     ring = ["train", "--data", "ring", "--steps", "1", "--batch-size", "8", "--sheet-every", "0"]
     assert main(ring) == 0
     assert "this run translates no images" in refused("runs/ring", "z", "--out", "new")
+
+
+def test_where_writing_fails_midway_nothing_half_is_left(monkeypatch, capsys, run):
+    whole = samples.image
+
+    def full(x, calls=[]):  # noqa: B006
+        calls.append(x)
+        if len(calls) == 5:
+            raise OSError(28, "No space left on device")
+        return whole(x)
+
+    monkeypatch.setattr(samples, "image", full)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert list(Path("made").iterdir()) == []
+    assert main(["translate", str(run), "a", "--out", "made"]) == 0  # into the same
+    assert pixels("made").keys() == pixels("a").keys()
+    assert len(list(Path("made").iterdir())) == len(list(Path("a").iterdir()))
+
+
+@pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])
+def test_two_kinds_of_images_lie_in_two_folders(capsys, unpaired):
+    Path("same").symlink_to("a")
+    for here, there, said in [
+        ("a", "a", "are one folder"),
+        ("a", "same", "are one folder"),
+        ("a", "a/some", "lie within one another"),
+        ("z/some", "z", "lie within one another"),
+    ]:
+        words = ["train", "--data", here, "--to", there, "--size", "16", "--steps", "1"]
+        assert main([*words, *unpaired, "--out", "run"]) == 2
+        assert f"{said}, so that images of one kind" in capsys.readouterr().err
+    assert not Path("run").exists()
 
 
 def test_a_sheet_has_each_image_below_its_condition(run):

@@ -1,6 +1,7 @@
 """Images of two kinds, from two folders: in pairs by their names, or without pairs."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,10 +131,14 @@ class UnpairedImages(Dataset):
 
 
 def names_within(images: ImageFolder) -> dict[str, int]:
-    """The place of each image under its path in their folder, without the ending."""
+    """The place of each image under its path in their folder, without the ending.
+
+    An é may be one sign or an e with an accent, by the system that wrote the name: it is one name.
+    """
     found: dict[str, int] = {}
     for k, file in enumerate(images.files):
-        name = str(file.relative_to(images.path).with_suffix(""))
+        path = file.relative_to(images.path).with_suffix("").as_posix()
+        name = unicodedata.normalize("NFC", path)
         if name in found:
             raise Refused(
                 f"{images.path} holds two images of one name, {images.files[found[name]].name} and "

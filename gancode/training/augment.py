@@ -3,10 +3,11 @@
 With few data a discriminator learns them by heart. Shown transformed samples, real and generated
 alike and in both steps, it cannot, and the generator does not learn to make what is transformed
 (Zhao et al. 2020; Karras et al. 2020). The transformations are differentiable, twice where a
-penalty asks for it.
+penalty asks for it. An image that is the condition of a sample is transformed with it, so that the
+two of a pair still lie on one another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +135,15 @@ def parse(given: Any) -> Augment:
     return Augment({name: NAMED[name] for name in found}, p)
 
 
+def _state(draws: torch.Generator | None) -> torch.Tensor:
+    return torch.get_rng_state() if draws is None else draws.get_state()
+
+
+def _go_back(draws: torch.Generator | None, state: torch.Tensor) -> None:
+    """Let the next draws be those that came after this state."""
+    torch.set_rng_state(state) if draws is None else draws.set_state(state)
+
+
 class Augmentation:
     """An `Augment` in a run: its probability, and what that follows; with a state to be saved."""
 
@@ -152,18 +162,36 @@ class Augmentation:
     def probability(self) -> torch.Tensor:
         return self._state[0]
 
-    def __call__(self, x: torch.Tensor, draws: torch.Generator | None = None) -> Any:
-        """Samples, each transformation done to those that chance says."""
+    def __call__(
+        self,
+        x: torch.Tensor,
+        condition: Sequence[torch.Tensor] = (),
+        draws: torch.Generator | None = None,
+    ) -> tuple[torch.Tensor, ...]:
+        """Samples and the tensors of their condition, each transformation done to those samples
+        that chance says. To an image of the condition that lies pixel on pixel with its sample, of
+        the same height and width, the same is done, with the same draws; the rest of a condition
+        stays as it is."""
         if x.ndim != 4 and any(t in _FOR_IMAGES for t in self.augment.transformations.values()):
             raise Refused(
                 f"translation and cutout are for images (n, channels, height, width), not for "
                 f"samples of shape {tuple(x.shape[1:])}"
             )
+        given = [*condition]
+        beside = [
+            k
+            for k, c in enumerate(given)
+            if x.ndim == c.ndim == 4 and c.shape[2:] == x.shape[2:] and c.is_floating_point()
+        ]
         for name, transformation in self.augment.transformations.items():
             chosen = _uniform(x, draws) < self.probability
+            before = _state(draws)
             with noted(f"in the augmentation {name!r} of gancode.train"):
                 x = torch.where(chosen, transformation(x, draws), x)
-        return x
+                for k in beside:
+                    _go_back(draws, before)
+                    given[k] = torch.where(chosen, transformation(given[k], draws), given[k])
+        return x, *given
 
     @torch.no_grad()
     def follow(self, logits_real: Any, step: int) -> Any:

@@ -73,6 +73,12 @@ class TwoWay(GAN):
         for name, gan in (("forth", forth), ("back", back)):
             if gan.condition != ANY:
                 raise Refused(f"{name} must take an image: GAN(…, conditional=True)")
+        weights = [{id(weight) for weight in gan.parameters()} for gan in (forth, back)]
+        if weights[0] & weights[1]:
+            raise Refused(
+                "forth and back share weights, which two optimisers would then change in turns; "
+                "give each networks of its own"
+            )
         super().__init__(forth.generator, forth.discriminator, forth.latent_dim, conditional=True)
         self.back = back
 

@@ -265,7 +265,8 @@ class Settings:
     )
     augment: Any = _option(
         None,
-        "transformations that real and generated samples go through before the discriminator, such "
+        "transformations that real and generated samples go through before the discriminator, and "
+        "with each an image of its condition that has its height and width, such "
         'as "translation+cutout+contrast@0.5" or "…@adaptive" (see `gancode.training.augment`)',
         _augment,
         lambda value: value.text,

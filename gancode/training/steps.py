@@ -341,8 +341,9 @@ class Players:
     def _discriminate(
         self, network: Callable, x: torch.Tensor, condition: Sequence[torch.Tensor]
     ) -> torch.Tensor:
-        shown = self.augmentation(x, self._draws) if self.augmentation else x
-        return network(shown, *condition)
+        if self.augmentation:
+            x, *condition = self.augmentation(x, condition, self._draws)
+        return network(x, *condition)
 
     def _penalty(
         self, x: torch.Tensor, fake: torch.Tensor, condition: Sequence[torch.Tensor]

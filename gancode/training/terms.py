@@ -125,8 +125,11 @@ class FeatureMatching:
         with torch.no_grad():
             real = inner(judge, self.layers, seen.real, *seen.condition)
         made = inner(judge, self.layers, seen.generated, *seen.condition)
-        gaps = [x.mean(0) - y.mean(0) for x, y in zip(real, made, strict=True)]
-        return sum((gap.square().sum() for gap in gaps), seen.generated.new_zeros(()))
+        zero = seen.generated.new_zeros(
+            ()
+        )  # its precision is that of the means: their gap is small
+        gaps = [x.to(zero).mean(0) - y.to(zero).mean(0) for x, y in zip(real, made, strict=True)]
+        return sum((gap.square().sum() for gap in gaps), zero)
 
 
 class AuxiliaryClassifier(nn.Module):
@@ -223,8 +226,13 @@ def inner(
             f"the network has no layer {unknown[0]!r}; it has {', '.join(filter(None, known))}"
         )
     found: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, out: Any) -> None:
+        # A copy: the layer after it may change it in place.
+        found[name] = out.clone() if torch.is_tensor(out) else out
+
     hooks = [
-        known[name].register_forward_hook(lambda _, __, out, name=name: found.update({name: out}))
+        known[name].register_forward_hook(lambda _, __, out, name=name: keep(name, out))
         for name in layers
     ]
     try:
@@ -284,7 +292,11 @@ def parse(name: str, given: Any) -> dict[str, Term]:
     if isinstance(given, str):
         given = [given]
     if isinstance(given, (list, tuple)) and all(isinstance(text, str) for text in given):
-        given = dict(_spelled(name, text) for text in given)
+        spelled = [_spelled(name, text) for text in given]
+        names = [term for term, _ in spelled]
+        if twice := [term for term in names if names.count(term) > 1]:
+            raise Refused(f"{name}: {twice[0]!r} is asked for twice; give it one weight")
+        given = dict(spelled)
     if not isinstance(given, Mapping):
         raise WrongType(
             f'{name} must be texts such as "l1=100", or a dict from names to functions, modules, '
@@ -306,6 +318,11 @@ def parse(name: str, given: Any) -> dict[str, Term]:
                 f"{name}: {term!r} must be a function of what a step has seen, a module, or a "
                 f"tuple of one and its weight, not {type(loss).__name__}"
             )
+        if name == "discriminator_terms" and (loss in _KEPT.values() or isinstance(loss, Cycle)):
+            raise Refused(
+                f"{name}: {term!r} is a distance of what the generator makes, which nothing that "
+                "the discriminator learns would change; it belongs to generator_terms"
+            )
         found[term] = Term(term, loss, weight)
     return found
 
@@ -319,8 +336,9 @@ def _spelled(name: str, text: str) -> tuple[str, tuple[Callable, str]]:
         schedule("the weight", weight)
     except ValueError as error:
         raise Refused(
-            f"{name}: the term {text!r} needs a weight, as in '{term.strip()}=10', or two for one "
-            f"that changes, as in '{term.strip()}=10..1'"
+            f"{name}: the term {text!r} needs a weight, finite and not negative, as in "
+            f"'{term.strip()}=10', or two above zero for one that changes, as in "
+            f"'{term.strip()}=10..1'"
         ) from error
     return term.strip(), (NAMED[term.strip()], weight)
 

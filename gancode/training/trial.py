@@ -183,7 +183,7 @@ def _take_in(
     draws = torch.Generator()
 
     def judge(x: torch.Tensor, *c: torch.Tensor) -> torch.Tensor:
-        return discriminator(step.augmentation(x, draws) if step.augmentation else x, *c)
+        return discriminator(*(step.augmentation(x, c, draws) if step.augmentation else (x, *c)))
 
     with _told(f"the discriminator does not take what the generator makes, {taken}"), precise:
         logits = judge(both, *repeated(condition, 2))

@@ -46,6 +46,14 @@ def test_images_of_one_name_are_a_pair_whatever_their_endings(tmp_path):
     assert [values(item)[::-1] for item in back] == [values(item) for item in found]
 
 
+def test_one_sign_and_a_letter_with_an_accent_are_one_name(tmp_path):
+    one, two = "\u00e9", "e\u0301"  # as Windows and as macOS write it
+    assert data.paired_images(*folders(tmp_path, [one], [two]), 4).names == [one]
+    grey(tmp_path / "given" / f"{two}.png", 0)
+    with pytest.raises(gancode.Refused, match="two images of one name"):
+        data.paired_images(tmp_path / "given", tmp_path / "wanted", 4)
+
+
 def test_a_pair_is_known_by_its_contents_wherever_it_lies(tmp_path):
     here = data.paired_images(*folders(tmp_path), 4)
     names = {"given": ("x", "y", "z"), "wanted": ("y", "z", "x")}  # other names, the same pairs

@@ -679,8 +679,37 @@ def test_a_cutout_is_a_square_of_half_the_size():
 def test_a_probability_is_how_often():
     of = augment.Augmentation(augment.parse("brightness@0.25"), None)
     x = torch.zeros(20_000, 1)
-    changed = (of(x, torch.Generator().manual_seed(0)) != 0).double().mean().item()
+    (shown,) = of(x, draws=torch.Generator().manual_seed(0))
+    changed = (shown != 0).double().mean().item()
     assert abs(changed - 0.25) < 5 * math.sqrt(0.25 * 0.75 / 20_000)
+
+
+@pytest.mark.parametrize("draws", [torch.Generator().manual_seed(3), None])
+def test_an_image_of_the_condition_moves_with_its_sample_and_nothing_else_of_it_does(draws):
+    of = augment.Augmentation(augment.parse("translation+cutout+brightness@0.5"), None)
+    x = torch.randn(40, 1, 16, 16)
+    others = torch.randn(40, 3), torch.randn(40, 1, 8, 8), torch.arange(40)
+    moved, beside, *rest = of(x, [x.expand(-1, 2, -1, -1), *others], draws)
+    assert torch.equal(beside, moved.expand(-1, 2, -1, -1))
+    assert 0 < sum(map(torch.equal, moved, x)) < 30  # some of them stay as they are
+    assert all(map(torch.equal, rest, others))
+
+
+def test_the_discriminator_sees_pairs_moved_alike_in_both_steps_and_in_penalties():
+    torch.manual_seed(0)
+    judge = networks.patch_discriminator((1, 8, 8), (1, 8, 8), channels=2, depth=1)
+    gan, looks = gancode.GAN(networks.unet((1, 8, 8), channels=2), judge, 1, conditional=True), []
+    images = torch.randn(8, 1, 8, 8).tanh()
+    gan.discriminator.register_forward_pre_hook(
+        lambda module, a: looks.append(a) if module is gan.discriminator else None
+    )
+    options = {"augment": "translation", "penalties": "r1=1", "batch_size": 8}
+    gancode.train(gan, (images, images), steps=1, **options)
+    assert len(looks) == 3
+    for x, c in looks[:2]:  # in the discriminator's step, where real ones come first, and of r1
+        assert torch.equal(x[:8], c[:8])
+    for _, c in looks:
+        assert not all(any(torch.equal(one, image) for image in images) for one in c)
 
 
 class Alone:

@@ -78,6 +78,24 @@ def test_features_are_matched_in_their_means_alone():
         terms.FeatureMatching("2")(shown)
 
 
+def test_features_are_what_a_layer_puts_out_whatever_comes_after():
+    judge = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU(inplace=True), nn.Linear(5, 1))
+    x = drawn(4, *SHAPE)
+    (found,) = terms.inner(judge, ["1"], x)
+    assert torch.equal(found, judge[:2](x)) and (found < 0).any()
+
+
+def test_means_of_features_are_as_precise_as_the_samples():
+    """Features near 100, whose means differ by 0.1: of eight bits nothing of that would be left."""
+    judge = nn.Sequential(nn.Flatten(), Then(lambda x: x.bfloat16()))
+    real = torch.linspace(99, 101, 512).view(-1, 1)
+    shown = seen(condition=(), discriminator=judge, real=real, generated=real.flip(0) + 0.1)
+    wanted = (real.bfloat16().float().mean() - shown.generated.bfloat16().float().mean()) ** 2
+    assert wanted > 0.005
+    found = terms.FeatureMatching("1")(shown)
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(wanted.item(), rel=1e-3)
+
+
 def test_matched_features_pull_on_the_generator_and_the_real_ones_are_constants():
     torch.manual_seed(0)
     judge = nn.Sequential(nn.Flatten(), nn.Linear(64, 5))

@@ -102,6 +102,10 @@ def test_what_does_not_fit_two_ways_is_refused_and_both_stay_as_they_are():
     plain = gancode.GAN(networks.mlp_generator(1, SHAPE, [4]), nn.Flatten(), 1)
     with pytest.raises(gancode.Refused, match="back must take an image"):
         gancode.TwoWay(translator(), plain)
+    one = translator()
+    for back in (one, gancode.GAN(translator().generator, one.discriminator, 1, conditional=True)):
+        with pytest.raises(gancode.Refused, match="share weights"):
+            gancode.TwoWay(one, back)
     gan = two_way()
     before = numbers(gan)
     options = {"steps": 1, "batch_size": 4, "constraints": "spectral"}
@@ -140,15 +144,27 @@ def test_terms_by_their_names_are_those_of_the_package():
     ("given", "said"),
     [
         ("l2=1", "unknown term 'l2=1'; the names are l1, l1-to-condition, identity, cycle"),
-        (["l1"], "'l1' needs a weight, as in 'l1=10', or two"),
+        (["l1"], "'l1' needs a weight, finite and not negative, as in 'l1=10', or two"),
+        (["l1=2..0"], "two above zero for one that changes, as in 'l1=10..1'"),
         (["l1=-1"], "needs a weight"),
         (3, 'must be texts such as "l1=100", or a dict'),
         ({"l1": ["somewhere.l1", 1.0]}, "must be a function"),
+        (["l1=1", "identity=1", "l1=2"], "'l1' is asked for twice"),
     ],
 )
 def test_names_that_are_none_are_refused(given, said):
     with pytest.raises(gancode.Refused, match=said):
         parse("generator_terms", given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["l1=1", "cycle=1", {"near": terms.identity}, {"around": (terms.Cycle(nn.Identity()), 2.0)}],
+)
+def test_distances_of_what_is_made_are_no_terms_of_the_discriminator(given):
+    with pytest.raises(gancode.Refused, match="it belongs to generator_terms"):
+        gancode.Settings(discriminator_terms=given)
+    assert len(gancode.Settings(generator_terms=given).generator_terms) == 1
 
 
 def test_a_cycle_needs_two():
