@@ -52,7 +52,7 @@ def test_least_squares_leave_an_error_that_is_orthogonal_to_what_was_seen():
 
 
 def test_the_results_hold_every_method_with_every_damage_and_seed(results):
-    methods = [*benchmark.METHODS, "half-way"]
+    methods = [*benchmark.METHODS, "half-way", "contrast"]
     found = {(row["method"], row["damage"], row["seed"]) for row in results["rows"]}
     alone = ["original", "affine", *(f"{k} nearest" for k in benchmark.NEIGHBOURS)]
     wanted = {(m, d, k) for m in methods for d in benchmark.DAMAGES for k in benchmark.SEEDS}
