@@ -406,7 +406,8 @@ def score(
 
     Raises `Refused` for an unknown score, a run on points, a conditional run, folders without a
     sound image, too few held-out images for the rate, and where a held-out image, as the run reads
-    it, is among those that it was trained on; else what `load` and `gancode.data.image_folder` raise.
+    it, is among those that it was trained on; else what `load` and `gancode.data.image_folder`
+    raise.
     """
     if by not in anomaly.SCORES:
         raise Refused(f"unknown score {by!r}; the choices are {', '.join(anomaly.SCORES)}")
