@@ -416,8 +416,9 @@ def score(
     are now, if they have moved; with `progress` a bar is shown on stderr.
 
     Raises `Refused` for an unknown score, a run on points, a conditional run, folders without a
-    sound image, too few held-out images for the rate, and held-out images that the run was trained
-    on; else what `load` and `gancode.data.image_folder` raise.
+    sound image, too few held-out images for the rate, and where a held-out image, as the run reads
+    it, is among those that it was trained on; else what `load` and `gancode.data.image_folder`
+    raise.
     """
     if by not in anomaly.SCORES:
         raise Refused(f"unknown score {by!r}; the choices are {', '.join(anomaly.SCORES)}")
@@ -442,6 +443,8 @@ def score(
     if normal is not None:
         metrics.alarm_threshold(range(len(normal)), rate)  # refused before anything is trained
     trained_on, _ = _load(record)
+    if normal is not None:
+        _refuse_seen(normal, trained_on)
     steps = 0 if by == anomaly.SCORES[0] else steps
     made = anomaly.detector(loaded, trained_on, steps=steps, seed=seed, progress=progress)
 
@@ -458,6 +461,22 @@ def score(
         f"by {len(normal)} held-out ones"
     )
     return Scored(found.files, scores(found), threshold, promise)
+
+
+def _refuse_seen(held_out: ImageFolder, trained_on: Any) -> None:
+    """Raise `Refused` if an image is among those trained on: the two would not be exchangeable."""
+
+    def mark(image: torch.Tensor) -> int:
+        return hash(image.numpy().tobytes())
+
+    samples = (trained_on[k] for k in range(len(trained_on)))
+    seen = {mark(each[0] if isinstance(each, tuple) else each) for each in samples}
+    both = [held_out.files[k] for k in range(len(held_out)) if mark(held_out[k]) in seen]
+    if both:
+        raise Refused(
+            f"{len(both)} of the held-out images are among those that the run was trained on, such "
+            f"as {both[0]}, and score too low; hold others out"
+        )
 
 
 def _judge(run: Run, record: dict, n: int | None, given: Any) -> tuple[Judge, int]:

@@ -1,6 +1,7 @@
 """Scores of samples under a trained GAN, in the package and by its command."""
 
 import csv
+import shutil
 
 import pytest
 import torch
@@ -143,6 +144,16 @@ def test_the_command_writes_a_table_with_alarms(scene, tmp_path, capsys):
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     values = [float(score) for score, _ in shown]
     assert values == sorted(values, reverse=True) and len(values) == 40
+
+
+def test_held_out_images_of_which_some_were_trained_on_are_refused(scene, tmp_path, capsys):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(scene / "held", mixed)
+    shutil.copy(scene / "train" / "005.png", mixed / "seen.png")
+    told = ["score", str(scene / "run"), str(scene / "new"), "--steps", "1"]
+    assert main([*told, "--held-out", str(mixed)]) == 2
+    words = "1 of the held-out images are among those that the run was trained on"
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

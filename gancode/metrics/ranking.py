@@ -20,8 +20,11 @@ def auroc(normal: Any, anomalous: Any) -> Estimate:
 
     The standard error is that of DeLong et al. 1988: of the share of the others that a score has
     beaten, its variance over the anomalies and over the normal samples. Where the samples overlap
-    nowhere it would be 0; then it is that of one miss more, among the fewer of the two. Raises
-    `Refused` for fewer than two scores of either kind, and for scores that are not finite.
+    nowhere it would be 0; then it is that of one miss more, among the fewer of the two. Where all
+    scores are equal it is 0. Two errors either way hold the truth less often than 95 times in 100
+    where there are few scores of a kind, or few overlap: some 92 in normal scores of area 0.95 on
+    100 and 900, some 72 of area 0.92 on 5 and 200. Raises `Refused` for fewer than two scores of
+    either kind, and for scores that are not finite.
     """
     x, y = _scores("normal", normal), _scores("anomalous", anomalous)
     beaten = _share_below(np.sort(x), y)  # by each anomaly, of the normal samples
