@@ -65,7 +65,7 @@ class TwoWay(GAN):
     `back` is the one that makes conditions of samples. `gancode.train` gives both players a turn in
     every step, on the same images; in which pairs these come says nothing where no discriminator
     heeds the condition. The options are those of both; the term "cycle" gives each generator the
-    other. Columns of the history that are of `back` begin with back_. Zhu et al. show their
+    other. Columns of the history that are of `back` begin with `back_`. Zhu et al. show their
     discriminators some of the last 50 images made; here they see those that are made now.
     """
 
