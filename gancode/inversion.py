@@ -60,11 +60,12 @@ def invert(
     - "search": Adam descends mean‖φ(G(z)) − φ(x)‖² + prior · mean z² from `starts` standard normal
       latents, for `steps` steps at a rate that falls from `lr` to 0 along a cosine, and the best
       point of all paths is kept. Means are over coordinates; φ is `features`, any function of
-      images with a gradient, such as a network, or the pixels themselves. The prior is minus the
-      logarithm of the density of z, up to scale: large latents are where the generator was never
-      trained.
+      images with a gradient and one tensor (n, ...) for its result, such as a network, or the
+      pixels themselves. The prior is minus the logarithm of the density of z, up to scale: large
+      latents are where the generator was never trained.
     - "encoder": z is what `encoder` makes of the image, a module from (n, ...) to (n, latent_dim),
-      in eval mode; by default the one that `fit_encoder` trains with the same seed.
+      of which a copy in eval mode is asked; by default the one that `fit_encoder` trains with the
+      same seed.
     - "both": the search, with the encoder's latent for its first start. So with as many starts as
       one it is the search from there.
 
@@ -131,28 +132,40 @@ def fit_encoder(
     steps, batch_size = positive_integer("steps", steps), positive_integer("batch_size", batch_size)
     if not (0 < lr < math.inf and 0 <= pixels < math.inf):
         raise Refused(f"lr={lr!r} must be positive and pixels={pixels!r} not negative")
-    condition = given._condition(batch_size, None, None)
+    if given.gan.condition == ANY and not given.conditions:
+        raise Refused(
+            "an encoder is trained under the conditions of a run, and a GAN alone has none: give "
+            "the Run, or an encoder of your own"
+        )
+    every = max(batch_size, given.gan.classes or 0, *map(len, given.conditions))
+    pool = given._condition(every, None, None)
     device = next(given.gan.parameters()).device
     *_, stream = randomness.streams(seed)
     with randomness.kept(device):
         torch.manual_seed(stream)
-        condition = [c.to(device) for c in condition]
-        sample = generator(given.gan.latents(batch_size), *condition)
+        pool = [c.to(device) for c in pool]
+        sample = generator(given.gan.latents(batch_size), *(c[:batch_size] for c in pool))
         if network is None:
             entries = sample[0].numel()
             perceptron = networks.mlp(entries, hidden, given.gan.latent_dim)
             network = nn.Sequential(nn.Flatten(), perceptron).to(sample)
+        _module(network)
         with torch.no_grad():
-            shape = tuple(network(sample).shape)
+            shape = _shape(network(sample))
         if shape != (batch_size, given.gan.latent_dim):
             raise Refused(
                 f"the encoder makes {shape} of images for latents "
                 f"{(batch_size, given.gan.latent_dim)}; give one whose last layer has that width"
             )
         encoder = network.train()
-        optimiser = adam(list(encoder.parameters()), lr)
+        weights = [each for each in encoder.parameters() if each.requires_grad]
+        if not weights:
+            raise Refused("the encoder has no weights that learn; give one that has")
+        optimiser = adam(weights, lr)
         falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        for _ in range(steps):
+        for step in range(steps):
+            turn = (step * batch_size + torch.arange(batch_size, device=device)) % every
+            condition = [c[turn] for c in pool]
             z = given.gan.latents(batch_size)
             x = generator(z, *condition)
             guess = encoder(x)
@@ -179,7 +192,13 @@ def _search(
     """The best latents (n, d) on the paths that begin at `first`, (n, starts, d)."""
     n, starts, d = first.shape
     with torch.no_grad():
-        target = features(images).repeat_interleave(starts, 0)
+        target = features(images)
+        if not torch.is_tensor(target) or target.ndim < 2 or len(target) != n:
+            raise Refused(
+                f"features make {_shape(target)} of {n} images; give a function whose result is "
+                f"one tensor ({n}, ...)"
+            )
+        target = target.repeat_interleave(starts, 0)
     given = [y.repeat_interleave(starts, 0) for y in condition]
     z = first.reshape(n * starts, d).clone().requires_grad_()
     best, least = z.detach().clone(), torch.full((n * starts,), math.inf).to(z)
@@ -191,7 +210,7 @@ def _search(
             loss = apart + prior * z.square().mean(1)
             if step < steps:
                 optimiser.zero_grad()
-                loss.sum().backward()
+                loss.sum().backward(inputs=[z])  # and none of the weights of a network of features
         better = loss.detach() < least
         least = torch.where(better, loss.detach(), least)
         best = torch.where(better[:, None], z.detach(), best)
@@ -200,6 +219,15 @@ def _search(
             falling.step()
     chosen = least.reshape(n, starts).argmin(1)
     return best.reshape(n, starts, d)[torch.arange(n, device=z.device), chosen]
+
+
+def _shape(made: Any) -> Any:
+    return tuple(made.shape) if torch.is_tensor(made) else type(made).__name__
+
+
+def _module(encoder: Any) -> None:
+    if not isinstance(encoder, nn.Module):
+        raise WrongType(f"an encoder must be a torch.nn.Module, not {type(encoder).__name__}")
 
 
 def _pixels(x: torch.Tensor) -> torch.Tensor:
@@ -215,6 +243,8 @@ def _known(run: Any) -> tuple[Run, nn.Module]:
             f"{type(run).__name__} has no latent that is known here: give a gancode.Run or a "
             "gancode.GAN(generator, discriminator, latent_dim)"
         )
+    if not any(True for _ in run.averaged.parameters()):
+        raise Refused("the generator has no parameters: it takes one that could be trained")
     return run, copied(run.averaged, "generator").eval().requires_grad_(False)
 
 
@@ -287,12 +317,16 @@ def _check_settings(by: str, encoder: Any, lr: float, prior: float) -> None:
 
 @torch.no_grad()
 def _guessed(encoder: nn.Module, images: torch.Tensor, latent_dim: int) -> torch.Tensor:
-    learning = encoder.training
-    guess = torch.cat([encoder.eval()(x) for x in images.split(AT_ONCE)])
-    encoder.train(learning)
-    if guess.shape != (len(images), latent_dim):
+    _module(encoder)
+    encoder = copied(encoder, "encoder").eval().to(images)
+    guess = [encoder(x) for x in images.split(AT_ONCE)]
+    shape = _shape(torch.cat(guess) if all(map(torch.is_tensor, guess)) else guess[0])
+    if shape != (len(images), latent_dim):
         raise Refused(
-            f"the encoder makes {tuple(guess.shape)} of the images, and the latents have shape "
+            f"the encoder makes {shape} of the images, and the latents have shape "
             f"{(len(images), latent_dim)}; give one that was made for this generator"
         )
-    return guess
+    latents = torch.cat(guess)
+    if not latents.isfinite().all():
+        raise Refused("the encoder makes latents that are NaN or infinite; train it again")
+    return latents

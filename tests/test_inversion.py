@@ -197,9 +197,43 @@ def test_many_images_are_searched_for_in_pieces(monkeypatch):
     assert pieces.samples.shape == x.shape and pieces.residuals.shape == (5,)
 
 
+def test_an_encoder_and_features_are_left_as_they_were():
+    gan = affine(d=3, outputs=8)
+    encoder = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 3)).double()
+    encoder[0].eval()
+    features = nn.Linear(8, 5)
+    gancode.invert(gan, normal(4, 8), by="both", encoder=encoder, features=features, steps=2)
+    assert encoder.training and not encoder[0].training
+    assert encoder[1].weight.dtype == torch.float64
+    assert all(w.grad is None for w in [*features.parameters(), *encoder.parameters()])
+
+
+def test_an_encoder_is_trained_on_every_class_also_where_a_batch_has_fewer_rows():
+    seen = set()
+
+    class Noting(nn.Linear):
+        def forward(self, z, y):
+            seen.update(y.tolist())
+            return super().forward(z)
+
+    gan = gancode.GAN(Noting(2, 3), nn.Linear(3, 1), latent_dim=2, classes=7)
+    inversion.fit_encoder(gan, batch_size=2, steps=4, hidden=(4,))
+    assert seen == set(range(7))
+
+
 # What is refused.
 
 IMAGES = torch.zeros(3, 1, 4, 4)
+
+
+class Broken(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :2] * torch.nan
+
+
+class Twice(nn.Module):
+    def forward(self, x):
+        return x, x
 
 
 def drawing():
@@ -237,6 +271,11 @@ def test_what_is_no_tensor_of_numbers_is_of_the_wrong_type(images):
         ({"by": "luck"}, "by='luck'; the choices are search, encoder, both"),
         ({"encoder": nn.Identity()}, "ask for by='both'"),
         ({"by": "both", "encoder": nn.Flatten()}, r"the encoder makes \(3, 16\)"),
+        ({"by": "both", "encoder": Twice()}, "the encoder makes tuple of the images"),
+        ({"by": "both", "encoder": Broken()}, "the encoder makes latents that are NaN"),
+        ({"features": lambda x: (x, x)}, r"features make tuple of 3 images; give a function"),
+        ({"features": lambda x: x.mean((1, 2, 3))}, r"features make \(3,\) of 3 images"),
+        ({"features": lambda x: x.mean(0)}, r"features make \(1, 4, 4\) of 3 images"),
         ({"starts": 0}, "starts=0 must be a positive integer"),
         ({"steps": 0}, "steps=0"),
         ({"lr": 0.0}, "lr=0.0"),
@@ -279,9 +318,29 @@ def test_a_generator_of_classes_wants_labels():
         ({"batch_size": 0}, "batch_size=0"),
         ({"lr": -1.0}, "lr=-1.0 must be positive"),
         ({"pixels": -1.0}, "pixels=-1.0"),
+        ({"network": nn.Sequential(nn.Flatten(), nn.AvgPool1d(8))}, "no weights that learn"),
         ({"network": nn.Flatten()}, r"the encoder makes \(64, 16\) of images for latents"),
     ],
 )
 def test_an_encoder_that_cannot_be_is_refused(options, said):
     with pytest.raises(Refused, match=said):
         inversion.fit_encoder(drawing(), **options)
+
+
+def test_what_is_no_encoder_is_of_the_wrong_type():
+    with pytest.raises(WrongType, match="an encoder must be a torch.nn.Module, not function"):
+        gancode.invert(drawing(), IMAGES, by="encoder", encoder=lambda x: x.flatten(1)[:, :2])
+    with pytest.raises(WrongType, match="an encoder must be a torch.nn.Module, not int"):
+        inversion.fit_encoder(drawing(), 3)
+
+
+def test_an_encoder_has_no_conditions_to_learn_under_but_those_of_a_run():
+    gan = gancode.GAN(nn.Linear(2, 3), nn.Linear(3, 1), latent_dim=2, conditional=True)
+    with pytest.raises(Refused, match="trained under the conditions of a run"):
+        inversion.fit_encoder(gan)
+
+
+def test_a_generator_without_parameters_is_refused():
+    gan = gancode.GAN(nn.Tanh(), nn.Linear(2, 1), latent_dim=2)
+    with pytest.raises(Refused, match="the generator has no parameters"):
+        gancode.invert(gan, torch.zeros(3, 2))
