@@ -188,6 +188,35 @@ def shade(x: torch.Tensor, y: torch.Tensor) -> Callable:
     return apply
 
 
+def shade_absolute(x: torch.Tensor, y: torch.Tensor) -> Callable:
+    """The same, best in mean absolute error among slopes that are whole hundredths: of each slope
+    the best constant is a median."""
+    slopes = torch.linspace(0, 2, 201, dtype=torch.float64)
+    rests = [y.flatten().double() - slope * x.flatten().double() for slope in slopes]
+    constants = [rest.median() for rest in rests]
+    errors = [(rest - b).abs().mean() for rest, b in zip(rests, constants, strict=True)]
+    k = int(torch.stack(errors).argmin())
+
+    def apply(z: Any, image: torch.Tensor) -> torch.Tensor:
+        return (slopes[k] * image.double() + constants[k]).to(image.dtype)
+
+    return apply
+
+
+def levels(x: torch.Tensor, y: torch.Tensor) -> Callable:
+    """Without pairs: each pixel gets the grey that has its rank among all of y, where equal ones
+    have the middle of their ranks: no shape changes."""
+    a, b = (each.flatten().double().sort().values for each in (x, y))
+
+    def apply(z: Any, image: torch.Tensor) -> torch.Tensor:
+        values = image.double().contiguous()
+        below, up_to = (torch.searchsorted(a, values, right=right) for right in (False, True))
+        rank = (below + up_to) * len(b) // (2 * len(a))
+        return b[rank.clamp(max=len(b) - 1)].to(image.dtype)
+
+    return apply
+
+
 def nearest(x: torch.Tensor, y: torch.Tensor) -> Callable:
     """The y that belongs to the nearest of x, in mean square."""
 
@@ -242,6 +271,8 @@ def baselines() -> dict[str, torch.Tensor]:
         "identity": lambda z, x: x,
         "median letter": lambda z, x: paired.median(0).values.expand_as(x),
         "shade": shade(sans, paired),
+        "shade, absolute": shade_absolute(sans, paired),
+        "levels": levels(sans, others),
         "nearest": nearest(sans, paired),
         "least squares": best(lambda r, n: least_squares(sans[:n], paired[:n], r), RIDGES),
         "moments": best(lambda r, n: moments(sans[:n], others, r), SHRINK),

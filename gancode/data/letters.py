@@ -57,7 +57,7 @@ def glyphs(
     leaves nothing to train on.
     """
     for face in (source, target):
-        if face not in _FACES:
+        if not isinstance(face, str) or face not in _FACES:
             raise Refused(f"there is no typeface {face!r}; choose from {', '.join(_FACES)}")
     if positive_integer("size", size) < 8:
         raise Refused(f"{size=} must be at least 8: smaller letters cannot be told apart")

@@ -96,6 +96,26 @@ def test_two_numbers_find_a_shade():
     assert benchmark.translate(way, x).dtype == x.dtype
 
 
+def test_the_shade_of_least_absolute_error_overlooks_what_is_far_off():
+    torch.manual_seed(2)
+    x = torch.randn(50, 1, 4, 4)
+    y = 0.7 * x - 0.2
+    y[:10] += 5
+    way = benchmark.shade_absolute(x, y)
+    assert (benchmark.translate(way, x) - (0.7 * x - 0.2)).abs().max() < 1e-6
+    assert (benchmark.translate(benchmark.shade(x, y), x) - y).abs().mean() > 1
+
+
+def test_levels_take_the_greys_of_one_heap_to_those_of_another():
+    torch.manual_seed(2)
+    x = torch.randn(50, 1, 4, 4)
+    way = benchmark.levels(x, x[torch.randperm(50)].exp())
+    assert torch.allclose(benchmark.translate(way, x), x.exp())
+    two = torch.tensor([-1.0, -1, -1, 1]).view(1, 1, 2, 2)
+    way = benchmark.levels(two, torch.tensor([-1.0, -1, 0, 0]).view(1, 1, 2, 2))
+    assert benchmark.translate(way, two).flatten().tolist() == [-1, -1, -1, 0]
+
+
 def test_marks():
     x = torch.zeros(1, 1, 2, 2)
     x[..., 0] = 1.0

@@ -73,6 +73,7 @@ def test_a_face_and_itself_are_equal_and_another_is_not():
     ("options", "words"),
     [
         ({"source": "gothic"}, "there is no typeface 'gothic'; choose from sans,"),
+        ({"source": []}, r"there is no typeface \[\]"),
         ({"target": "SERIF"}, "there is no typeface 'SERIF'"),
         ({"size": 7}, "size=7 must be at least 8"),
         ({"size": 1.5}, "size=1.5 must be a positive integer"),
