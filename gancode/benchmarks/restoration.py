@@ -83,7 +83,7 @@ def digits() -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     return padded.split(KEPT), labels[order].split(KEPT)[1]
 
 
-def pairs(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def training_set(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Each digit to learn from three times, (9000, 1, 32, 32), and what damage has left of it."""
     (x, _, _), _ = digits()
     rng = torch.Generator().manual_seed(randomness.streams(seed)[0])
@@ -250,7 +250,7 @@ def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
         for name, x in ({"original": digits()[0][1]} | baselines(damage)).items():
             yield row(name, damage, None, x), name, ""
     for seed in SEEDS:
-        told = pairs(seed)
+        told = training_set(seed)
         first = begin(told, seed, steps)
         found = {name: go_on(first, method, told, seed, steps) for name, method in METHODS.items()}
         for damage in DAMAGES:

@@ -75,7 +75,7 @@ def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
 
 
 def test_a_method_starts_from_a_copy_and_can_be_repeated():
-    told = benchmark.pairs(0)
+    told = benchmark.training_set(0)
     first = benchmark.begin(told, 0, 1)
     before = [weight.clone() for weight in first.parameters()]
     for method in (benchmark.METHODS["L2"], benchmark.METHODS["w = 30"]):
