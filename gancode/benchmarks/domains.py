@@ -24,12 +24,12 @@ from gancode.calculus import Objective, a, b, softplus
 
 RESULTS = benchmarks.RESULTS / "domains.json"
 SEEDS = range(5)
-STEPS, BATCH, RATE, AVERAGE, FEATURES = 300, 64, 2e-3, 0.99, 64
+STEPS, BATCH, RATE, AVERAGE, FEATURES = 600, 64, 1e-3, 0.99, 64
 PLAIN, BOXED, REMOVED = "as they are", "boxes", "classes removed"
 SETTINGS = (PLAIN, BOXED, REMOVED)
 KEPT = 5  # classes of the target where the others are removed
 SOURCE, REVERSAL, COVARIANCE, CEILING = "source", "reversal", "covariances", "target's labels"
-WEIGHTS = {REVERSAL: (0.03, 0.1, 0.3, 1.0), COVARIANCE: (0.01, 0.1, 1.0)}
+WEIGHTS = {REVERSAL: (0.1, 0.3, 1.0), COVARIANCE: (0.01, 0.1, 1.0)}
 
 
 @dataclass(frozen=True)

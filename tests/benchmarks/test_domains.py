@@ -1,0 +1,93 @@
+"""The benchmark of domains: its committed results are what its command writes, no run breaks the
+lower bound, and its parts are what they are called."""
+
+import json
+
+import pytest
+import torch
+
+from gancode.benchmarks import domains as benchmark
+
+
+@pytest.fixture(scope="module")
+def results():
+    return benchmark.results()
+
+
+def test_the_results_hold_every_run_with_every_seed(results):
+    runs = [(each["seed"], each["setting"], each["method"], each["weight"]) for each in results["rows"]]
+    assert runs == [(seed, *run) for seed in benchmark.SEEDS for run in benchmark.plan()]
+    made = results["provenance"]
+    assert (made["steps"], made["rate"], made["threads"]) == (benchmark.STEPS, benchmark.RATE, 1)
+
+
+def test_no_run_breaks_the_lower_bound(results):
+    for each in results["rows"]:
+        errors = 2 - each["source"] - each["target"]
+        assert errors >= each["labels"] - each["predictions"] - 3e-4
+
+
+def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
+    monkeypatch.setattr(benchmark, "SEEDS", range(1))
+    out = tmp_path / "results.json"
+    benchmark.main(["--steps", "1", "--out", str(out)])
+    written = json.loads(out.read_text("utf-8"))
+    assert written["provenance"].keys() == results["provenance"].keys()
+    count = len([*benchmark.plan()])
+    for new, old in zip(written["rows"], results["rows"][:count], strict=True):
+        assert new.keys() == old.keys()
+        assert (new["setting"], new["labels"]) == (old["setting"], old["labels"])
+
+
+def test_a_run_can_be_repeated_and_the_target_counts():
+    source, target = benchmark.domains(benchmark.PLAIN, 0)
+    first, second = (benchmark.reversal(source, target, 0.3, 1, 3) for _ in range(2))
+    assert torch.equal(first.features(target.test), second.features(target.test))
+    other = benchmark.reversal(source, source, 0.3, 1, 3)
+    assert not torch.equal(first.features(target.test), other.features(target.test))
+
+
+def test_no_image_is_in_training_and_test_and_classes_are_removed():
+    for setting, sizes in ((benchmark.PLAIN, (1198, 599)), (benchmark.REMOVED, (600, 301))):
+        _, target = benchmark.domains(setting, 3)
+        assert (len(target.train), len(target.test)) == sizes
+        apart = torch.cdist(target.test.flatten(1), target.train.flatten(1))
+        assert apart.min() > 0
+    assert target.answers.max() == benchmark.KEPT - 1
+
+
+def test_a_box_holds_the_digit():
+    image = -torch.ones(1, 1, 28, 28)
+    image[..., 5:9, 20:24] = 1.0
+    assert torch.equal(benchmark.in_box(image), torch.ones(1, 1, 8, 8))
+
+
+def test_distances():
+    few = torch.tensor([0, 0, 1, 1])
+    assert benchmark.apart(few, few) == 0
+    assert benchmark.apart(few, few + 2) == 1
+    assert benchmark.apart(few, torch.tensor([0, 1, 1, 1])) == pytest.approx(0.25)
+    x = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    turned = x @ torch.linalg.qr(torch.eye(3) + 0.5)[0]
+    assert benchmark.covariances(x, x + 3) < 1e-8
+    assert benchmark.covariances(x, 2 * x) > 1
+    assert benchmark.covariances(turned, x).item() > 0
+
+
+def test_the_average_is_that_of_players():
+    mean, weight = [torch.zeros(1)], [torch.ones(1)]
+    benchmark._follow(mean, weight, torch.tensor(1))
+    assert mean[0].item() == pytest.approx(1 - 2 / 11)
+    benchmark._follow(mean, weight, torch.tensor(10_000))
+    assert mean[0].item() == pytest.approx(1 - 0.99 * 2 / 11)
+
+
+def test_the_probe_finds_a_linear_truth_and_tells_what_differs():
+    draws = torch.Generator().manual_seed(1)
+    x = torch.randn(400, 5, generator=draws)
+    y = x @ torch.randn(5, 2, generator=draws) + 1
+    assert (benchmark.ridge(x, y)(x) - y).abs().max() < 0.2
+    source, target = benchmark.domains(benchmark.PLAIN, 0)
+    untrained = benchmark.supervised(source, 0, 1)
+    assert benchmark.telling(untrained, source, target) > 0.5
+    assert benchmark.telling(untrained, source, source) < 0.1
