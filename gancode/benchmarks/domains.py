@@ -68,7 +68,7 @@ def in_box(images: torch.Tensor, size: int = 8) -> torch.Tensor:
 
 @functools.cache
 def images(boxes: bool) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-    """All images (n, 1, 8, 8) and labels of both domains: MNIST's digits without their margin, and
+    """All images (n, 1, 8, 8) and labels of both domains: the middle of MNIST's digits, and
     scikit-learn's, as they are or scaled to their bounding boxes."""
     from sklearn.datasets import load_digits
 
@@ -153,7 +153,12 @@ def reversal(source: Domain, target: Domain, weight: float, seed: int, steps: in
     gan = gancode.GAN(reader, Critic(), latent_dim=1, conditional=True)
     game = Objective(softplus(-a) + softplus(b), -weight * softplus(b))
     players = gancode.Players(
-        gan, objective=game, generator_terms={"task": task}, lr=RATE, betas=(0.9, 0.999), ema=AVERAGE
+        gan,
+        objective=game,
+        generator_terms={"task": task},
+        lr=RATE,
+        betas=(0.9, 0.999),
+        ema=AVERAGE,
     )
     for step in range(steps):
         players.advance(step / steps)

@@ -15,7 +15,9 @@ def results():
 
 
 def test_the_results_hold_every_run_with_every_seed(results):
-    runs = [(each["seed"], each["setting"], each["method"], each["weight"]) for each in results["rows"]]
+    runs = [
+        (each["seed"], each["setting"], each["method"], each["weight"]) for each in results["rows"]
+    ]
     assert runs == [(seed, *run) for seed in benchmark.SEEDS for run in benchmark.plan()]
     made = results["provenance"]
     assert (made["steps"], made["rate"], made["threads"]) == (benchmark.STEPS, benchmark.RATE, 1)
