@@ -676,6 +676,47 @@ def test_a_cutout_is_a_square_of_half_the_size():
     assert rows.max() == columns.max() == 8 and rows.min() >= 4
 
 
+def test_an_affine_map_turns_zooms_and_moves_by_as_much_as_it_says():
+    """An image that is its own coordinates shows where each pixel came from."""
+    side, middle = 16, slice(6, 10)  # these pixels come from inside
+    here = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    rows, columns = torch.meshgrid(here, here, indexing="ij")
+    x = torch.stack([rows, columns]).expand(2000, -1, -1, -1)
+    shown = augment.affine(x, torch.Generator().manual_seed(0))
+    inside = shown[:, :, middle, middle]
+    (down, cross), (other, right) = (
+        (inside[:, k].diff(dim=1).mean((1, 2)), inside[:, k].diff(dim=2).mean((1, 2)))
+        for k in (0, 1)
+    )
+    torch.testing.assert_close(down, right)  # a turn and one size for both directions
+    torch.testing.assert_close(cross, -other)
+    size, angle = torch.hypot(down, other), torch.atan2(other, down)
+    for found, least, most in (
+        (size, 0.875, 1.125),
+        (angle, -0.2, 0.2),
+        (inside[:, 0].mean((1, 2)), -2.0, 2.0),
+        (inside[:, 1].mean((1, 2)), -2.0, 2.0),
+    ):
+        reach = 0.01 * (most - least)  # of 2000 draws some come so close to an end
+        assert least <= found.min() < least + reach and most - reach < found.max() <= most
+
+
+def test_an_affine_map_is_what_grid_sample_makes_of_the_same_draws():
+    x = torch.randn(6, 3, 12, 20, dtype=torch.float64)
+    numbers = 2 * torch.rand((6, 4), generator=torch.Generator().manual_seed(3)).double() - 1
+    angle, zoom, down, right = numbers.unbind(1)
+    cosine, sine, size = torch.cos(angle / 5), torch.sin(angle / 5), 1 + zoom / 8
+    # `grid_sample` counts from the middle, in halves of a side.
+    aspect = 12 / 20
+    maps = torch.stack(
+        [cosine * size, sine * size * aspect, right / 4,
+         -sine * size / aspect, cosine * size, down / 4], 1).view(6, 2, 3)  # fmt: skip
+    grid = F.affine_grid(maps, [6, 3, 12, 20], align_corners=False)
+    wanted = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    shown = augment.affine(x, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(shown, wanted)
+
+
 def test_a_probability_is_how_often():
     of = augment.Augmentation(augment.parse("brightness@0.25"), None)
     x = torch.zeros(20_000, 1)
@@ -753,7 +794,7 @@ def test_augmentations_that_are_none_are_refused(given, said):
 
 def test_what_is_for_images_is_refused_for_points():
     gan = gancode.GAN(*networks.pair("mlp", 3, 2, hidden=(8,)), 3)
-    with pytest.raises(gancode.Refused, match="translation and cutout are for images"):
+    with pytest.raises(gancode.Refused, match="translation, cutout and affine are for images"):
         gancode.train(gan, gancode.data.ring(), steps=2, augment="cutout")
     gancode.train(gan, gancode.data.ring(), steps=2, augment="brightness@0.5")
 
