@@ -179,16 +179,16 @@ class Folder:
             )
         if odd := sorted(stateful.keys() ^ state["states"].keys()):
             raise CheckpointError(f"{path} holds other networks: only one of the two has {odd[0]}")
-        for name in ("gan", "averaged"):
+        for name in [name for name, each in stateful.items() if isinstance(each, nn.Module)]:
             now, then = (
                 {key: tuple(tensor.shape) for key, tensor in weights.items()}
                 for weights in (stateful[name].state_dict(), state["states"][name])
             )
             if now != then:
-                name, shape = sorted(set(now.items()) ^ set(then.items()))[0]
+                key, shape = sorted(set(now.items()) ^ set(then.items()))[0]
                 raise CheckpointError(
-                    f"{path} holds other networks: {name} of shape {shape} is in only one of the "
-                    "two"
+                    f"{path} holds other networks: {key} of shape {shape} is in {name} of only one "
+                    "of the two"
                 )
 
     @contextlib.contextmanager
