@@ -15,6 +15,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -319,17 +320,18 @@ def tried() -> dict[str, dict[str, dict[str, float]]]:
     pixel at each of the values TRIED: of the last of the digits to learn from, restored by what the
     first TELLING of them say. None of the digits that are judged is looked at."""
     told, x = digits()[0][0].split((TELLING, KEPT[0] - TELLING))
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for damage, harm in DAMAGES.items():
-        y = harm(x, torch.Generator().manual_seed(13))
-        ways: dict[str, Callable] = {"ridge": lambda v: least_squares(y, damage, v, told)}
-        if damage == "noise":
-            ways |= {"width": lambda v: smoothed(y, v), "window": lambda v: median(y, v)}
-        found[damage] = {
-            name: {f"{v:g}": round((inner(way(v)) - inner(x)).square().mean().item(), 5)
-                   for v in TRIED[name]}
-            for name, way in ways.items()
-        }  # fmt: skip
+
+    def errors(name: str, way: Callable) -> dict[str, float]:
+        left = {value: inner(way(value)) - inner(x) for value in TRIED[name]}
+        return {f"{value:g}": round(e.square().mean().item(), 5) for value, e in left.items()}
+
+    y = {name: harm(x, torch.Generator().manual_seed(13)) for name, harm in DAMAGES.items()}
+    found = {
+        name: {"ridge": errors("ridge", partial(least_squares, each, name, x=told))}
+        for name, each in y.items()
+    }
+    found["noise"]["width"] = errors("width", partial(smoothed, y["noise"]))
+    found["noise"]["window"] = errors("window", partial(median, y["noise"]))
     return found
 
 

@@ -74,7 +74,7 @@ def _array(value: Any) -> str | None:
         return None
     if array.ndim == 0:
         return repr(array.item())
-    content = array.contiguous().flatten().view(torch.uint8).numpy()
+    content = array.contiguous().flatten().view(torch.uint8).numpy().tobytes()
     return f"{tuple(array.shape)} crc {zlib.crc32(content):08x}"
 
 

@@ -11,7 +11,6 @@ from torch import nn
 
 import gancode
 from gancode import constraints, networks, penalties
-from gancode.calculus.norms import PENALTIES
 from gancode.training import augment, terms
 from gancode.training.described import described
 from gancode.training.settings import Settings, difference
@@ -182,8 +181,8 @@ MAKERS = {
     "enclosed object": lambda v: enclosing(Scaled(factor=v)),
 }
 VALUES = [2, 3, 2.5, math.pi, True, None, "two", (2, 3), (3, 2), [2], {"a": 2}, {"a": 3},
-          {2, 3}, np.float32(0.1), torch.tensor(7.0), torch.tensor([1.0, 2.0]), np.array([2.0, 1.0]),
-          terms.l1, math.inf]  # fmt: skip
+          {2, 3}, np.float32(0.1), torch.tensor(7.0), torch.tensor([1.0, 2.0]),
+          np.array([2.0, 1.0]), terms.l1, math.inf]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", MAKERS)
