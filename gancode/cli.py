@@ -166,7 +166,7 @@ def _add_train(commands: Any, spelled: bool) -> None:
     add(
         "--size",
         type=int,
-        help="pixels, 28, 32 or 64; of two folders also others that are often even (64)",
+        help="pixels, 28, 32 or 64; of two folders also other multiples of 4 from 16 on (64)",
     )
     add("--channels", type=int, choices=[1, 3], help="grey or colour (3)")
     add(
@@ -324,7 +324,8 @@ def _add_translate(commands: Any, spelled: bool) -> None:
         "Translate the images in a folder, and in all below it, by the averaged generator of a run "
         "of gancode train --to. They are read as those that it was trained on, the shorter side "
         "brought to its size and the centre cut out, and written under their own names, as .png. "
-        "What cannot be read is refused before anything is written.",
+        "What cannot be read is refused before anything is written. What was stopped goes on "
+        "by the same command.",
         """examples:
   gancode translate runs/sketches-to-photos more-sketches/ --out photos/
   gancode translate runs/horses-to-zebras zebras/ --back --out horses/""",
@@ -405,8 +406,8 @@ def _add_score(commands: Any, spelled: bool) -> None:
         "score",
         _score,
         "say how unlike the data of a run images are",
-        "Score the images in a folder by a run that was trained on normal ones; the larger, the "
-        "more anomalous. With --held-out, normal images that the run has not seen, a threshold "
+        "Score the images in a folder, and in all below it, by a run that was trained on normal "
+        "ones; the larger, the more anomalous. With --held-out, normal images that the run has not seen, a threshold "
         "comes with it that a further normal image exceeds with a probability of at most --rate. "
         "An encoder is trained first (Schlegl et al. 2019), but for --by discriminator.",
         """examples:

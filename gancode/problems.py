@@ -170,10 +170,9 @@ def _unpaired(path: Path, to: Path, **images: Any) -> tuple[Any, None]:
 def _refuse_no_folder(*paths: Path) -> None:
     for path in paths:
         if not Path(path).is_dir():
-            raise Refused(
-                f"{str(path)!r} is no data: give {', '.join(names())}, or a folder of images that "
-                "exists"
-            )
+            one = f"no data: give {', '.join(names())}, or a folder of images that exists"
+            two = "no folder: --data and --to are two folders of images that exist"
+            raise Refused(f"{str(path)!r} is {one if len(paths) == 1 else two}")
 
 
 def _refuse_overlap(path: Path, to: Path) -> None:

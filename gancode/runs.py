@@ -10,7 +10,8 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -295,7 +296,8 @@ def translate(
     second generator of a run without pairs leads the other way; with `progress` a bar is shown on
     stderr. Raises `RunError` for a run that translates nothing or has no way back, and `Refused`
     for a folder `out` that is not empty or lies within `images`, for images that cannot be read,
-    and for two that would have one name. Where writing fails midway, `out` is left empty.
+    and for two that would have one name. Nothing is seen in `out` before all is done; where it is
+    stopped midway, the same call goes on.
     """
     samples.refuse_full(out)
     _refuse_within(out, images)
@@ -314,16 +316,43 @@ def translate(
     chosen.averaged.to(device)
     every = 0.1 if on_a_terminal() else 30.0
     bar = tqdm(None, "images", len(found), disable=not progress, mininterval=every)
-    with bar, samples.filled(out) as beside:
+    made = 0
+    with (
+        bar,
+        _goes_on(lambda: f"{made} of {len(found)} images"),
+        samples.filled(out, f"{_crc(chosen.averaged)}-{found.fingerprint.split()[-1]}") as beside,
+    ):
+        files = [beside / f"{name}.png" for name in names]
+        # The same batches whatever is there already, so that every image is the same.
         for batch in torch.arange(len(found)).split(_AT_ONCE):
-            x = torch.stack([found[int(k)] for k in batch])
-            made = chosen.sample(len(x), conditions=x).float().cpu()
-            for k, image in zip(batch, made, strict=True):
-                file = beside / f"{names[int(k)]}.png"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                samples.image(image.numpy()).save(file)
+            if not all(files[k].exists() for k in batch):
+                x = torch.stack([found[int(k)] for k in batch])
+                for k, image in zip(batch, chosen.sample(len(x), conditions=x), strict=True):
+                    files[k].parent.mkdir(parents=True, exist_ok=True)
+                    part = files[k].with_name(".part.png")
+                    samples.image(image.float().cpu().numpy()).save(part)
+                    os.replace(part, files[k])
+                    made = int(k) + 1
             bar.update(len(batch))
     return [Path(out) / f"{name}.png" for name in names]
+
+
+@contextlib.contextmanager
+def _goes_on(done: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C says how much was done, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(f"stopped after {done()}; the same command goes on") from stopped
+
+
+def _crc(network: torch.nn.Module) -> str:
+    """A checksum of all weights and buffers."""
+    crc = 0
+    for key, tensor in network.state_dict().items():
+        content = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        crc = zlib.crc32(content.tobytes(), zlib.crc32(key.encode(), crc))
+    return f"{crc:08x}"
 
 
 def _translates(record: dict) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import csv
 import io
 import os
-import tempfile
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,11 @@ def refuse_taken(path: str | Path) -> None:
 
 
 def refuse_full(path: str | Path) -> None:
-    """Refuse what is no empty folder and could not become one, likewise."""
+    """Refuse what is no empty folder and could not become one, likewise; what `filled` has left
+    there does not count."""
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    of_others = path.is_dir() and any(not p.name.startswith(_HIDDEN) for p in path.iterdir())
+    if of_others or (path.exists() and not path.is_dir()):
         raise Refused(f"{path} is not an empty folder; give a new one")
     refuse_unwritable(path)
 
@@ -125,15 +127,30 @@ def _pngs(path: Path, x: np.ndarray, labels: Any) -> None:
 
 
 @contextlib.contextmanager
-def filled(path: str | Path) -> Iterator[Path]:
-    """A folder beside, whose content is moved to the empty folder `path` at the end; where what
-    stands inside fails, `path` stays empty."""
+def filled(path: str | Path, key: str = "") -> Iterator[Path]:
+    """A hidden folder within the empty folder `path`, to which its content is moved at the end. So
+    where what stands inside is stopped, nothing half is seen there. With a `key`, a text that tells
+    what is made from all else, what was made stays hidden, and is there again for the same key.
+    """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path, prefix=".") as beside:
-        yield Path(beside)
-        for each in list(Path(beside).iterdir()):
-            os.replace(each, path / each.name)
+    beside = path / f"{_HIDDEN}{key}"
+    for left in path.glob(f"{_HIDDEN}*"):
+        if left != beside or not key:
+            shutil.rmtree(left)
+    beside.mkdir(exist_ok=True)
+    try:
+        yield beside
+    except BaseException:
+        if not key:
+            shutil.rmtree(beside, ignore_errors=True)
+        raise
+    for each in list(beside.iterdir()):
+        os.replace(each, path / each.name)
+    beside.rmdir()
+
+
+_HIDDEN = ".gancode-"
 
 
 def image(x: np.ndarray) -> Any:

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -144,24 +147,72 @@ def test_an_output_that_cannot_be_is_refused_before_an_image_is_read(capsys, mon
         assert said in capsys.readouterr().err
 
 
-def test_a_translation_that_is_stopped_leaves_nothing_and_can_be_begun_again(
-    monkeypatch, capsys, run
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt, 130, "stopped after 8 of 12 images; the same command goes on"),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+    ],
+)
+def test_a_translation_that_is_stopped_shows_nothing_and_goes_on(
+    monkeypatch, capsys, run, error, code, said
 ):
+    monkeypatch.setattr(runs, "_AT_ONCE", 4)
+    words = ["translate", str(run), "a", "--out", "made"]
+    assert main([*words[:-1], "whole"]) == 0
+    whole, drawn, drawn_before = samples.image, [], 8
+
+    def stops(x):
+        drawn.append(x)
+        if len(drawn) == drawn_before + 1:
+            raise error
+        return whole(x)
+
+    monkeypatch.setattr(samples, "image", stops)
+    assert main(words) == code
+    assert said in capsys.readouterr().err
+    assert [path.name[0] for path in Path("made").iterdir()] == ["."]
+    assert main(words) == 0
+    assert len(drawn) == 9 + 4  # one batch of three was left
+    one, two = pixels("whole"), pixels("made")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+    assert sorted(p.name for p in Path("made").iterdir()) == sorted(
+        p.name for p in Path("whole").iterdir()
+    )
+
+
+def test_what_another_translation_has_left_is_not_gone_on_with(monkeypatch, run):
     whole = samples.image
 
-    def interrupted(x, calls=[]):  # noqa: B006
-        calls.append(x)
-        if len(calls) == 5:
+    def stops(x, drawn=[]):  # noqa: B006
+        drawn.append(x)
+        if len(drawn) == 5:
             raise KeyboardInterrupt
         return whole(x)
 
-    monkeypatch.setattr(samples, "image", interrupted)
+    monkeypatch.setattr(samples, "image", stops)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 130
+    assert main(["translate", str(run), "hidden", "--out", "made"]) == 0
+    assert main(["translate", str(run), "hidden", "--out", "fresh"]) == 0
+    one, two = pixels("made"), pixels("fresh")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_translation_that_is_killed_goes_on(run):
+    """By a signal that no program hears."""
+    code = (
+        "import os, signal, sys\nfrom gancode import cli, samples\n"
+        "whole, drawn = samples.image, []\n"
+        "def killed(x):\n    drawn.append(x)\n    if len(drawn) == 5:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n    return whole(x)\n"
+        "samples.image = killed\ncli.main(sys.argv[1:])"
+    )
     words = ["translate", str(run), "a", "--out", "made"]
-    assert main(words) == 130
-    assert "gancode: interrupted" in capsys.readouterr().err
-    assert list(Path("made").iterdir()) == []
-    assert main(words) == 0
-    assert pixels("made").keys() == pixels("a").keys()
+    assert subprocess.run([sys.executable, "-c", code, *words]).returncode == -signal.SIGKILL
+    assert main(words) == 0 and main([*words[:-1], "whole"]) == 0
+    one, two = pixels("whole"), pixels("made")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+    assert not list(Path("made").rglob(".*"))
 
 
 def test_the_recipes_are_those_of_the_papers(monkeypatch):
@@ -272,24 +323,6 @@ def test_what_cannot_be_translated_is_refused_and_nothing_written(capsys, run):
     ring = ["train", "--data", "ring", "--steps", "1", "--batch-size", "8", "--sheet-every", "0"]
     assert main(ring) == 0
     assert "this run translates no images" in refused("runs/ring", "z", "--out", "new")
-
-
-def test_where_writing_fails_midway_nothing_half_is_left(monkeypatch, capsys, run):
-    whole = samples.image
-
-    def full(x, calls=[]):  # noqa: B006
-        calls.append(x)
-        if len(calls) == 5:
-            raise OSError(28, "No space left on device")
-        return whole(x)
-
-    monkeypatch.setattr(samples, "image", full)
-    assert main(["translate", str(run), "a", "--out", "made"]) == 2
-    assert "No space left" in capsys.readouterr().err
-    assert list(Path("made").iterdir()) == []
-    assert main(["translate", str(run), "a", "--out", "made"]) == 0  # into the same
-    assert pixels("made").keys() == pixels("a").keys()
-    assert len(list(Path("made").iterdir())) == len(list(Path("a").iterdir()))
 
 
 @pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])
