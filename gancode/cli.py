@@ -407,9 +407,10 @@ def _add_score(commands: Any, spelled: bool) -> None:
         _score,
         "say how unlike the data of a run images are",
         "Score the images in a folder, and in all below it, by a run that was trained on normal "
-        "ones; the larger, the more anomalous. With --held-out, normal images that the run has not seen, a threshold "
-        "comes with it that a further normal image exceeds with a probability of at most --rate. "
-        "An encoder is trained first (Schlegl et al. 2019), but for --by discriminator.",
+        "ones; the larger, the more anomalous. With --held-out, normal images that the run has "
+        "not seen, a threshold comes with it that a further normal image exceeds with a "
+        "probability of at most --rate. An encoder is trained first (Schlegl et al. 2019), but for "
+        "--by discriminator.",
         """examples:
   gancode score runs/parts camera/ --out scores.csv
   gancode score runs/parts camera/ --held-out normal/ --rate 0.01""",

@@ -25,7 +25,7 @@ from gancode.constraints import parse, prepared
 from gancode.data.image_pairs import names_within
 from gancode.data.images import ImageFolder
 from gancode.data.sources import source
-from gancode.errors import Refused
+from gancode.errors import Refused, positive_integer
 from gancode.metrics import judge
 from gancode.metrics.judge import Judge
 from gancode.randomness import seed
@@ -467,13 +467,15 @@ def score(
     of at most `rate` (`gancode.metrics.alarm_threshold`). `moved` is where the images of the run
     are now, if they have moved; with `progress` a bar is shown on stderr.
 
-    Raises `Refused` for an unknown score, a run on points, a conditional run, folders without a
-    sound image, too few held-out images for the rate, and where a held-out image, as the run reads
+    Raises `Refused` for an unknown score, no steps where there is an encoder, a run on points, a
+    conditional run, folders without a sound image, too few held-out images for the rate, and where a held-out image, as the run reads
     it, is among those that it was trained on; else what `load` and `gancode.data.image_folder`
     raise.
     """
     if by not in anomaly.SCORES:
         raise Refused(f"unknown score {by!r}; the choices are {', '.join(anomaly.SCORES)}")
+    if by != anomaly.SCORES[0]:
+        positive_integer("steps", steps)  # an encoder that has learnt nothing loses whatever it is
     record = read(run)
     _refuse_translating(record)
     if record.get("conditional"):

@@ -169,6 +169,7 @@ def test_held_out_images_of_which_some_were_trained_on_are_refused(scene, tmp_pa
         (["--held-out", "train"], "those that the run was trained on"),
         (["--held-out", "nowhere"], "no folder of images"),
         (["--steps", "-3"], "steps=-3"),
+        (["--steps", "0"], "steps=0 must be a positive integer"),
     ],
 )
 def test_wrong_input_of_the_command_is_refused(scene, monkeypatch, capsys, arguments, words):
@@ -176,8 +177,7 @@ def test_wrong_input_of_the_command_is_refused(scene, monkeypatch, capsys, argum
         raise AssertionError("an encoder was trained")
 
     monkeypatch.chdir(scene)
-    if "--steps" not in arguments:
-        monkeypatch.setattr(anomaly, "detector", never)
+    monkeypatch.setattr(anomaly, "detector", never)
     (scene / "there.csv").write_text("mine")
     assert main(["score", "run", "new", *arguments]) == 2
     assert words in capsys.readouterr().err
