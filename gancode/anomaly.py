@@ -134,7 +134,7 @@ def detector(
     made = Detector(generator, encoder, inner, shape, weight)
     batches = Batches(source(normal), batch_size, rng)
 
-    def loss(_: int) -> torch.Tensor:
+    def loss(step: int) -> torch.Tensor:
         batch = next(batches)
         x = (batch[0] if isinstance(batch, tuple) else batch).to(device)
         if tuple(x.shape[1:]) != shape:

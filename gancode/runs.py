@@ -468,9 +468,9 @@ def score(
     are now, if they have moved; with `progress` a bar is shown on stderr.
 
     Raises `Refused` for an unknown score, no steps where there is an encoder, a run on points, a
-    conditional run, folders without a sound image, too few held-out images for the rate, and where a held-out image, as the run reads
-    it, is among those that it was trained on; else what `load` and `gancode.data.image_folder`
-    raise.
+    conditional run, folders without a sound image, too few held-out images for the rate, and where
+    a held-out image, as the run reads it, is among those that it was trained on; else what `load`
+    and `gancode.data.image_folder` raise.
     """
     if by not in anomaly.SCORES:
         raise Refused(f"unknown score {by!r}; the choices are {', '.join(anomaly.SCORES)}")

@@ -39,7 +39,7 @@ def described(function: Any, within: tuple[int, ...] = ()) -> str:
 
 
 def _name(named: Any) -> str:
-    return f"{named.__module__}.{named.__qualname__}"
+    return ".".join(filter(None, (named.__module__, named.__qualname__)))  # some have no module
 
 
 def _called(name: str, constants: Mapping[str, Any], within: tuple[int, ...]) -> str:
