@@ -280,7 +280,10 @@ def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_show():
         (["train", "--data", "ring", "--generator-term", "l1"], "needs a weight, finite and"),
         (["train", "--data", "ring", "--to", "here"], "to another, and ring is none"),
         (["train", "--data", "here", "--to", "grid"], "to another, and grid is none"),
-        (["train", "--data", "here", "--to", "there"], "here' is no folder: --data and --to are two folders"),
+        (
+            ["train", "--data", "here", "--to", "there"],
+            "here' is no folder: --data and --to are two folders",
+        ),
         (["train", "--data", "here", "--unpaired"], "there is only here; give --to"),
         (["train", "--data", "a", "--to", "b", "--network", "mlp"], "there is the network unet"),
         (["train", "--data", "a", "--to", "b", "--strict"], "paired has no strict"),
