@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from gancode import networks, randomness
 from gancode.data.sources import Batches, source
 from gancode.errors import Refused, positive_integer
-from gancode.training.progress import on_a_terminal
+from gancode.inversion import _descended
 from gancode.training.run import Run
 
 SCORES = ("discriminator", "reconstruction", "features", "both")
@@ -133,10 +132,9 @@ def detector(
         shape = tuple(generator(gan.latents(1, rng)).shape[1:])
     encoder = networks.mlp(torch.Size(shape).numel(), hidden, gan.latent_dim).to(device)
     made = Detector(generator, encoder, inner, shape, weight)
-    adam = torch.optim.Adam(encoder.parameters(), lr)
     batches = Batches(source(normal), batch_size, rng)
-    every = 0.1 if on_a_terminal() else 30.0
-    for step in tqdm(range(steps), "encoder", disable=not progress, mininterval=every):
+
+    def loss(step: int) -> torch.Tensor:
         batch = next(batches)
         x = (batch[0] if isinstance(batch, tuple) else batch).to(device)
         if tuple(x.shape[1:]) != shape:
@@ -145,13 +143,9 @@ def detector(
                 "give data of its kind"
             )
         lost, missed, _ = made.losses(x)
-        loss = (lost + weight * missed).mean()
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"step {step + 1}: the encoder's loss is {loss.item()}")
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-    encoder.eval().requires_grad_(False)
+        return (lost + weight * missed).mean()
+
+    _descended(encoder, loss, steps=steps, lr=lr, progress=progress).requires_grad_(False)
     return made
 
 

@@ -166,7 +166,7 @@ def _add_train(commands: Any, spelled: bool) -> None:
     add(
         "--size",
         type=int,
-        help="pixels, 28, 32 or 64; of two folders also others that are often even (64)",
+        help="pixels, 28, 32 or 64; of two folders also other multiples of 4 from 16 on (64)",
     )
     add("--channels", type=int, choices=[1, 3], help="grey or colour (3)")
     add(
@@ -191,7 +191,7 @@ def _spelled(default: Any) -> str:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from gancode import reports, runs
+    from gancode import problems, reports, runs
     from gancode.training.processes import Processes
 
     name, to = options.data, options.to
@@ -255,6 +255,7 @@ def _train(options: argparse.Namespace) -> None:
         pictures = f"{out / reports.SAMPLES}, {out / reports.CURVES}"
         translates = "to" in settings
         then = f"translate {out} FOLDER --out FOLDER" if translates else f"evaluate {out}"
+        then += " (--back for the other way)" * (settings["problem"] == problems.UNPAIRED)
         print(f"{out}: {done}. Next: gancode {then}. Pictures: {pictures}")
 
 
@@ -283,7 +284,7 @@ def _add_sample(commands: Any, spelled: bool) -> None:
     of_run.complete = shtab.DIRECTORY
     add("-n", type=int, help="how many (10000; in one picture 64)")
     add("--out", default="samples.npz", help="where to, .npz, .npy, .csv, .png or FOLDER/ "
-        "(samples.npz)")  # fmt: skip
+        "(samples.npz); nothing is overwritten")  # fmt: skip
     add("--label", type=int, help="of one class only (in turn)")
     add("--seed", type=int, default=0, help="what they are drawn from (0)")
     add("--sheet", type=Path, help="also a picture of the first 64")
@@ -294,9 +295,14 @@ def _sample(options: argparse.Namespace) -> None:
 
     from gancode import reports, runs, samples
 
-    if options.sheet and samples.ending(options.sheet) != ".png":
-        raise Refused(f"a sheet is a .png, and {options.sheet} is to be none")
+    if options.sheet:
+        if samples.ending(options.sheet) != ".png":
+            raise Refused(f"a sheet is a .png, and {options.sheet} is to be none")
+        if os.path.abspath(options.sheet) == os.path.abspath(options.out):
+            raise Refused(f"--out and --sheet are one file, {options.sheet}; give two")
+        samples.refuse_taken(options.sheet)
     picture = samples.ending(options.out) == ".png"
+    samples.refuse(options.out, runs.read(options.folder).get("shape"))
     run = runs.load(options.folder)
     n = options.n if options.n is not None else 64 if picture else 10_000
     x = run.sample(n, options.seed, options.label).float().numpy()
@@ -318,7 +324,8 @@ def _add_translate(commands: Any, spelled: bool) -> None:
         "Translate the images in a folder, and in all below it, by the averaged generator of a run "
         "of gancode train --to. They are read as those that it was trained on, the shorter side "
         "brought to its size and the centre cut out, and written under their own names, as .png. "
-        "What cannot be read is refused before anything is written.",
+        "What cannot be read is refused before anything is written. What was stopped goes on "
+        "by the same command.",
         """examples:
   gancode translate runs/sketches-to-photos more-sketches/ --out photos/
   gancode translate runs/horses-to-zebras zebras/ --back --out horses/""",
@@ -341,6 +348,7 @@ def _translate(options: argparse.Namespace) -> None:
         options.out,
         back=options.back,
         device=_device(options.device),
+        progress=True,
     )
     print(f"{options.out}: {len(written)} images")
 
@@ -398,10 +406,11 @@ def _add_score(commands: Any, spelled: bool) -> None:
         "score",
         _score,
         "say how unlike the data of a run images are",
-        "Score the images in a folder by a run that was trained on normal ones; the larger, the "
-        "more anomalous. With --held-out, normal images that the run has not seen, a threshold "
-        "comes with it that a further normal image exceeds with a probability of at most --rate. "
-        "An encoder is trained first (Schlegl et al. 2019), but for --by discriminator.",
+        "Score the images in a folder, and in all below it, by a run that was trained on normal "
+        "ones; the larger, the more anomalous. With --held-out, normal images that the run has "
+        "not seen, a threshold comes with it that a further normal image exceeds with a "
+        "probability of at most --rate. An encoder is trained first (Schlegl et al. 2019), but for "
+        "--by discriminator.",
         """examples:
   gancode score runs/parts camera/ --out scores.csv
   gancode score runs/parts camera/ --held-out normal/ --rate 0.01""",
@@ -417,7 +426,8 @@ def _add_score(commands: Any, spelled: bool) -> None:
     add("--steps", type=int, default=1000, help="of the encoder (1000)")
     add("--seed", type=int, default=0, help="of the encoder (0)")
     add("--data", metavar="FOLDER", help="where the images of the run are now, if they have moved")
-    add("--out", type=Path, metavar="FILE", help="write a table in the order of the names, .csv")
+    add("--out", type=Path, metavar="FILE", help="write a table in the order of the names, .csv; "
+        "nothing is overwritten")  # fmt: skip
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -425,8 +435,10 @@ def _score(options: argparse.Namespace) -> None:
 
     if options.rate is not None and options.held_out is None:
         raise Refused("--rate goes with --held-out, a folder of normal images to estimate it on")
-    if options.out is not None and options.out.suffix.lower() != ".csv":
-        raise Refused(f"scores are written as a table, .csv, and {options.out} is to be none")
+    if options.out is not None:
+        if options.out.suffix.lower() != ".csv":
+            raise Refused(f"scores are written as a table, .csv, and {options.out} is to be none")
+        samples.refuse_taken(options.out)
     found = runs.score(
         options.folder,
         options.images,
@@ -512,12 +524,16 @@ def _add_bench(commands: Any, spelled: bool) -> None:
     add("sections", nargs="*", metavar="SECTION", help="overhead, throughput, quality, coverage, "
         "compile, shared, objectives")  # fmt: skip
     add("--stacked-mnist", action="store_true", help="the 1000 modes of Stacked MNIST; 30 minutes")
-    add("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    add("--json", type=Path, metavar="FILE", help="write the numbers there as well; nothing is "
+        "overwritten")  # fmt: skip
 
 
 def _bench(options: argparse.Namespace) -> None:
+    from gancode import samples
     from gancode.benchmarks import bench
 
+    if options.json is not None:
+        samples.refuse_taken(options.json)
     sections = options.sections + ["stacked-mnist"] * options.stacked_mnist
     bench.bench(sections or bench.SECTIONS, out=options.json)
 

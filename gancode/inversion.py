@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from gancode import networks, randomness
 from gancode.data.sources import ANY
 from gancode.errors import Refused, WrongType, positive_integer
 from gancode.training import ranges
 from gancode.training.adam import adam
+from gancode.training.progress import on_a_terminal
 from gancode.training.run import GAN, Run
 from gancode.training.trial import copied
 
@@ -158,24 +160,49 @@ def fit_encoder(
                 f"{(batch_size, given.gan.latent_dim)}; give one whose last layer has that width"
             )
         encoder = network.train()
-        weights = [each for each in encoder.parameters() if each.requires_grad]
-        if not weights:
-            raise Refused("the encoder has no weights that learn; give one that has")
-        optimiser = adam(weights, lr)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        for step in range(steps):
+
+        def loss(step: int) -> torch.Tensor:
             turn = (step * batch_size + torch.arange(batch_size, device=device)) % every
             condition = [c[turn] for c in pool]
             z = given.gan.latents(batch_size)
             x = generator(z, *condition)
             guess = encoder(x)
-            loss = (guess - z).square().mean()
-            if pixels:
-                loss = loss + pixels * (generator(guess, *condition) - x).square().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            falling.step()
+            missed = (guess - z).square().mean()
+            if not pixels:
+                return missed
+            return missed + pixels * (generator(guess, *condition) - x).square().mean()
+
+        return _descended(encoder, loss, steps=steps, lr=lr, falling=True)
+
+
+def _descended(
+    encoder: nn.Module,
+    loss: Callable[[int], torch.Tensor],
+    *,
+    steps: int,
+    lr: float,
+    falling: bool = False,
+    progress: bool = False,
+) -> nn.Module:
+    """An encoder, in eval mode, that has taken `steps` steps of Adam down the `loss`, a function of
+    the step, from 0. The rate is `lr`, or `falling` from there to 0 along a cosine. With `progress`
+    a bar is shown on stderr. FloatingPointError where the loss is NaN or infinite.
+    """
+    weights = [each for each in encoder.parameters() if each.requires_grad]
+    if not weights:
+        raise Refused("the encoder has no weights that learn; give one that has")
+    optimiser = adam(weights, lr)
+    rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if falling else None
+    every = 0.1 if on_a_terminal() else 30.0
+    for step in tqdm(range(steps), "encoder", disable=not progress, mininterval=every):
+        value = loss(step)
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"step {step + 1}: the encoder's loss is {value.item()}")
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        if rate is not None:
+            rate.step()
     return encoder.eval()
 
 

@@ -56,8 +56,8 @@ class Problem:
     - classes: how many the labels have.
     - real: how many real points are drawn beside the samples of a run, at its end.
     - images: the names of the options that say how a folder is read.
-    - translates: "paired" or "unpaired", where there are two folders, and the images of the first
-      are the condition of those of the second; `load` then takes both paths.
+    - translates: whether there are two folders, and the images of the first are the condition of
+      those of the second; `load` then takes both paths.
     """
 
     about: str
@@ -69,7 +69,7 @@ class Problem:
     classes: int | None = None
     real: int = 0
     images: tuple[str, ...] = ()
-    translates: str | None = None
+    translates: bool = False
 
 
 # What all of them share. With momentum (β₁ = 0.5) the digits were worse, see below.
@@ -170,10 +170,9 @@ def _unpaired(path: Path, to: Path, **images: Any) -> tuple[Any, None]:
 def _refuse_no_folder(*paths: Path) -> None:
     for path in paths:
         if not Path(path).is_dir():
-            raise Refused(
-                f"{str(path)!r} is no data: give {', '.join(names())}, or a folder of images that "
-                "exists"
-            )
+            one = f"no data: give {', '.join(names())}, or a folder of images that exists"
+            two = "no folder: --data and --to are two folders of images that exist"
+            raise Refused(f"{str(path)!r} is {one if len(paths) == 1 else two}")
 
 
 def _refuse_overlap(path: Path, to: Path) -> None:
@@ -217,6 +216,7 @@ _translation = partial(
     Problem,
     shape=lambda size=64, channels=3: (channels, size, size),
     images=("size", "channels"),
+    translates=True,
 )
 _mixture = partial(Problem, shape=(2,), measures=judge.of_mixture, samples=2500, real=2500)
 
@@ -245,13 +245,11 @@ problems: dict[str, Problem] = {
         "images in two folders, in pairs by their names",
         _paired,
         recipe=_PAIRED,
-        translates=PAIRED,
     ),
     UNPAIRED: _translation(
         "images in two folders, without pairs",
         _unpaired,
         recipe=_UNPAIRED,
-        translates=UNPAIRED,
     ),
 }
 

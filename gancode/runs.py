@@ -8,33 +8,37 @@ import contextlib
 import copy
 import dataclasses
 import json
+import logging
 import os
-import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from gancode import anomaly, data, metrics, networks, problems, samples
 from gancode.constraints import parse, prepared
 from gancode.data.image_pairs import names_within
 from gancode.data.images import ImageFolder
 from gancode.data.sources import source
-from gancode.errors import Refused
+from gancode.errors import Refused, positive_integer
 from gancode.metrics import judge
 from gancode.metrics.judge import Judge
 from gancode.randomness import seed
 from gancode.training import checkpoint
 from gancode.training.folder import SETTINGS, refuse_taken
 from gancode.training.processes import Processes
+from gancode.training.progress import on_a_terminal
 from gancode.training.run import GAN, Run, TwoWay
 from gancode.training.settings import Settings, difference
 from gancode.training.train import conduct
 
 REAL = "real.json"
+_log = logging.getLogger("gancode")
 
 
 class RunError(Refused):
@@ -164,8 +168,12 @@ def start(
     about = {key: value for key, value in settings.items() if key in _ABOUT}
     about["shape"] = list(_shape(settings, problem))
     refuse_taken(out, resume)
-    if problem.translates and measure:
-        raise RunError(_NO_MEASURE)
+    if measure:
+        _refuse_translating(settings)
+    if problem.images:
+        _refuse_within(out, *filter(None, (settings["data"], settings.get("to"))))
+    if problem.translates:
+        _refuse_shallow(about["shape"][1])
     seed(asked.seed)
     gan = _build(about).to(device)
     if resume and begun(out):
@@ -236,7 +244,8 @@ def load(folder: str | Path, gan: GAN | None = None) -> Run:
 
     A run of the command line says in its settings.json which networks it has. For one that
     `gancode.train(gan, ..., out=folder)` has made give a GAN of the same networks, whose weights
-    become those of the run. Raises `RunError` where there is no checkpoint yet, or not one of these
+    become those of the run. Of a run without pairs, `back` is the run of the generator that leads
+    back. Raises `RunError` where there is no checkpoint yet, or not one of these
     networks, and `gancode.CheckpointError` for one that is damaged.
     """
     record = read(folder)
@@ -277,60 +286,101 @@ def translate(
     *,
     back: bool = False,
     device: Any = None,
+    progress: bool = False,
 ) -> list[Path]:
     """Translate the images in a folder, and all below it, into the folder `out`, and return the
     paths that are written: those within `images`, each with the ending .png.
 
     `run` is a run of `gancode train --to`, or its folder. The images are read as those that it was
     trained on: the shorter side is brought to its size, and the centre cut out. With `back` the
-    second generator of a run without pairs leads the other way. Raises `RunError` for a run that
-    translates nothing or has no way back, and `Refused` for a folder `out` that is not empty or
-    lies within `images`, for images that cannot be read, and for two that would have one name.
-    Where writing fails midway, `out` is left empty.
+    second generator of a run without pairs leads the other way; with `progress` a bar is shown on
+    stderr. Raises `RunError` for a run that translates nothing or has no way back, and `Refused`
+    for a folder `out` that is not empty or lies within `images`, for images that cannot be read,
+    and for two that would have one name. Nothing is seen in `out` before all is done; where it is
+    stopped midway, the same call goes on.
     """
+    samples.refuse_full(out)
+    _refuse_within(out, images)
     run = run if isinstance(run, Run) else load(run)
     record = run.record
-    if not problems.problems[record.get("problem", problems.FOLDER)].translates:
+    if not _translates(record):
         raise RunError(
             "this run translates no images; train one with gancode train --data A --to B"
         )
+    if back and run.back is None:
+        raise RunError("this run has one generator, which leads forth; --back is for --unpaired")
     found = ImageFolder(images, record["shape"][1], record["shape"][0], strict=True)
     names = [*names_within(found)]
-    if (out := Path(out)).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Refused(f"{out} is not an empty folder; give a new one")
-    if out.resolve().is_relative_to(Path(images).resolve()):
-        raise Refused(
-            f"{out} lies within {images}, whose images would be others from then on; give a folder "
-            "outside"
-        )
-    chosen = run
-    if back:
-        if run.back is None:
-            raise RunError(
-                "this run has one generator, which leads forth; --back is for --unpaired"
-            )
-        chosen = run.back
+    chosen = run.back if back and run.back is not None else run
     chosen.gan.to(device)
     chosen.averaged.to(device)
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".") as beside:  # of which, cut off, none stay
+    every = 0.1 if on_a_terminal() else 30.0
+    bar = tqdm(None, "images", len(found), disable=not progress, mininterval=every)
+    made = 0
+    with (
+        bar,
+        _goes_on(lambda: f"{made} of {len(found)} images"),
+        samples.filled(out, f"{_crc(chosen.averaged)}-{found.fingerprint.split()[-1]}") as beside,
+    ):
+        files = [beside / f"{name}.png" for name in names]
+        # The same batches whatever is there already, so that every image is the same.
         for batch in torch.arange(len(found)).split(_AT_ONCE):
-            x = torch.stack([found[int(k)] for k in batch])
-            made = chosen.sample(len(x), conditions=x).float().cpu()
-            for k, image in zip(batch, made, strict=True):
-                file = Path(beside, f"{names[int(k)]}.png")
-                file.parent.mkdir(parents=True, exist_ok=True)
-                samples.image(image.numpy()).save(file)
-        for each in list(Path(beside).iterdir()):
-            os.replace(each, out / each.name)
-    return [out / f"{name}.png" for name in names]
+            if not all(files[k].exists() for k in batch):
+                x = torch.stack([found[int(k)] for k in batch])
+                for k, image in zip(batch, chosen.sample(len(x), conditions=x), strict=True):
+                    files[k].parent.mkdir(parents=True, exist_ok=True)
+                    part = files[k].with_name(".part.png")
+                    samples.image(image.float().cpu().numpy()).save(part)
+                    os.replace(part, files[k])
+                    made = int(k) + 1
+            bar.update(len(batch))
+    return [Path(out) / f"{name}.png" for name in names]
+
+
+@contextlib.contextmanager
+def _goes_on(done: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C says how much was done, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(f"stopped after {done()}; the same command goes on") from stopped
+
+
+def _crc(network: torch.nn.Module) -> str:
+    """A checksum of all weights and buffers."""
+    crc = 0
+    for key, tensor in network.state_dict().items():
+        content = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        crc = zlib.crc32(content.tobytes(), zlib.crc32(key.encode(), crc))
+    return f"{crc:08x}"
+
+
+def _translates(record: dict) -> bool:
+    return "problem" in record and problems.problems[record["problem"]].translates
+
+
+def _refuse_within(out: str | Path, *images: str | Path) -> None:
+    """Refuse to write pictures into a folder of images, which would be others from then on."""
+    for each in images:
+        if Path(out).resolve().is_relative_to(Path(each).resolve()):
+            raise Refused(
+                f"{out} lies within {each}, whose images would be others from then on; give a "
+                "folder outside (--out)"
+            )
 
 
 _AT_ONCE = 64  # images, for the memory that they take
-_NO_MEASURE = (
-    "runs from image to image have no measure here: translate images that they were not trained on "
-    "(gancode translate), and compare with what is true of these"
-)
+
+
+def _refuse_translating(record: dict) -> None:
+    """Refuse to measure a run from one folder of images to another."""
+    if _translates(record):
+        raise RunError(
+            f"this run leads from the images in {record['data']} to those in {record['to']}, and "
+            "of such runs nothing is measured or scored here, whatever --data says: translate "
+            "images that it was not trained on (gancode translate), and compare with what is true "
+            "of these"
+        )
 
 
 @dataclass(frozen=True)
@@ -368,6 +418,8 @@ def evaluate(
     folder = Path(run) if not isinstance(run, Run) else None
     run = load(folder) if folder is not None else run
     record = dict(run.record)
+    if data is None:
+        _refuse_translating(record)
     if where is not None:
         record["data"] = _moved(record, where)
     judged, n = _judge(run, record, n, data)
@@ -415,14 +467,22 @@ def score(
     of at most `rate` (`gancode.metrics.alarm_threshold`). `moved` is where the images of the run
     are now, if they have moved; with `progress` a bar is shown on stderr.
 
-    Raises `Refused` for an unknown score, a run on points, a conditional run, folders without a
-    sound image, too few held-out images for the rate, and where a held-out image, as the run reads
-    it, is among those that it was trained on; else what `load` and `gancode.data.image_folder`
-    raise.
+    Raises `Refused` for an unknown score, no steps where there is an encoder, a run on points, a
+    conditional run, folders without a sound image, too few held-out images for the rate, and where
+    a held-out image, as the run reads it, is among those that it was trained on; else what `load`
+    and `gancode.data.image_folder` raise.
     """
     if by not in anomaly.SCORES:
         raise Refused(f"unknown score {by!r}; the choices are {', '.join(anomaly.SCORES)}")
+    if by != anomaly.SCORES[0]:
+        positive_integer("steps", steps)  # an encoder that has learnt nothing loses whatever it is
     record = read(run)
+    _refuse_translating(record)
+    if record.get("conditional"):
+        raise RunError(
+            f"{run} holds a conditional run, which scores images only together with their labels; "
+            "train one without --conditional"
+        )
     if moved is not None:
         record["data"] = _moved(record, moved)
     loaded = load(run)
@@ -482,8 +542,6 @@ def _refuse_seen(held_out: ImageFolder, trained_on: Any) -> None:
 def _judge(run: Run, record: dict, n: int | None, given: Any) -> tuple[Judge, int]:
     """The judge of a run, and of how many samples."""
     if given is None and "problem" in record:
-        if problems.problems[record["problem"]].translates:
-            raise RunError(_NO_MEASURE)
         problem = problems.problems[record["problem"]]
         n = problem.samples if n is None else n
         loaded, labels = _load(record)
@@ -574,7 +632,7 @@ def _build(record: dict) -> GAN:
     problem = problems.problems[record["problem"]]
     if problem.translates:
         one = _translator(record)
-        return one if problem.translates == problems.PAIRED else TwoWay(one, _translator(record))
+        return one if record["problem"] == problems.PAIRED else TwoWay(one, _translator(record))
     classes = problem.classes if record["conditional"] else None
     generator, discriminator = networks.pair(
         record["network"],
@@ -584,6 +642,27 @@ def _build(record: dict) -> GAN:
         **record["options"],
     )
     return GAN(generator, discriminator, record["latent_dim"], classes)
+
+
+def _refuse_shallow(size: int) -> None:
+    """Refuse images that a U-Net cannot halve exactly twice, to 4 pixels or more: all would pass
+    through its coarsest image. Say so where it halves them less often than others of about that
+    size."""
+    coarsest, whole = size, 2 ** (size - 1).bit_length()
+    while coarsest % 2 == 0 and coarsest >= 8:
+        coarsest //= 2
+    if 4 * coarsest > size:
+        below = max(size // 4 * 4, 16)
+        raise Refused(
+            f"--size {size}: between two folders images are halved exactly, at least twice, and "
+            f"to no less than 4 pixels; give a multiple of 4, such as {below} or {below + 4}, or "
+            "best a power of two, 32 or 64"
+        )
+    if coarsest >= 8:
+        _log.info(
+            f"images of {size} pixels can be halved only down to {coarsest}, so that the network "
+            f"sees little of one at once; those of {whole}, down to 4"
+        )
 
 
 def _translator(record: dict) -> GAN:

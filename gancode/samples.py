@@ -1,10 +1,12 @@
 """Samples as files: an archive or an array of NumPy, a table of points, a picture, a folder of
 images. The ending of a path decides which."""
 
+import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from gancode.errors import Refused
 from gancode.training import checkpoint
+from gancode.training.folder import refuse_unwritable
 
 DIRECTORY = "/"
 ENDINGS = (".npz", ".npy", ".csv", ".png", DIRECTORY)
@@ -31,20 +34,55 @@ def ending(path: str | Path) -> str:
     return found
 
 
+def refuse_taken(path: str | Path) -> None:
+    """Refuse a file that is there already, or that has no folder to be written to: before anything
+    is computed for it, since nothing is overwritten."""
+    path = Path(path)
+    if path.is_dir():
+        raise Refused(f"{path} is a folder; give the name of a file in it")
+    if path.exists():
+        raise Refused(f"{path} is there already, and nothing is overwritten; give another name, or "
+                      "remove it")  # fmt: skip
+    if not path.parent.is_dir():
+        raise Refused(f"there is no folder {path.parent} for {path.name}; make it, or give another "
+                      "place")  # fmt: skip
+    refuse_unwritable(path.parent)
+
+
+def refuse_full(path: str | Path) -> None:
+    """Refuse what is no empty folder and could not become one, likewise; what `filled` has left
+    there does not count."""
+    path = Path(path)
+    of_others = path.is_dir() and any(not p.name.startswith(_HIDDEN) for p in path.iterdir())
+    if of_others or (path.exists() and not path.is_dir()):
+        raise Refused(f"{path} is not an empty folder; give a new one")
+    refuse_unwritable(path)
+
+
+def refuse(path: str | Path, shape: Sequence[int] | None = None) -> None:
+    """Refuse a path that samples, of this shape where it is known, could not be written to.
+
+    Raises `Refused` for an ending that is unknown or does not go with such samples, for what is
+    there already, and for a folder that is missing; OSError for one that cannot be written.
+    """
+    kind = ending(path)
+    if shape is not None and kind in (".csv", DIRECTORY) and (len(shape) == 1) != (kind == ".csv"):
+        raise Refused(
+            f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
+            f"shape {tuple(shape)}: give {_KINDS}"
+        )
+    refuse_full(path) if kind == DIRECTORY else refuse_taken(path)
+
+
 def save(path: str | Path, x: Any, labels: Any = None) -> None:
     """Write samples to a path, in the form that its ending asks for.
 
     `x` is an array of float32, points (n, d) or images (n, channels, height, width) in [−1, 1], and
-    `labels` (n,) are integers or None. Raises ValueError for an ending that is unknown or does not
-    go with such samples, and for a folder that is not empty; OSError where the disk refuses.
+    `labels` (n,) are integers or None. Raises what `refuse` raises, and OSError where the disk
+    refuses.
     """
-    kind, points = ending(path), x.ndim == 2
-    if points != (kind == ".csv") and kind in (".csv", DIRECTORY):
-        raise Refused(
-            f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
-            f"shape {x.shape[1:]}: give {_KINDS}"
-        )
-    _SAVE[kind](Path(path), x, labels)
+    refuse(path, x.shape[1:])
+    _SAVE[ending(path)](Path(path), x, labels)
 
 
 def table(path: str | Path, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -82,12 +120,37 @@ def _png(path: Path, x: np.ndarray, labels: Any) -> None:
 
 
 def _pngs(path: Path, x: np.ndarray, labels: Any) -> None:
+    with filled(path) as beside:
+        for k, each in enumerate(x):
+            of_class = "" if labels is None else f"-class-{labels[k]}"
+            image(each).save(beside / f"{k:06d}{of_class}.png")
+
+
+@contextlib.contextmanager
+def filled(path: str | Path, key: str = "") -> Iterator[Path]:
+    """A hidden folder within the empty folder `path`, to which its content is moved at the end. So
+    where what stands inside is stopped, nothing half is seen there. With a `key`, a text that tells
+    what is made from all else, what was made stays hidden, and is there again for the same key.
+    """
+    path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    if any(path.iterdir()):
-        raise Refused(f"the folder {path} is not empty; give a new one")
-    for k, each in enumerate(x):
-        of_class = "" if labels is None else f"-class-{labels[k]}"
-        image(each).save(path / f"{k:06d}{of_class}.png")
+    beside = path / f"{_HIDDEN}{key}"
+    for left in path.glob(f"{_HIDDEN}*"):
+        if left != beside or not key:
+            shutil.rmtree(left)
+    beside.mkdir(exist_ok=True)
+    try:
+        yield beside
+    except BaseException:
+        if not key:
+            shutil.rmtree(beside, ignore_errors=True)
+        raise
+    for each in list(beside.iterdir()):
+        os.replace(each, path / each.name)
+    beside.rmdir()
+
+
+_HIDDEN = ".gancode-"
 
 
 def image(x: np.ndarray) -> Any:

@@ -162,16 +162,34 @@ def test_held_out_images_of_which_some_were_trained_on_are_refused(scene, tmp_pa
         (["--by", "pixels"], "unknown score 'pixels'; the choices are discriminator"),
         (["--rate", "0.1"], "--rate goes with --held-out"),
         (["--out", "scores.txt"], ".csv"),
+        (["--out", "there.csv"], "there.csv is there already, and nothing is overwritten"),
+        (["--out", "missing/scores.csv"], "there is no folder missing for scores.csv"),
+        (["--out", "there.csv/scores.csv"], "there is no folder there.csv"),
         (["--held-out", "held", "--rate", "0.01"], "give at least 99"),
         (["--held-out", "train"], "those that the run was trained on"),
         (["--held-out", "nowhere"], "no folder of images"),
         (["--steps", "-3"], "steps=-3"),
+        (["--steps", "0"], "steps=0 must be a positive integer"),
     ],
 )
 def test_wrong_input_of_the_command_is_refused(scene, monkeypatch, capsys, arguments, words):
+    def never(*given, **options):
+        raise AssertionError("an encoder was trained")
+
     monkeypatch.chdir(scene)
+    monkeypatch.setattr(anomaly, "detector", never)
+    (scene / "there.csv").write_text("mine")
     assert main(["score", "run", "new", *arguments]) == 2
     assert words in capsys.readouterr().err
+    assert (scene / "there.csv").read_text() == "mine"
+
+
+def test_a_conditional_run_is_refused_before_an_image_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = ["train", "--data", "mnist-5k", "--conditional", "--network", "mlp", "--steps", "1"]
+    assert main([*told, "--out", "run", "--sheet-every", "0"]) == 0
+    assert main(["score", "run", "nowhere"]) == 2
+    assert "run holds a conditional run" in capsys.readouterr().err
 
 
 def test_a_run_on_points_scores_no_images(tmp_path, monkeypatch, capsys):

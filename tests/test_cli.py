@@ -21,6 +21,7 @@ from tree import ROOT
 
 import gancode
 from gancode import problems, reports, runs
+from gancode.benchmarks import bench
 from gancode.cli import main, parser
 from gancode.data import images
 from gancode.schedules import plain
@@ -110,14 +111,14 @@ def test_digits_on_demand(capsys):
     assert main(["sample", "runs/mnist-5k", "-n", "12", "--label", "7"]) == 0
     samples = np.load("samples.npz")
     assert samples["x"].shape == (12, 1, 28, 28) and set(samples["y"]) == {7}
-    assert main(["sample", "runs/mnist-5k", "-n", "12"]) == 0
-    assert np.load("samples.npz")["y"].tolist() == [*range(10), 0, 1]
+    assert main(["sample", "runs/mnist-5k", "-n", "12", "--out", "all.npz"]) == 0
+    assert np.load("all.npz")["y"].tolist() == [*range(10), 0, 1]
     capsys.readouterr()
     assert main(["evaluate", "runs/mnist-5k", "-n", "300"]) == 0
     shown = capsys.readouterr().out
     for name in ("Fréchet distance", "kernel distance", "precision", "recall", "class as asked"):
         assert name in shown
-    assert main(["sample", "runs/mnist-5k", "-n", "2", "--label", "10"]) == 2
+    assert main(["sample", "runs/mnist-5k", "--label", "10", "--out", "new.npz"]) == 2
     assert "labels must be from 0 to 9" in capsys.readouterr().err
 
 
@@ -279,12 +280,15 @@ def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_to_show():
         (["train", "--data", "ring", "--generator-term", "l1"], "needs a weight, finite and"),
         (["train", "--data", "ring", "--to", "here"], "to another, and ring is none"),
         (["train", "--data", "here", "--to", "grid"], "to another, and grid is none"),
-        (["train", "--data", "here", "--to", "there"], "here' is no data: give ring"),
+        (
+            ["train", "--data", "here", "--to", "there"],
+            "here' is no folder: --data and --to are two folders",
+        ),
         (["train", "--data", "here", "--unpaired"], "there is only here; give --to"),
         (["train", "--data", "a", "--to", "b", "--network", "mlp"], "there is the network unet"),
         (["train", "--data", "a", "--to", "b", "--strict"], "paired has no strict"),
-        (["train", "--data", "a", "--to", "b", "--measure"], "have no measure here"),
-        (["train", "--data", "a", "--to", "b", "--size", "9"], "can be halved exactly 0 times"),
+        (["train", "--data", "a", "--to", "b", "--measure"], "nothing is measured or scored here"),
+        (["train", "--data", "a", "--to", "b", "--size", "9"], "--size 9: between two folders"),
         (["translate", "nothing", "here", "--out", "there"], "nothing holds no run"),
         (["sample", "nothing"], "nothing holds no run"),
         (["evaluate", "nothing"], "nothing holds no run"),
@@ -296,6 +300,46 @@ def test_refused_input_is_one_sentence(capsys, words, message):
     error = capsys.readouterr().err
     assert message in error and error.startswith("gancode: ") and "Traceback" not in error
     assert not list(runs.Path(".").rglob("checkpoint-*"))
+
+
+def test_nothing_is_overwritten_and_a_place_that_is_none_is_refused_before_any_work(
+    monkeypatch, capsys
+):
+    assert main([*RING, "--steps", "1"]) == 0
+
+    def never(*given, **options):
+        raise AssertionError("work was done")
+
+    monkeypatch.setattr(runs, "load", never)
+    monkeypatch.setattr(bench, "bench", never)
+    Path("there").mkdir()
+    for name in ("x.npz", "x.npy", "x.csv", "x.png", "x.json", "there/file"):
+        Path(name).write_text("mine")
+    sample = ["sample", "runs/ring", "--out"]
+    for ending in ("npz", "npy", "csv", "png"):
+        for out, said in [
+            (f"x.{ending}", "is there already, and nothing is overwritten"),
+            (f"missing/x.{ending}", "there is no folder missing"),
+            (f"x.npz/x.{ending}", "there is no folder x.npz"),
+        ]:
+            assert main([*sample, out]) == 2
+            assert said in capsys.readouterr().err
+    for words, said in [
+        ([*sample, "new/"], "new/ is for images, and these samples have shape (2,)"),
+        ([*sample, "there/"], "and these samples"),
+        ([*sample, "new.npz", "--sheet", "x.png"], "x.png is there already"),
+        ([*sample, "new.npz", "--sheet", "missing/x.png"], "there is no folder missing"),
+        ([*sample, "new.png", "--sheet", "./new.png"], "are one file"),
+        (["bench", "--json", "x.json"], "x.json is there already"),
+        (["bench", "--json", "missing/x.json"], "there is no folder missing"),
+        (["bench", "--json", "there"], "there is a folder; give the name of a file in it"),
+        ([*RING, "--out", "x.csv/run"], "the folder x.csv/run cannot be written"),
+    ]:
+        assert main(words) == 2
+        assert said in capsys.readouterr().err
+    for name in ("x.npz", "x.npy", "x.csv", "x.png", "x.json", "there/file"):
+        assert Path(name).read_text() == "mine"
+    assert not Path("new").exists() and not Path("new.npz").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_refused_and_stays_as_it_is(monkeypatch, capsys):
@@ -593,7 +637,7 @@ def test_samples_of_classes_go_into_a_folder_and_other_endings_are_refused(capsy
     for out, said in [
         ("x.jpg", "samples cannot be written to x.jpg: give .npz"),
         ("x.csv", "x.csv is for points"),
-        ("digits/", "digits is not empty"),
+        ("digits/", "digits is not an empty folder"),
     ]:
         assert main(["sample", "runs/mnist-5k", "-n", "2", "--out", out]) == 2
         assert said in capsys.readouterr().err

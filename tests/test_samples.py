@@ -6,6 +6,7 @@ from PIL import Image
 
 from gancode import data, samples
 from gancode.cli import main
+from gancode.errors import Refused
 
 POINTS = np.array([[0.5, -1.25], [1e-7, 3.0], [2.0, 0.1]], np.float32)
 COLOURS = np.linspace(-1, 1, 3 * 3 * 8 * 8, dtype=np.float32).reshape(3, 3, 8, 8)
@@ -70,7 +71,7 @@ def test_images_of_classes_have_them_in_their_names(tmp_path):
         ("a.npz.zip", POINTS, "cannot be written"),
         ("a.csv", COLOURS, r"a.csv is for points, and these samples have shape \(3, 8, 8\): give"),
         ("new/", POINTS, r"new/ is for images, and these samples have shape \(2,\)"),
-        ("full/", COLOURS, "the folder .*full is not empty; give a new one"),
+        ("full/", COLOURS, "full is not an empty folder; give a new one"),
         ("a.png", COLOURS[:, :2], r"samples of shape \(3, 2, 8, 8\) cannot be drawn"),
         ("a.png", np.zeros((3, 4), np.float32), r"samples of shape \(3, 4\) cannot be drawn"),
     ],
@@ -84,16 +85,36 @@ def test_what_cannot_be_is_refused_and_writes_nothing(tmp_path, name, x, said):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_stood_there_is_whole_where_the_disk_refuses(tmp_path, monkeypatch):
-    (tmp_path / "a.npz").write_text("before")
-
+def test_nothing_half_is_left_where_the_disk_refuses(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(samples.checkpoint.os, "fsync", full)
     with pytest.raises(OSError, match="a.npz was not written"):
         samples.save(tmp_path / "a.npz", POINTS)
-    assert (tmp_path / "a.npz").read_text() == "before"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.csv", "a.png"])
+def test_nothing_is_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("before")
+    with pytest.raises(Refused, match=f"{name} is there already, and nothing is overwritten"):
+        samples.save(tmp_path / name, POINTS)
+    assert (tmp_path / name).read_text() == "before"
+
+
+def test_a_folder_stays_empty_where_its_pictures_fail_midway(tmp_path, monkeypatch):
+    whole = samples.image
+    seen = []
+
+    def fails(x):
+        seen.append(x)
+        return whole(x) if len(seen) < 3 else 1 / 0
+
+    monkeypatch.setattr(samples, "image", fails)
+    with pytest.raises(ZeroDivisionError):
+        samples.save(f"{tmp_path}/new/", COLOURS)
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize(

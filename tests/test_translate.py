@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +50,8 @@ def pixels(folder):
 def test_a_run_between_folders_goes_on_from_its_folder_alone_and_translates(capsys, unpaired):
     assert main([*TRAIN, *unpaired, "--steps", "6", "--out", "whole"]) == 0
     said = capsys.readouterr().out
-    assert "whole: 6 steps. Next: gancode translate whole FOLDER --out FOLDER. Pictures:" in said
+    back = " (--back for the other way)" if unpaired else ""
+    assert f"Next: gancode translate whole FOLDER --out FOLDER{back}. Pictures:" in said
     assert Path("whole/samples.png").exists() and Path("whole/history.png").exists()
     assert main([*TRAIN, *unpaired, "--steps", "3"]) == 0
     assert main(["train", "--resume", "--out", "runs/a-to-z", "--steps", "6"]) == 0
@@ -69,8 +73,146 @@ def test_a_run_between_folders_goes_on_from_its_folder_alone_and_translates(caps
         wanted = chosen.sample(12, conditions=torch.stack([*given.values()]))
         for image, exact in zip(made.values(), wanted, strict=True):
             assert (image - exact).abs().max() <= 1.001 / 255
-    with pytest.raises(gancode.Refused, match="no measure here: translate images"):
+    with pytest.raises(gancode.Refused, match="nothing is measured or scored here"):
         gancode.evaluate("whole")
+
+
+@pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])
+def test_both_averaged_generators_are_there_for_others(unpaired):
+    assert main([*TRAIN, *unpaired, "--steps", "2", "--out", "run"]) == 0
+    run = gancode.load("run")
+    chosen = {"generator.safetensors": run, "generator-back.safetensors": run.back}
+    for name, one in chosen.items():
+        assert Path("run", name).exists() == (one is not None)
+        if one is not None:
+            saved, averaged = load_file(f"run/{name}"), one.averaged.state_dict()
+            assert saved.keys() == averaged.keys()
+            assert all(torch.equal(saved[key], averaged[key]) for key in saved)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score"])
+def test_what_a_run_between_folders_is_asked_for_in_vain_is_said_whatever_is_given(
+    capsys, run, command
+):
+    words = [command, str(run)] if command == "evaluate" else [command, str(run), "hidden"]
+    for more in ([], ["--data", "a"], ["--data", "nowhere"]):
+        capsys.readouterr()
+        assert main([*words, *more]) == 2
+        error = capsys.readouterr().err
+        assert f"leads from the images in {Path('a').absolute()} to those in" in error
+        assert "gancode translate" in error and "moved" not in error
+    assert main([*TRAIN, "--steps", "2", "--measure", "--out", "new"]) == 2
+    assert "nothing is measured or scored here" in capsys.readouterr().err
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [("30", "such as 28 or 32"), ("62", "such as 60 or 64"), ("8", "such as 16 or 20")],
+)
+def test_a_size_that_leaves_the_network_shallow_is_refused_or_told(capsys, caplog, size, words):
+    told = ["train", "--data", "a", "--to", "z", "--steps", "1", "--batch-size", "2"]
+    assert main([*told, "--size", size, "--out", "run"]) == 2
+    assert words in capsys.readouterr().err and not Path("run").exists()
+    for fine, said in (("28", False), ("36", True)):
+        caplog.clear()
+        assert main([*told, "--sheet-every", "0", "--size", fine, "--out", fine]) == 0
+        assert ("can be halved only down to 9" in caplog.text) == said
+
+
+def test_pictures_are_not_written_among_the_images_to_train_on(capsys, monkeypatch):
+    for out in ("a/run", "z", "a"):
+        assert main([*TRAIN, "--steps", "1", "--out", out]) == 2
+        assert "whose images would be others from then on" in capsys.readouterr().err
+    monkeypatch.chdir("a")
+    assert main(["train", "--data", ".", "--size", "28", "--steps", "1"]) == 2
+    assert "give a folder outside (--out)" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_an_output_that_cannot_be_is_refused_before_an_image_is_read(capsys, monkeypatch, run):
+    def never(*given, **options):
+        raise AssertionError("an image was read")
+
+    monkeypatch.setattr(runs, "ImageFolder", never)
+    monkeypatch.setattr(runs, "load", never)
+    Path("full").mkdir(), Path("full/file").write_text("")
+    for out, said in [
+        ("full", "is not an empty folder"),
+        ("full/file", "is not an empty folder"),
+        ("full/file/new", "cannot be written"),
+        ("hidden/new", "lies within"),
+    ]:
+        assert main(["translate", str(run), "hidden", "--out", out]) == 2
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt, 130, "stopped after 8 of 12 images; the same command goes on"),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+    ],
+)
+def test_a_translation_that_is_stopped_shows_nothing_and_goes_on(
+    monkeypatch, capsys, run, error, code, said
+):
+    monkeypatch.setattr(runs, "_AT_ONCE", 4)
+    words = ["translate", str(run), "a", "--out", "made"]
+    assert main([*words[:-1], "whole"]) == 0
+    whole, drawn, drawn_before = samples.image, [], 8
+
+    def stops(x):
+        drawn.append(x)
+        if len(drawn) == drawn_before + 1:
+            raise error
+        return whole(x)
+
+    monkeypatch.setattr(samples, "image", stops)
+    assert main(words) == code
+    assert said in capsys.readouterr().err
+    assert [path.name[0] for path in Path("made").iterdir()] == ["."]
+    assert main(words) == 0
+    assert len(drawn) == 9 + 4  # one batch of three was left
+    one, two = pixels("whole"), pixels("made")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+    assert sorted(p.name for p in Path("made").iterdir()) == sorted(
+        p.name for p in Path("whole").iterdir()
+    )
+
+
+def test_what_another_translation_has_left_is_not_gone_on_with(monkeypatch, run):
+    whole = samples.image
+
+    def stops(x, drawn=[]):  # noqa: B006
+        drawn.append(x)
+        if len(drawn) == 5:
+            raise KeyboardInterrupt
+        return whole(x)
+
+    monkeypatch.setattr(samples, "image", stops)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 130
+    assert main(["translate", str(run), "hidden", "--out", "made"]) == 0
+    assert main(["translate", str(run), "hidden", "--out", "fresh"]) == 0
+    one, two = pixels("made"), pixels("fresh")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_translation_that_is_killed_goes_on(run):
+    """By a signal that no program hears."""
+    code = (
+        "import os, signal, sys\nfrom gancode import cli, samples\n"
+        "whole, drawn = samples.image, []\n"
+        "def killed(x):\n    drawn.append(x)\n    if len(drawn) == 5:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n    return whole(x)\n"
+        "samples.image = killed\ncli.main(sys.argv[1:])"
+    )
+    words = ["translate", str(run), "a", "--out", "made"]
+    assert subprocess.run([sys.executable, "-c", code, *words]).returncode == -signal.SIGKILL
+    assert main(words) == 0 and main([*words[:-1], "whole"]) == 0
+    one, two = pixels("whole"), pixels("made")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+    assert not list(Path("made").rglob(".*"))
 
 
 def test_the_recipes_are_those_of_the_papers(monkeypatch):
@@ -181,24 +323,6 @@ def test_what_cannot_be_translated_is_refused_and_nothing_written(capsys, run):
     ring = ["train", "--data", "ring", "--steps", "1", "--batch-size", "8", "--sheet-every", "0"]
     assert main(ring) == 0
     assert "this run translates no images" in refused("runs/ring", "z", "--out", "new")
-
-
-def test_where_writing_fails_midway_nothing_half_is_left(monkeypatch, capsys, run):
-    whole = samples.image
-
-    def full(x, calls=[]):  # noqa: B006
-        calls.append(x)
-        if len(calls) == 5:
-            raise OSError(28, "No space left on device")
-        return whole(x)
-
-    monkeypatch.setattr(samples, "image", full)
-    assert main(["translate", str(run), "a", "--out", "made"]) == 2
-    assert "No space left" in capsys.readouterr().err
-    assert list(Path("made").iterdir()) == []
-    assert main(["translate", str(run), "a", "--out", "made"]) == 0  # into the same
-    assert pixels("made").keys() == pixels("a").keys()
-    assert len(list(Path("made").iterdir())) == len(list(Path("a").iterdir()))
 
 
 @pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gancode.errors import Refused
+
 RESULTS = Path(__file__).with_name("results")  # the folder of the committed files
 
 
@@ -31,7 +33,10 @@ def options(
     for name, default in steps.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
     parser.add_argument("--out", type=Path, default=path)
-    return parser.parse_args(words)
+    told = parser.parse_args(words)
+    if not told.out.parent.is_dir():  # now, and not after minutes
+        raise Refused(f"there is no folder {told.out.parent} for {told.out.name}; make it first")
+    return told
 
 
 def read(path: Path) -> dict:

@@ -2,16 +2,20 @@
 
     python -m gancode.benchmarks.restoration
 
-writes `results/restoration.json`, in about four minutes of one core. For each of five seeds one
+writes `results/restoration.json`, in about five minutes of one core. For each of five seeds one
 U-Net learns by mean squares to undo all three kinds of damage; from its weights each of METHODS
 goes on for equally many steps. Digits that took no part in training are restored, and compared with
 their originals, by squared error, and as a crowd with other digits that nobody has seen either.
+Beside them stand what takes no training: filters, interpolation, fillings, an affine map, nearest
+digits. What these leave open is chosen on a third of the digits to learn from, by the others.
 """
 
 import copy
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -30,25 +34,34 @@ CRITIC_CHANNELS = 8
 STEPS, BATCH, BETAS = 200, 32, (0.5, 0.999)  # so many steps of mean squares, then of a method
 RATES = 2e-3, 1e-3  # of mean squares, and of the game
 DECAY = 0.98  # of the averaged weights
-# Of 0.001, 0.01, 0.1 and 1 the best by the squared error of the digits that are restored.
+# Of TRIED those with the least squared error, see `tried`.
 RIDGE = {"noise": 1e-3, "hole": 1e-2, "small": 1e-3}
+WIDTH, WINDOW = 1.0, 3
+TRIED: dict[str, tuple] = {
+    "ridge": (1e-3, 1e-2, 1e-1, 1.0),
+    "width": (0.5, 0.75, 1.0, 1.25, 1.5, 2.0),
+    "window": (3, 5, 7),
+}
+TELLING = 2000  # of the digits to learn from, where the rest choose
 NEIGHBOURS = (1, 3, 10)
-CONTRAST = 1.5  # of 1.25, 1.5, 2 and 3, chosen on the digits that are restored
+CONTRAST = {"contrast": 1.5, "contrast 2": 2.0}  # none is chosen: two of a family
 SEEDS = range(5)
 RESULTS = benchmarks.RESULTS / "restoration.json"
 
 
 @dataclass(frozen=True)
 class Method:
-    """How a network goes on: by mean squares, or, where the squared error has a `weight`, by the
-    non-saturating game, with weight · the mean squared error of a pixel added to the generator's
-    loss."""
+    """How a network goes on: by the mean of |error|^power, or, where the squared error has a
+    `weight`, by the non-saturating game, with weight · the mean squared error of a pixel added to
+    the generator's loss."""
 
     weight: float = 0.0
+    power: int = 2
 
 
 METHODS = {
     "L2": Method(),
+    "L1": Method(power=1),
     "w = 30": Method(30.0),
     "w = 3": Method(3.0),
 }
@@ -83,9 +96,10 @@ def digits() -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     return padded.split(KEPT), labels[order].split(KEPT)[1]
 
 
-def training_set(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each digit to learn from three times, (9000, 1, 32, 32), and what damage has left of it."""
-    (x, _, _), _ = digits()
+def training_set(seed: int, x: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each digit of x, by default all to learn from, three times, (9000, 1, 32, 32), and what
+    damage has left of it."""
+    x = digits()[0][0] if x is None else x
     rng = torch.Generator().manual_seed(randomness.streams(seed)[0])
     return x.repeat(len(DAMAGES), 1, 1, 1), torch.cat([f(x, rng) for f in DAMAGES.values()])
 
@@ -114,10 +128,15 @@ def squares(seen: Seen) -> torch.Tensor:
 
 
 def regress(
-    generator: nn.Module, told: tuple[torch.Tensor, torch.Tensor], seed: int, steps: int, lr: float
+    generator: nn.Module,
+    told: tuple[torch.Tensor, torch.Tensor],
+    seed: int,
+    steps: int,
+    lr: float,
+    power: int = 2,
 ) -> nn.Module:
-    """Train in place by mean squares, and return a copy with averaged weights. `told` are images
-    and what damage has left of them."""
+    """Train in place by the mean of |error|^power, and return a copy with averaged weights. `told`
+    are images and what damage has left of them."""
     rng = torch.Generator().manual_seed(randomness.streams(seed)[1])
     adam = torch.optim.Adam(generator.parameters(), lr, BETAS)
     averaged = copy.deepcopy(generator).requires_grad_(False)
@@ -125,7 +144,7 @@ def regress(
         at = torch.randint(len(told[0]), (BATCH,), generator=rng)
         x, y = (each[at] for each in told)
         z = torch.randn(BATCH, NETWORK["latent_dim"], generator=rng)
-        loss = (generator(z, y) - x).square().mean()
+        loss = (generator(z, y) - x).abs().pow(power).mean()
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -153,7 +172,7 @@ def go_on(
     """The averaged weights of a copy of the network that is trained further by the method."""
     network = copy.deepcopy(first)
     if not method.weight:
-        return regress(network, told, seed + 1000, steps, RATES[0])
+        return regress(network, told, seed + 1000, steps, RATES[0], method.power)
     gancode.seed(seed)
     gan = gancode.GAN(network, Critic(), NETWORK["latent_dim"], conditional=True)
     terms = {"squares": (squares, method.weight)}
@@ -180,10 +199,9 @@ def judged(x: torch.Tensor) -> dict[str, float]:
     the classifier of `gancode.metrics` (`frechet`); the share that it reads as what they were
     (`read`)."""
     (_, originals, _), labels = digits()
-    inner = x[..., 2:-2, 2:-2].clamp(-1, 1)
-    features, probabilities = metrics.digit_features(inner)
+    features, probabilities = metrics.digit_features(inner(x))
     return {
-        "mse": (inner - originals[..., 2:-2, 2:-2]).square().mean().item(),
+        "mse": (inner(x) - inner(originals)).square().mean().item(),
         "frechet": metrics.gaussian_wasserstein(*moments(features), *_reference()) ** 2,
         "read": (probabilities.argmax(1) == labels).double().mean().item(),
     }
@@ -210,10 +228,12 @@ def nearest(y: torch.Tensor, name: str, k: int = 1) -> torch.Tensor:
     return x[at].mean(1)
 
 
-def least_squares(y: torch.Tensor, name: str, ridge: float) -> torch.Tensor:
-    """The best affine restoration by mean squares (Wiener's), from mean and covariance of the
-    digits to learn from; `ridge` is added to the variance of every pixel that is seen."""
-    (x, _, _), _ = digits()
+def least_squares(
+    y: torch.Tensor, name: str, ridge: float, x: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The best affine restoration by mean squares (Wiener's), from mean and covariance of digits x,
+    by default all to learn from; `ridge` is added to the variance of every pixel that is seen."""
+    x = digits()[0][0] if x is None else x
     flat = x.flatten(1).double()
     seen = flat if name == "noise" else DAMAGES[name](x, torch.Generator()).flatten(1).double()
     mean, seen_mean = flat.mean(0), seen.mean(0)
@@ -224,11 +244,100 @@ def least_squares(y: torch.Tensor, name: str, ridge: float) -> torch.Tensor:
     return (mean + (y.flatten(1).double() - seen_mean) @ weights).float().reshape(y.shape)
 
 
+def smoothed(y: torch.Tensor, width: float) -> torch.Tensor:
+    """Means with the weights of a normal density of standard deviation `width`, in pixels."""
+    reach = math.ceil(3 * width)
+    weights = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * width**2))
+    weights = weights / weights.sum()
+    padded = F.pad(y, [reach] * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+
+
+def median(y: torch.Tensor, window: int) -> torch.Tensor:
+    """Medians over squares of `window` × `window` pixels."""
+    padded = F.pad(y, [window // 2] * 4, mode="replicate")
+    squares = padded.unfold(2, window, 1).unfold(3, window, 1)
+    return squares.flatten(4).median(4).values
+
+
+def enlarged(y: torch.Tensor, mode: str) -> torch.Tensor:
+    """A small picture interpolated, "bilinear" or "bicubic"."""
+    return F.interpolate(F.avg_pool2d(y, FACTOR), scale_factor=FACTOR, mode=mode)
+
+
+def mean_filled(y: torch.Tensor) -> torch.Tensor:
+    """The hole as it is in the mean of the digits to learn from."""
+    filled = y.clone()
+    filled[..., HOLE, HOLE] = digits()[0][0].mean(0)[..., HOLE, HOLE]
+    return filled
+
+
+def smoothly_filled(y: torch.Tensor, order: int) -> torch.Tensor:
+    """The hole filled from its border as smoothly as can be: by the least sum of squares of slopes
+    (order 1: what is filled in is harmonic), or of the Laplacian (order 2: biharmonic)."""
+    side = SHAPE[1]
+    apart = torch.eye(side, dtype=torch.float64)[:-1] - torch.eye(side, dtype=torch.float64)[1:]
+    line, one = apart.T @ apart, torch.eye(side, dtype=torch.float64)
+    laplacian = torch.kron(line, one) + torch.kron(one, line)
+    cost = torch.linalg.matrix_power(laplacian, order)
+    inside = torch.zeros(SHAPE, dtype=torch.bool)
+    inside[..., HOLE, HOLE] = True
+    lost = inside.flatten()
+    flat = y.flatten(1).double()
+    pull = -flat[:, ~lost] @ cost[~lost][:, lost]
+    flat[:, lost] = torch.linalg.solve(cost[lost][:, lost], pull.T).T
+    return flat.float().reshape(y.shape)
+
+
+SIMPLE: dict[str, dict[str, Callable]] = {
+    "noise": {
+        "Gaussian": lambda y: smoothed(y, WIDTH),
+        "median": lambda y: median(y, WINDOW),
+    },
+    "hole": {
+        "mean fill": mean_filled,
+        "harmonic": lambda y: smoothly_filled(y, 1),
+        "biharmonic": lambda y: smoothly_filled(y, 2),
+    },
+    "small": {
+        "bilinear": lambda y: enlarged(y, "bilinear"),
+        "bicubic": lambda y: enlarged(y, "bicubic"),
+    },
+}
+
+
 def baselines(damage: str) -> dict[str, torch.Tensor]:
-    """What is restored without training: by `least_squares`, and by the `nearest` digits."""
+    """What is restored without training: not at all (`damaged`), by the SIMPLE ways of this kind,
+    by `least_squares`, and by the `nearest` digits."""
     y = damaged(damage)
-    affine = {"affine": least_squares(y, damage, RIDGE[damage])}
-    return affine | {f"{k} nearest": nearest(y, damage, k) for k in NEIGHBOURS}
+    found = {"damaged": y} | {name: way(y) for name, way in SIMPLE[damage].items()}
+    found["affine"] = least_squares(y, damage, RIDGE[damage])
+    return found | {f"{k} nearest": nearest(y, damage, k) for k in NEIGHBOURS}
+
+
+def tried() -> dict[str, dict[str, dict[str, float]]]:
+    """For each damage, and each number that its baselines leave open, the mean squared error of a
+    pixel at each of the values TRIED: of the last of the digits to learn from, restored by what the
+    first TELLING of them say. None of the digits that are judged is looked at."""
+    told, x = digits()[0][0].split((TELLING, KEPT[0] - TELLING))
+
+    def errors(name: str, way: Callable) -> dict[str, float]:
+        left = {value: inner(way(value)) - inner(x) for value in TRIED[name]}
+        return {f"{value:g}": round(e.square().mean().item(), 5) for value, e in left.items()}
+
+    y = {name: harm(x, torch.Generator().manual_seed(13)) for name, harm in DAMAGES.items()}
+    found = {
+        name: {"ridge": errors("ridge", partial(least_squares, each, name, x=told))}
+        for name, each in y.items()
+    }
+    found["noise"]["width"] = errors("width", partial(smoothed, y["noise"]))
+    found["noise"]["window"] = errors("window", partial(median, y["noise"]))
+    return found
+
+
+def inner(x: torch.Tensor) -> torch.Tensor:
+    """The 28 × 28 that are judged, from black to white."""
+    return x[..., 2:-2, 2:-2].clamp(-1, 1)
 
 
 def results() -> dict:
@@ -257,7 +366,7 @@ def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
             y = damaged(damage)
             made = {name: restored(network, y) for name, network in found.items()}
             made["half-way"] = made["L2"].lerp(made["w = 30"], 0.5)
-            made["contrast"] = (CONTRAST * made["L2"]).clamp(-1, 1)
+            made |= {name: (c * made["L2"]).clamp(-1, 1) for name, c in CONTRAST.items()}
             for name, x in made.items():
                 yield row(name, damage, seed, x) | spread(name, found, y), name, ""
 
@@ -289,6 +398,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         betas=BETAS,
         ema=DECAY,
         ridge=RIDGE,
+        width=WIDTH,
+        window=WINDOW,
+        tried=tried(),
         neighbours=NEIGHBOURS,
         contrast=CONTRAST,
     )

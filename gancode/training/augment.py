@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from gancode.errors import Refused, WrongType, noted
+from gancode.training.described import described
 
 TARGET = 0.6  # of the mean sign of the logits on real samples (Karras et al. 2020, section 3.1)
 IMAGES = 500_000  # in which an adaptive probability can go from 0 to 1 (the same)
@@ -135,7 +136,7 @@ class Augment:
     def text(self) -> str:
         """What tells it from another; of those by name what `parse` makes it of."""
         names = [
-            name if NAMED.get(name) is each else getattr(each, "__qualname__", name)
+            name if NAMED.get(name) is each else described(each)
             for name, each in self.transformations.items()
         ]
         follows = "" if (self.target, self.images) == (TARGET, IMAGES) else (

@@ -26,16 +26,28 @@ if TYPE_CHECKING:
     from gancode.training.steps import Players
 
 SETTINGS = "settings.json"
-WEIGHTS = "generator.safetensors"
+WEIGHTS = {"averaged": "generator.safetensors", "back_averaged": "generator-back.safetensors"}
 HISTORY = "history.jsonl"
 
 
 def refuse_taken(path: str | Path | None, resume: bool | str) -> None:
-    """Refuse a folder that holds a run which is not to be continued."""
-    if path is not None and not resume and Path(path).exists() and checkpoint.saved(path):
+    """Refuse a folder that holds a run which is not to be continued, or that cannot be written."""
+    if path is None:
+        return
+    if not resume and Path(path).exists() and checkpoint.saved(path):
         raise Refused(
             f"{path} holds a run; resume=True (--resume) continues it, another folder begins anew"
         )
+    refuse_unwritable(path)
+
+
+def refuse_unwritable(path: str | Path) -> None:
+    """Raise OSError for a path that is no folder one can write to, and could not be made one;
+    nothing is made yet."""
+    there = Path(path).absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    _check_writable(path, there)
 
 
 class Folder:
@@ -54,7 +66,7 @@ class Folder:
         if self.path is None:
             return
         if processes.is_main:
-            _check_writable(self.path)
+            _check_writable(self.path, self.path)
         processes.wait()
 
     def find(self, stateful: dict[str, Any]) -> dict | None:
@@ -94,7 +106,7 @@ class Folder:
             for key, value in each.state_dict().items():
                 try:
                     checkpoint.loads(checkpoint.dumps({key: value}))
-                    if name == "averaged":
+                    if name in WEIGHTS:
                         safetensors_bytes(_weights({key: value}))
                 except Exception as error:  # of many types: the value may be any object
                     of_code = isinstance(error, pickle.UnpicklingError)
@@ -137,9 +149,11 @@ class Folder:
                 if tensor.is_floating_point() and not tensor.isfinite().all():
                     raise FloatingPointError(f"step {step}: {key} holds NaN or infinity")
         if self.processes.is_main:
-            weights = safetensors_bytes(_weights(state["states"]["averaged"]), {"step": str(step)})
             self._write_settings()
-            checkpoint.write(self.path / WEIGHTS, weights)
+            for name in WEIGHTS.keys() & stateful.keys():
+                weights = _weights(state["states"][name])
+                content = safetensors_bytes(weights, {"step": str(step)})
+                checkpoint.write(self.path / WEIGHTS[name], content)
             checkpoint.save(self.path, step, state)  # last: a finished run has all its files
 
     def log(self, row: dict) -> None:
@@ -179,16 +193,16 @@ class Folder:
             )
         if odd := sorted(stateful.keys() ^ state["states"].keys()):
             raise CheckpointError(f"{path} holds other networks: only one of the two has {odd[0]}")
-        for name in ("gan", "averaged"):
+        for name in [name for name, each in stateful.items() if isinstance(each, nn.Module)]:
             now, then = (
                 {key: tuple(tensor.shape) for key, tensor in weights.items()}
                 for weights in (stateful[name].state_dict(), state["states"][name])
             )
             if now != then:
-                name, shape = sorted(set(now.items()) ^ set(then.items()))[0]
+                key, shape = sorted(set(now.items()) ^ set(then.items()))[0]
                 raise CheckpointError(
-                    f"{path} holds other networks: {name} of shape {shape} is in only one of the "
-                    "two"
+                    f"{path} holds other networks: {key} of shape {shape} is in {name} of only one "
+                    "of the two"
                 )
 
     @contextlib.contextmanager
@@ -227,10 +241,11 @@ class Folder:
                 signal.signal(each, handler)
 
 
-def _check_writable(path: Path) -> None:
+def _check_writable(path: str | Path, there: Path) -> None:
+    """Raise OSError, which names `path`, unless a file can be made in `there`."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
+        there.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise OSError(

@@ -339,9 +339,10 @@ class Settings:
     out: str | Path | None = _option(
         None,
         "a folder for checkpoints, for settings.json, for history.jsonl, one JSON line a row, and "
-        "for generator.safetensors, the averaged generator; made where missing. A checkpoint is "
-        "written every `save_every` steps and at the end. Ctrl-C ends the step, writes a "
-        "checkpoint, and raises KeyboardInterrupt",
+        "for generator.safetensors, the averaged generator, beside it of a `TwoWay` "
+        "generator-back.safetensors; made where missing. A checkpoint is written every "
+        "`save_every` steps and at the end. Ctrl-C ends the step, writes a checkpoint, and raises "
+        "KeyboardInterrupt",
         lambda name, value: None if value is None else Path(value),
         kind=WATCHES,
     )

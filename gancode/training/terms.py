@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from gancode.errors import Refused, WrongType, noted, positive_integer
 from gancode.schedules import plain, schedule
+from gancode.training.described import described
 
 COLUMNS = (
     "step",
@@ -279,7 +280,7 @@ class Term:
 
     def plain(self) -> list:
         """The loss and its weight as texts that are the same in every process."""
-        return [_kept(self.loss), plain(self._schedule)]
+        return [described(self.loss), plain(self._schedule)]
 
 
 def parse(name: str, given: Any) -> dict[str, Term]:
@@ -343,13 +344,7 @@ def _spelled(name: str, text: str) -> tuple[str, tuple[Callable, str]]:
     return term.strip(), (NAMED[term.strip()], weight)
 
 
-def _kept(loss: Any) -> str:
-    """The text that stands for a loss in every process."""
-    named = loss if hasattr(loss, "__qualname__") else type(loss)
-    return f"{named.__module__}.{named.__qualname__}"
-
-
-_KEPT = {_kept(loss): loss for loss in NAMED.values()}  # so that a record can be read again
+_KEPT = {described(loss): loss for loss in NAMED.values()}  # so that a record can be read again
 
 
 def _is_name(term: Any) -> bool:

@@ -4,13 +4,14 @@ wrong gradients in silence, is found while nothing is lost."""
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
 
 from gancode.errors import Refused, WrongType
@@ -94,7 +95,17 @@ def examine(
     if found is None:
         raise cast(Refused, problem)
     unknown = sizes is None and len(samples) > 1
-    return Findings(found.shared, fewest=2 if unknown and taken(1)[1] else 1)
+    return Findings(found.shared, fewest=2 if unknown and not _bears(taken, 1) else 1)
+
+
+def _bears(taken: Callable, n: int) -> bool:
+    """Whether a step with n samples succeeds; a term may raise whatever it likes."""
+    try:
+        return taken(n)[1] is None
+    except (MemoryError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception:
+        return False
 
 
 def refuse_lazy(gan: GAN) -> None:
@@ -151,10 +162,50 @@ class _Taken:
 
 def _take(gan: GAN, samples: torch.Tensor, condition: Sequence[torch.Tensor], step: Step) -> _Taken:
     """One step as the networks are, and where they will compute in bfloat16 another one so."""
-    found = _take_in(contextlib.nullcontext(), gan, samples, condition, step)
-    if step.precision == "bf16":
-        _take_in(torch.autocast(samples.device.type, torch.bfloat16), gan, samples, condition, step)
+    with _left_as_they_were():
+        found = _take_in(contextlib.nullcontext(), gan, samples, condition, step)
+        if step.precision == "bf16":
+            autocast = torch.autocast(samples.device.type, torch.bfloat16)
+            _take_in(autocast, gan, samples, condition, step)
     return found
+
+
+@contextlib.contextmanager
+def _left_as_they_were() -> Iterator[None]:
+    """All modules that are called inside have the buffers and the gradients afterwards that they
+    had before: a term, of which there is no copy, may have them from anywhere."""
+    kept: dict[nn.Module, list] = {}
+
+    def keep(layer: nn.Module, _: Any) -> None:
+        if layer not in kept:
+            buffers = [(x, x.detach().clone()) for x in layer.buffers(recurse=False)]
+            weights = layer.parameters(recurse=False)
+            slopes = [(w, None if w.grad is None else w.grad.clone()) for w in weights]
+            kept[layer] = [buffers, slopes]
+
+    hook = register_module_forward_pre_hook(keep)
+    try:
+        yield
+    finally:
+        hook.remove()
+        with torch.no_grad():
+            for buffers, slopes in kept.values():
+                for buffer, before in buffers:
+                    if not torch.equal(buffer, before):
+                        buffer.copy_(before)
+                for weight, slope in slopes:
+                    weight.grad = slope
+
+
+def _own(term: Term, memo: dict) -> Term:
+    """The term with a copy of its loss, which shares with the copies of the networks what the loss
+    shares with these; a function, or what has no copy, stays itself."""
+    if isinstance(term.loss, nn.Module):
+        return replace(term, loss=copied(term.loss, f"term {term.name!r}", memo))
+    try:
+        return replace(term, loss=copy.deepcopy(term.loss, memo))
+    except Exception:  # of many types: every object has its own
+        return term
 
 
 def _take_in(
@@ -167,6 +218,10 @@ def _take_in(
         for network, name in ((gan.generator, "generator"), (gan.discriminator, "discriminator"))
     )
     before = {network: _names(network) for network in (generator, discriminator)}
+    terms = {
+        player: {name: _own(term, memo) for name, term in (of or {}).items()}
+        for player, of in step.terms.items()
+    }
     latents = gan.latents(len(samples))
     given = f"latents of shape {tuple(latents.shape)} (latent_dim={gan.latent_dim})"
     shapes = ", ".join(str(tuple(c.shape)) for c in condition)
@@ -207,7 +262,7 @@ def _take_in(
         discriminator=discriminator,
     )
     shown = seen(generated=fake, logits_real=on_real, logits_generated=on_fake)
-    more = _added(step.terms.get("discriminator"), shown, precise)
+    more = _added(terms.get("discriminator"), shown, precise)
     with _told("the discriminator's step fails"):
         (step.critic_loss(on_real, on_fake) + more).backward()
     with _told("the generator's step fails", in_place):
@@ -221,7 +276,7 @@ def _take_in(
         loss = step.generator_loss(*against)
     compared = against[0] if step.paired else None
     shown = seen(generated=generated, logits_real=compared, logits_generated=against[-1])
-    more = _added(step.terms.get("generator"), shown, precise)
+    more = _added(terms.get("generator"), shown, precise)
     with _told("the generator's step fails", in_place):
         (loss + more).backward(inputs=weights)
     if all(weight.grad is None for weight in weights):

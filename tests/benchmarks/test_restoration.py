@@ -51,12 +51,92 @@ def test_least_squares_leave_an_error_that_is_orthogonal_to_what_was_seen():
     assert error.square().mean() < 0.9 * (y - x).square().mean()
 
 
+def test_what_baselines_leave_open_is_the_best_of_what_was_tried(results):
+    tried = results["provenance"]["tried"]
+    chosen = {name: {"ridge": ridge} for name, ridge in benchmark.RIDGE.items()}
+    chosen["noise"] |= {"width": benchmark.WIDTH, "window": benchmark.WINDOW}
+    for damage, found in tried.items():
+        best = {name: float(min(errors, key=errors.get)) for name, errors in found.items()}
+        assert best == chosen[damage]
+        assert all({*map(float, errors)} == {*benchmark.TRIED[name]}
+                   for name, errors in found.items())  # fmt: skip
+
+
+def test_what_is_chosen_is_chosen_without_the_digits_that_are_judged(monkeypatch):
+    (x, _, _), labels = benchmark.digits()
+    nothing = torch.full((1000, *benchmark.SHAPE), torch.nan)
+    monkeypatch.setattr(benchmark, "digits", lambda: ((x, nothing, nothing), labels))
+    monkeypatch.setattr(benchmark, "TRIED", {k: v[:1] for k, v in benchmark.TRIED.items()})
+    written = benchmark.results()["provenance"]["tried"]
+    for damage, found in benchmark.tried().items():
+        for name, errors in found.items():
+            for value, error in errors.items():
+                assert error == pytest.approx(written[damage][name][value], rel=1e-3)
+
+
+def test_filters_are_what_they_are_called():
+    flat = torch.full((1, *benchmark.SHAPE), 0.25)
+    dot = flat.clone()
+    dot[..., 16, 16] = 9.0
+    torch.testing.assert_close(benchmark.smoothed(flat, 1.0), flat)
+    torch.testing.assert_close(benchmark.median(dot, 3), flat)
+    around = benchmark.smoothed(dot, 1.0)[0, 0] - 0.25
+    assert around.sum().item() == pytest.approx(8.75, rel=1e-4)
+    rows = torch.arange(32.0) - 16
+    assert (around.sum(1) @ rows**2 / 8.75).item() == pytest.approx(1.0, rel=0.03)  # the variance
+
+
+def test_what_is_smooth_around_the_hole_is_filled_in_as_it_was():
+    u, v = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    plane = (0.02 * u - 0.03 * v)[None, None]
+    saddle = plane + 0.001 * (u * u - v * v)
+    cubic = plane + 0.0001 * (u**3 - 2 * u * v**2)
+    for x, orders in ((plane, (1, 2)), (saddle, (1, 2)), (cubic, (2,))):
+        for order in orders:
+            y = benchmark.smoothly_filled(benchmark.hole(x, None), order)
+            torch.testing.assert_close(y, x, rtol=1e-3, atol=1e-3)
+    wrong = benchmark.smoothly_filled(benchmark.hole(cubic, None), 1)
+    assert (wrong - cubic).abs().max() > 0.01
+
+
+def test_what_is_interpolated_is_the_small_picture():
+    (x, _, _), _ = benchmark.digits()
+    y = benchmark.small(x[:20], None)
+    for mode in ("bilinear", "bicubic"):
+        assert torch.nn.functional.mse_loss(benchmark.enlarged(y, mode), y) < 0.1
+    flat = torch.full((1, *benchmark.SHAPE), 0.25)
+    torch.testing.assert_close(benchmark.enlarged(flat, "bicubic"), flat)
+    filled = benchmark.mean_filled(benchmark.hole(x[:20], None))
+    assert torch.equal(filled[0, 0, 10:22, 10:22], x.mean(0)[0, 10:22, 10:22])
+    assert torch.equal(filled[..., :10, :], x[:20, :, :10])
+
+
+def test_a_median_of_pixels_is_what_absolute_errors_learn():
+    x = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0]).view(5, 1, 1, 1)
+
+    class Grey(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.grey = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, z, y):
+            return self.grey.expand(len(y), 1, 1, 1)
+
+    answers = {}
+    for power in (1, 2):
+        network = Grey()
+        benchmark.regress(network, (x, x), 0, 300, 0.02, power)
+        answers[power] = network.grey.item()
+    assert answers[1] > 0.8 and abs(answers[2] - 0.2) < 0.15
+
+
 def test_the_results_hold_every_method_with_every_damage_and_seed(results):
-    methods = [*benchmark.METHODS, "half-way", "contrast"]
+    methods = [*benchmark.METHODS, "half-way", *benchmark.CONTRAST]
     found = {(row["method"], row["damage"], row["seed"]) for row in results["rows"]}
-    alone = ["original", "affine", *(f"{k} nearest" for k in benchmark.NEIGHBOURS)]
+    alone = ["original", "damaged", "affine", *(f"{k} nearest" for k in benchmark.NEIGHBOURS)]
     wanted = {(m, d, k) for m in methods for d in benchmark.DAMAGES for k in benchmark.SEEDS}
-    assert found == wanted | {(m, d, None) for m in alone for d in benchmark.DAMAGES}
+    simple = {(name, d, None) for d, ways in benchmark.SIMPLE.items() for name in ways}
+    assert found == wanted | simple | {(m, d, None) for m in alone for d in benchmark.DAMAGES}
     assert len(results["rows"]) == len(found)
     made = results["provenance"]
     assert made["command"] == "python -m gancode.benchmarks.restoration"

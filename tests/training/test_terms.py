@@ -201,7 +201,12 @@ def test_a_cycle_trains_the_own_generator_alone():
     assert row["cycle"] > row["identity"] > 0 and row["near"] > 0 and row["features"] > 0
     assert [name for name, _ in run.record["training"]["generator_terms"].values()] == [
         f"gancode.training.terms.{name}"
-        for name in ("Cycle", "identity", "l1_to_condition", "FeatureMatching")
+        for name in (
+            "Cycle",
+            "identity",
+            "l1_to_condition",
+            "FeatureMatching(layers=('network.network.0'))",
+        )
     ]
 
 

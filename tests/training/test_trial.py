@@ -577,6 +577,55 @@ def test_a_trial_leaves_networks_and_random_states_alone():
     assert vars(gan.generator[1]).keys() == hidden.keys()
 
 
+GLOBAL = nn.BatchNorm1d(16)
+
+
+class Counting(nn.Module):
+    """A term with a statistic, a weight, and a number beside them."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.calls = nn.BatchNorm1d(16), 0
+
+    def forward(self, seen):
+        self.calls += 1
+        return self.norm(seen.generated.flatten(1)).square().mean()
+
+
+class Holding:
+    """An object that is no module, and has one."""
+
+    def __init__(self):
+        self.norm = nn.BatchNorm1d(16)
+
+    def __call__(self, seen):
+        return self.norm(seen.generated.flatten(1)).square().mean()
+
+
+@pytest.mark.parametrize("kind", ["module", "method", "object", "enclosed", "global"])
+def test_a_trial_leaves_the_modules_of_terms_alone(kind):
+    counting, holding, norm = Counting(), Holding(), nn.BatchNorm1d(16)
+    losses = {
+        "module": (counting, counting),
+        "method": (counting.forward, counting),
+        "object": (holding, holding.norm),
+        "enclosed": (lambda seen: norm(seen.generated.flatten(1)).square().mean(), norm),
+        "global": (lambda seen: GLOBAL(seen.generated.flatten(1)).square().mean(), GLOBAL),
+    }
+    loss, module = losses[kind]
+    gan = gancode.GAN(generator(), discriminator(), 3)
+    next(module.parameters()).grad = torch.ones(len(next(module.parameters())))
+    before = numbers(module)
+    term = {"own": trial.Term("own", loss)}
+    for player in ("generator", "discriminator"):
+        step = trial.Step(*catalog["hinge"].torch(), False, [], "bf16", terms={player: term})
+        trial.examine(gan, IMAGES[:2], [], step)
+    assert same(numbers(module), before) and counting.calls == 0
+    first, *rest = module.parameters()
+    assert first.grad.eq(1).all() and all(weight.grad is None for weight in rest)
+    assert not torch.nn.modules.module._global_forward_pre_hooks
+
+
 # Batches of a single sample.
 
 BN = {"G": lambda: generator(nn.BatchNorm1d(8)), "D": lambda: discriminator(nn.BatchNorm1d(8))}
