@@ -23,13 +23,25 @@ VERDICT = (
     '<tfoot><tr><td colspan="4">120 of 120 hold</td></tr></tfoot></table>'
 )
 CARD = '<div class="sd-card"><p>Begins {k}</p><p>Goes on.</p><p>Goes on.</p><p>Ends {k}</p></div>'
+# Definitions that end close to the foot of a sheet, in a box as the theme has it.
+ENDS = {
+    f"end{room}": (
+        f"The end {room}",
+        f'<style>body {{ display: flex; flex-direction: column }}</style><div style="height: {room}px"></div>'
+        "<dl><dt>A term</dt><dd><p>What it means.</p></dd></dl>",
+    )
+    for room in range(760, 820, 6)
+}
 TABLES = VERDICT + "".join(CARD.format(k=k) for k in range(30))
 LONG = "<p>A line of words, and another.</p>" * 120  # more than two sheets
 TOC = {
     "root": "index",
     "parts": [
         {"caption": "First part", "chapters": [{"file": "part/long"}, {"file": "part/after"}]},
-        {"caption": "Second part", "chapters": [{"file": "last"}, {"file": "tables"}]},
+        {
+            "caption": "Second part",
+            "chapters": [{"file": name} for name in ["last", "tables", *ENDS]],
+        },
     ],
 }
 
@@ -49,6 +61,7 @@ def printed(tmp_path_factory):
         ),
         "last": ("The last", '<a href="https://example.org/">away</a>'),
         "tables": ("Tables", TABLES),
+        **ENDS,
     }
     for name, (title, body) in pages.items():
         text = PAGE.format(title=title, body=body, anchor=name.rpartition("/")[2])
@@ -127,6 +140,7 @@ class Read:
 
 
 CHAPTERS = ["1. A long chapter", "2. The one after it, über", "The last", "Tables"]
+CHAPTERS += [title for title, _ in ENDS.values()]
 
 
 def test_its_bookmarks_lead_to_the_headings(printed):
@@ -150,7 +164,7 @@ def test_its_contents_say_on_which_page_a_chapter_begins(printed):
 
 def test_its_links_lead_to_places_in_it_or_to_the_web(printed):
     within = [link for link in printed.links if not link.startswith("https:")]
-    assert len(within) == 6 and set(within) <= set(printed.places)
+    assert len(within) == 6 + len(ENDS) and set(within) <= set(printed.places)
     assert printed.places["part-after--deep"] == printed.bookmarks["A section"]
     base = configure.pages(ROOT).lower()
     without = [link.lower() for link in printed.links if link.startswith("https:")]
