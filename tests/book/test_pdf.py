@@ -27,10 +27,11 @@ CARD = '<div class="sd-card"><p>Begins {k}</p><p>Goes on.</p><p>Goes on.</p><p>E
 ENDS = {
     f"end{room}": (
         f"The end {room}",
-        f'<style>body {{ display: flex; flex-direction: column }}</style><div style="height: {room}px"></div>'
+        "<style>body { display: flex; flex-direction: column }</style>"
+        f'<div style="height: {room}px"></div>'
         "<dl><dt>A term</dt><dd><p>What it means.</p></dd></dl>",
     )
-    for room in range(760, 820, 6)
+    for room in range(820, 900, 4)
 }
 TABLES = VERDICT + "".join(CARD.format(k=k) for k in range(30))
 LONG = "<p>A line of words, and another.</p>" * 120  # more than two sheets
