@@ -594,6 +594,14 @@ def test_every_page_has_the_same_furniture(documents, site):
     assert [each.get_text() for each in beside] == [each.get_text() for each in chapters] != []
 
 
+def test_a_link_to_an_exercise_begins_with_its_first_word(documents):
+    links = [link for page in documents.values() for link in page.select(".solution p > a")]
+    titles = [link for link in links if "admonition-title" in link.parent.get("class", [])]
+    assert len(titles) > 100
+    assert [link for link in titles if link.get_text()[0].isspace()] == []
+    assert {str(link.previous_sibling) for link in titles} == {"Solution to "}
+
+
 def test_the_index_has_one_link_to_what_is_chinese(documents, site):
     page = documents[site / "genindex.html"]
     (link,) = (
