@@ -159,7 +159,7 @@ def write(site: Path, target: Path, toc: dict) -> None:
             target.write_bytes(tab.pdf(**PRINTED))
             browser.close()
     finally:
-        page.unlink()
+        page.unlink(missing_ok=True)  # a build removes it, too
 
 
 if __name__ == "__main__":
