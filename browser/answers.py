@@ -5,18 +5,18 @@ A request has a `kind`, and the texts that a reader has typed. They are read aga
 """
 
 import ast
-import copy
 import json
 import logging
 import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any
 
 import mpmath
+import repeats
 import sympy
 from sympy import Symbol
 from sympy.core.function import AppliedUndef
@@ -24,7 +24,7 @@ from sympy.core.function import AppliedUndef
 from gancode.calculus import Objective, Proof, find_objective, parse, prove, r
 from gancode.calculus.deadline import OutOfTime
 from gancode.calculus.digits import in_digits
-from gancode.calculus.expression import CONSTANTS, IN_DERIVATIONS, ExpressionError, typed
+from gancode.calculus.expression import CONSTANTS, IN_DERIVATIONS, ExpressionError
 from gancode.calculus.losses import CompileError
 from gancode.errors import Refused
 from gancode.notebook import MIME, powers
@@ -209,14 +209,16 @@ def proved(proof: Proof) -> dict:
 # An exercise ---------------------------------------------------------------------------------
 
 
-def exercise(code: str, given: dict[str, str], shown: bool = False) -> dict:
+def exercise(
+    code: str, given: dict[str, str], shown: bool = False, without: Sequence[str] = ()
+) -> dict:
     """What `prove` says of an answer, where the exercise's own code asks it.
 
     `given` maps the names that the reader defines to what was typed: an expression in the names
     that the code has defined before. The outcome that decides is the one to show: the first that is
     refuted, or else the first that is only checked, or the last. Where the code is `shown` to the
-    reader, an answer that is proved and holds what the code asks for, as it stands there, is told
-    that it repeats the question.
+    reader, an answer that is proved and holds what the code asks for, in any order, is told that it
+    repeats the question; one that holds a name of `without`, that the question is to get rid of it.
     """
     names: dict = {}
     exec(PRELUDE, names)
@@ -237,72 +239,33 @@ def exercise(code: str, given: dict[str, str], shown: bool = False) -> dict:
             exec(compile(ast.Module([step], []), "<exercise>", "exec"), names)
     order = ("proved", "checked", "refuted")
     found = max(reversed(outcomes), key=lambda proof: order.index(proof.status))
-    if shown and found.status == "proved" and (again := _repeated(code, given)):
+    if shown and found.status == "proved" and (again := repeats.repeated(code, given)):
         raise Refused(
             f"true, but {again} is what is asked, so this repeats the question; work it out, and "
             "give what comes of it"
         )
+    if found.status == "proved" and (kept := sorted(repeats.names(code, given) & set(without))):
+        raise Refused(f"true, but the answer that is asked for is without {' and '.join(kept)}")
     return proved(found)
 
 
-def _repeated(code: str, given: dict[str, str]) -> str | None:
-    """What of the question stands, as it is, in an answer: a side of what is to be proved, or
-    something that the code defines for it after the answer."""
-    definitions: dict[str, ast.expr] = {}
-    question: dict[str, ast.expr] = {}
-    answered = False
-    for step in ast.parse(code).body:
-        if _is_field(step, given):
-            answered = True
-        elif isinstance(step, ast.Assign) and isinstance(step.targets[0], ast.Name):
-            name, meant = step.targets[0].id, _Spelled(definitions).visit(step.value)
-            if _is_formula(meant, given):
-                definitions[name] = meant
-                question |= {name: meant} if answered else {}
-        for call in ast.walk(step):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "prove":
-                for side in call.args[:2]:
-                    meant = _Spelled(definitions).visit(copy.deepcopy(side))
-                    question |= {ast.unparse(side): meant} if _is_formula(meant, given) else {}
-    for text in given.values():
-        whole = _Spelled(definitions).visit(ast.parse(typed(text).strip(), mode="eval"))
-        parts = {ast.dump(part) for part in ast.walk(whole)}
-        for name, meant in question.items():
-            if ast.dump(meant) in parts:
-                return name
-    return None
-
-
-class _Spelled(ast.NodeTransformer):
-    """Puts the definitions of names in their place."""
-
-    def __init__(self, definitions: dict[str, ast.expr]) -> None:
-        self.definitions = definitions
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
-        return copy.deepcopy(self.definitions.get(node.id, node))
-
-
-def _is_formula(node: ast.expr, fields: dict) -> bool:
-    """Whether it is more than a name or a product, and made of what can be typed: not by methods,
-    and not of the answer."""
-    parts = list(ast.walk(node))
-    named = {part.id for part in parts if isinstance(part, ast.Name)}
-    operators = sum(isinstance(part, (ast.BinOp, ast.Call, ast.UnaryOp)) for part in parts)
-    plain = not any(isinstance(part, (ast.Attribute, ast.Constant)) and not _number(part)
-                    for part in parts)  # fmt: skip
-    return operators > 1 and plain and not named & {*fields, "Derivative", "Limit", "Integral"}
-
-
-def _number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
-
-
 def _functions(symbols: dict) -> dict:
-    """Those of an answer: a derivative only where a function has no formula, or it would be left
+    """Those of an answer: a derivative only of a function that has no formula, or it would be left
     to the engine."""
-    unknown = any(isinstance(value, AppliedUndef) for value in symbols.values())
-    return {name: each for name, each in IN_DERIVATIONS.items() if name != "diff" or unknown}
+    unknown = {name for name, value in symbols.items() if isinstance(value, AppliedUndef)}
+    found = {name: each for name, each in IN_DERIVATIONS.items() if name != "diff" or unknown}
+    if unknown:
+
+        def slope(of: sympy.Expr, by: sympy.Symbol) -> sympy.Expr:
+            if not isinstance(of, AppliedUndef):
+                raise ExpressionError(
+                    f"a derivative that may stand here is one of {' or '.join(sorted(unknown))} "
+                    f"itself, and not of {of}; take that one"
+                )
+            return IN_DERIVATIONS["diff"](of, by)
+
+        found["diff"] = slope
+    return found
 
 
 def _is_field(step: ast.stmt, given: dict) -> bool:

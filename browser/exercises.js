@@ -49,7 +49,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   let reset; // the button that forgets
-  for (const [label, {page, code, fields, shown}] of Object.entries(here)) {
+  for (const [label, {page, code, fields, shown, without}] of Object.entries(here)) {
     const {make} = engine;
     const exercise = document.getElementById(label);
     if (!exercise) continue;
@@ -71,6 +71,7 @@ document.addEventListener("DOMContentLoaded", () => {
       kind: "exercise",
       code,
       shown,
+      without,
       given: Object.fromEntries(inputs.map(([name, input]) => [name, input.value])),
     });
     engine.form(form, request, place, (answer) => {

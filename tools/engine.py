@@ -52,7 +52,7 @@ gancode, compiled.
 
 def own() -> dict[str, bytes]:
     """The modules of this project that run in the browser, by their path there."""
-    found = {"answers.py": (BROWSER / "answers.py").read_bytes()}
+    found = {path.name: path.read_bytes() for path in sorted(BROWSER.glob("*.py"))}
     for pattern in PACKAGE:
         for path in sorted((ROOT / "gancode").glob(pattern)):
             found[path.relative_to(ROOT).as_posix()] = path.read_bytes()

@@ -78,5 +78,6 @@ def in_the_page(root: Path = ROOT) -> dict[str, dict]:
             "code": f"{entry.get('setup', '').strip()}\n{code}".strip(),
             "fields": fields(code, list(entry["right"])),
             "shown": "code" not in entry,
+            "without": entry.get("without", []),
         }
     return found

@@ -38,13 +38,17 @@ PRINTED = {
     "header_template": "<div></div>",
     "footer_template": FOOTER,
 }
-# Formulas that are wider than the text, as `_static/page.js` does it for a page.
+# Formulas that are wider than the text, as `_static/page.js` does it for a page. All are measured
+# before one is changed: after a change the whole book is laid out anew.
 SMALLER = """() => {
-    for (const formula of document.querySelectorAll("mjx-container[display=true]")) {
+    const formulas = [...document.querySelectorAll("mjx-container[display=true]")];
+    const shares = formulas.map(formula => {
         const {width} = formula.querySelector("mjx-math").getBoundingClientRect();
-        const room = formula.parentElement.clientWidth - 50;  // with a number beside it
-        if (width > room) formula.style.setProperty("--on-paper", room / width);
-    }
+        return (formula.parentElement.clientWidth - 50) / width;  // with a number beside it
+    });
+    formulas.forEach((formula, k) => {
+        if (shares[k] < 1) formula.style.setProperty("--on-paper", shares[k]);
+    });
 }"""
 # Into the table of contents, the page on which each place begins.
 NUMBERED = """pages => {
@@ -155,7 +159,7 @@ def write(site: Path, target: Path, toc: dict) -> None:
             target.write_bytes(tab.pdf(**PRINTED))
             browser.close()
     finally:
-        page.unlink()
+        page.unlink(missing_ok=True)  # a build removes it, too
 
 
 if __name__ == "__main__":

@@ -579,6 +579,40 @@ def test_the_list_of_theorems_has_all_by_name_and_is_linked(documents, site):
     assert {"prf-prf.html", "genindex.html"} <= links
 
 
+def test_every_page_has_the_same_furniture(documents, site):
+    """The book's navigation, its search and its buttons, and contents that lead to the headings."""
+    for path, page in documents.items():
+        there = {link.get("href") for link in page.select(".bd-sidebar-primary .bd-links a")}
+        assert len(there) >= len(CHAPTERS)
+        assert page.select_one(".bd-header-article") and page.select_one(".bd-footer-content")
+        lead = {unquote(link["href"][1:]) for link in page.select(".bd-toc-nav a[href^='#']")}
+        assert lead <= {element["id"] for element in page.select("article [id]")}
+        named = [heading for heading in page.select("article h2") if heading.get("id")]
+        assert {heading["id"] for heading in named} <= lead or path.name == "genindex.html"
+    beside = documents[site / "prf-prf.html"].select(".bd-sidebar-secondary a")
+    chapters = documents[site / "prf-prf.html"].select("article h2")
+    assert [each.get_text() for each in beside] == [each.get_text() for each in chapters] != []
+
+
+def test_a_link_to_an_exercise_begins_with_its_first_word(documents):
+    links = [link for page in documents.values() for link in page.select(".solution p > a")]
+    titles = [link for link in links if "admonition-title" in link.parent.get("class", [])]
+    assert len(titles) > 100
+    assert [link for link in titles if link.get_text()[0].isspace()] == []
+    assert {str(link.previous_sibling) for link in titles} == {"Solution to "}
+
+
+def test_the_index_has_one_link_to_what_is_chinese(documents, site):
+    page = documents[site / "genindex.html"]
+    (link,) = (
+        each for each in page.select(".genindex-jumpbox a") if re.search(chinese.HAN, each.text)
+    )
+    assert link.text == "中文"
+    first = page.find(id=unquote(link["href"][1:]))
+    assert re.search(chinese.HAN, first.text)
+    assert not re.search(chinese.HAN, first.find_previous("h2").text)
+
+
 def test_the_navigation_says_what_is_chinese(documents):
     found = [
         (path.name, text, text.find_parent(lang=True)["lang"])

@@ -1,5 +1,6 @@
 """The exercises that answer back in the page: which they are, and that answers are judged right."""
 
+import ast
 import json
 import sys
 
@@ -12,6 +13,7 @@ from tools import exercises
 sys.path.append(str(ROOT / "browser"))
 
 import answers  # noqa: E402
+import repeats  # noqa: E402
 
 LISTED = yaml.safe_load((ROOT / exercises.LISTED).read_text(encoding="utf-8"))
 IN_THE_PAGE = exercises.in_the_page()
@@ -20,7 +22,7 @@ NOT_ASKED = {"ex-text2-one-log"}
 
 
 def judged(label, given):
-    asked = {name: IN_THE_PAGE[label][name] for name in ("code", "shown")}
+    asked = {name: IN_THE_PAGE[label][name] for name in ("code", "shown", "without")}
     request = {"kind": "exercise", "given": given, **asked}
     return json.loads(answers.answer(json.dumps(request)))
 
@@ -35,7 +37,7 @@ def test_every_exercise_that_asks_prove_answers_back():
 @pytest.mark.parametrize("label", LISTED)
 def test_a_right_answer_is_proved_and_a_wrong_one_refuted(label):
     entry = LISTED[label]
-    assert set(entry) <= {"setup", "code", "right", "wrong"}
+    assert set(entry) <= {"setup", "code", "right", "wrong", "without"}
     assert set(entry["right"]) == set(entry["wrong"]) == set(IN_THE_PAGE[label]["fields"])
     assert judged(label, entry["right"])["status"] == "proved"
     wrong = judged(label, entry["wrong"])
@@ -95,3 +97,105 @@ def test_an_answer_in_other_words_is_an_answer():
         "ex-grad-truth": "exp(-b)/(1 + exp(-b))**2",
     }.items():
         assert judged(label, {"yours": typed})["status"] == "proved"
+
+
+class Turned(ast.NodeTransformer):
+    """Sums and products in another order, differences and quotients turned round."""
+
+    def visit_BinOp(self, node):  # noqa: N802
+        left, right = self.visit(node.left), self.visit(node.right)
+        if isinstance(node.op, (ast.Add, ast.Mult)):
+            return ast.BinOp(right, node.op, left)
+        if isinstance(node.op, ast.Sub):
+            return ast.UnaryOp(ast.USub(), ast.BinOp(right, ast.Sub(), left))
+        if isinstance(node.op, ast.Div):
+            return ast.BinOp(ast.BinOp(ast.Constant(1), ast.Div(), right), ast.Mult(), left)
+        return ast.BinOp(left, node.op, right)
+
+
+def turned(text):
+    return ast.unparse(ast.fix_missing_locations(Turned().visit(ast.parse(text, mode="eval"))))
+
+
+COPIES = {
+    "as it stands": "{question}",
+    "in another order": "{turned}",
+    "with nothing added": "1*({turned} + 0)",
+    "with its sign turned twice": "-(0 - ({question}))",
+    "doubled and halved": "2*({turned})/2",
+    "with a sum that cancels": "x + {turned} - x",
+    "multiplied and divided": "({turned})*x/x",
+    "raised": "sqrt(({question})**2)",
+    "in a function and its inverse": "log(exp({turned}))",
+    "as a part": "3 - x*({turned})",
+}
+ASKING = {
+    label: found
+    for label, each in IN_THE_PAGE.items()
+    if each["shown"] and (found := repeats.questions(each["code"], set(each["fields"])))
+}
+
+
+def test_no_right_answer_repeats_its_question():
+    assert len(ASKING) >= 20
+    for label, each in IN_THE_PAGE.items():
+        right = LISTED[label]["right"]
+        assert not each["shown"] or repeats.repeated(each["code"], right) is None
+        assert not repeats.names(each["code"], right) & set(each["without"])
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_copy_in_any_order_repeats_the_question(copy):
+    for label, questions in ASKING.items():
+        each = IN_THE_PAGE[label]
+        for question in questions.values():
+            typed = COPIES[copy].format(question=question, turned=turned(question))
+            for name in each["fields"]:
+                given = LISTED[label]["right"] | {name: typed}
+                assert repeats.repeated(each["code"], given), (label, typed)
+
+
+@pytest.mark.parametrize("label", IN_THE_PAGE)
+def test_what_is_left_to_do_cannot_be_typed(label):
+    """The objects that the question is to be rid of: no copy of them is an answer either."""
+    name = next(iter(IN_THE_PAGE[label]["fields"]))
+    for typed in ("Integral(x, (x, 0, 1))", "Sum(x, (x, 0, 1))", "Limit(x, x, 0)", "diff(x**2, x)"):
+        given = LISTED[label]["right"] | {name: typed}
+        assert "refused" in judged(label, given)
+
+
+@pytest.mark.parametrize(
+    ("label", "typed"),
+    [
+        ("ex-ke-modes", "3*(1 - c**2)**2 + c**4 + 6*(1 - c**2)*c*c"),
+        ("ex-tl-colours", "w**2*(1 - w) + w*(1 - w)**2"),
+        ("ex-dm-gaussian", "((1 - delta)*(u/(1 - delta) - u)**2 + delta*u**2)/u**2 + 0"),
+        ("ex-cd-shift", "-((v + w)*phi - (psi + phi*v))"),
+        (
+            "ex-dv-label",
+            "y*log(y/D) - y*log(y) + (1 - y)*log((1 - y)/(1 - D)) - (1 - y)*log(1 - y)",
+        ),
+        ("ex-an-snr", "-v*w/(v*(v + w)) + (v + w)*w/((v + w)*v)"),
+    ],
+)
+def test_a_copy_by_hand_is_told_so(label, typed):
+    assert "repeats the question" in judged(label, {"yours": typed})["refused"]
+
+
+@pytest.mark.parametrize(
+    ("label", "typed", "kept"),
+    [
+        ("ex-text4-stable", "-log(sigmoid(-t))", "sigmoid"),
+        ("ex-optimal-discriminator-gaussians", "log(exp(m*X/s**2 - m**2/(2*s**2)))", "exp and log"),
+        ("ex-od1-other", "diff(D, x)/D + log(1)", "log"),
+        ("ex-oc-unit", "10*gamma*loss/loss", "loss"),
+    ],
+)
+def test_an_answer_with_what_the_question_is_to_be_rid_of_is_told_so(label, typed, kept):
+    said = judged(label, {"yours": typed})["refused"]
+    assert said == f"true, but the answer that is asked for is without {kept}"
+
+
+def test_a_derivative_is_of_the_unknown_function_alone():
+    said = judged("ex-od1-other", {"yours": "(1 - D)*diff(logit, x)"})["refused"]
+    assert "is one of D itself" in said

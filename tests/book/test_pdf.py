@@ -15,12 +15,34 @@ PAGE = """\
 <nav>Not printed</nav>
 <article class="bd-article"><section id="{anchor}"><h1>{title}</h1>{body}</section></article>
 </body></html>"""
+ROW = "<tr><td>row {k}</td><td>0.01</td><td>4.3·10⁻⁷</td><td>observed before</td></tr>"
+HEAD = "".join(f"<th>{name}</th>" for name in ("quantity", "predicted", "measured", "tolerance"))
+VERDICT = (
+    f'<table class="verdict"><thead><tr>{HEAD}</tr></thead>'
+    f"<tbody>{''.join(ROW.format(k=k) for k in range(120))}</tbody>"
+    '<tfoot><tr><td colspan="4">120 of 120 hold</td></tr></tfoot></table>'
+)
+CARD = '<div class="sd-card"><p>Begins {k}</p><p>Goes on.</p><p>Goes on.</p><p>Ends {k}</p></div>'
+# Definitions that end close to the foot of a sheet, in a box as the theme has it.
+ENDS = {
+    f"end{room}": (
+        f"The end {room}",
+        "<style>body { display: flex; flex-direction: column }</style>"
+        f'<div style="height: {room}px"></div>'
+        "<dl><dt>A term</dt><dd><p>What it means.</p></dd></dl>",
+    )
+    for room in range(820, 900, 4)
+}
+TABLES = VERDICT + "".join(CARD.format(k=k) for k in range(30))
 LONG = "<p>A line of words, and another.</p>" * 120  # more than two sheets
 TOC = {
     "root": "index",
     "parts": [
         {"caption": "First part", "chapters": [{"file": "part/long"}, {"file": "part/after"}]},
-        {"caption": "Second part", "chapters": [{"file": "last"}]},
+        {
+            "caption": "Second part",
+            "chapters": [{"file": name} for name in ["last", "tables", *ENDS]],
+        },
     ],
 }
 
@@ -39,6 +61,8 @@ def printed(tmp_path_factory):
             f'{LONG}<h2 id="deep">A section</h2><a href="long.html">back</a>',
         ),
         "last": ("The last", '<a href="https://example.org/">away</a>'),
+        "tables": ("Tables", TABLES),
+        **ENDS,
     }
     for name, (title, body) in pages.items():
         text = PAGE.format(title=title, body=body, anchor=name.rpartition("/")[2])
@@ -116,7 +140,8 @@ class Read:
         return lines
 
 
-CHAPTERS = ["1. A long chapter", "2. The one after it, über", "The last"]
+CHAPTERS = ["1. A long chapter", "2. The one after it, über", "The last", "Tables"]
+CHAPTERS += [title for title, _ in ENDS.values()]
 
 
 def test_its_bookmarks_lead_to_the_headings(printed):
@@ -140,7 +165,7 @@ def test_its_contents_say_on_which_page_a_chapter_begins(printed):
 
 def test_its_links_lead_to_places_in_it_or_to_the_web(printed):
     within = [link for link in printed.links if not link.startswith("https:")]
-    assert len(within) == 5 and set(within) <= set(printed.places)
+    assert len(within) == 6 + len(ENDS) and set(within) <= set(printed.places)
     assert printed.places["part-after--deep"] == printed.bookmarks["A section"]
     base = configure.pages(ROOT).lower()
     without = [link.lower() for link in printed.links if link.startswith("https:")]
@@ -150,3 +175,21 @@ def test_its_links_lead_to_places_in_it_or_to_the_web(printed):
 def test_what_is_not_the_article_is_not_printed(printed):
     text = [line for page in range(len(printed.pages)) for line in printed.lines(page)]
     assert "A line of words, and another." in text and "Not printed" not in text
+
+
+def test_a_table_has_whole_words_and_its_last_line_once(printed):
+    pages = [printed.lines(page) for page in range(printed.bookmarks["Tables"], len(printed.pages))]
+    lines = [line.strip() for page in pages for line in page]
+    assert lines.count("120 of 120 hold") == 1
+    assert lines.count("4.3·10⁻⁷") == 120
+    for page in pages:
+        heads = [line.strip() for line in page].count("measured")
+        assert heads == any(line.startswith("row ") for line in page)
+
+
+def test_no_card_is_broken_and_no_page_empty(printed):
+    for page in range(len(printed.pages)):
+        lines = [line.strip() for line in printed.lines(page)]
+        begun = {line[7:] for line in lines if line.startswith("Begins ")}
+        assert begun == {line[5:] for line in lines if line.startswith("Ends ")}
+        assert len(lines) > 1  # more than its number

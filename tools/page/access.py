@@ -13,6 +13,8 @@ TEXT = re.compile(
 )
 # Penalties are written as r1=1@16; the book has no mail addresses.
 MAIL = re.compile(r'<a class="reference external" href="mailto:[^"]*">(.*?)</a>')
+# A link begins with its first word, and the space stands before it.
+SOLUTION = re.compile(r"(Solution to)\s*(<a [^>]*>)\s+")
 # What the theme and the extensions write, and what they should.
 REPLACED = {
     # The name of a fold is what is written on it.
@@ -37,6 +39,7 @@ REPLACED = {
 def improve(page: Path) -> None:
     """Rewrite a page."""
     text = MAIL.sub(r"\1", page.read_text(encoding="utf-8"))
+    text = SOLUTION.sub(r"\1 \2", text)
     for old, new in REPLACED.items():
         text = text.replace(old, new)
     if "chinese" in page.parts:

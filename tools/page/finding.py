@@ -1,5 +1,6 @@
 """For those who look for something: descriptions, a map of the site, a page for lost ways, names in
-the list of theorems, excerpts without the source of formulas."""
+the list of theorems and contents beside it, one place for Chinese in the index, excerpts without
+the source of formulas."""
 
 import html
 import re
@@ -11,7 +12,26 @@ from tools.page import bundle
 IMAGE = "_images/overview.png"
 LOST = "404"
 THEOREMS = "prf-prf.html"  # as sphinx-proof calls it, which lists labels there
+INDEX = "genindex.html"
 ARTICLE = '<article class="bd-article">'
+# Above the index stands every sign that an entry begins with, those of Chinese one by one.
+SIGN = re.compile(r'\|\s*<a href="#([\u3400-\u9fff])"><strong>.</strong></a>\s*')
+# What stands beside an article, as the theme has it.
+BESIDE = """
+<div class="bd-sidebar-secondary bd-toc">
+<div class="sidebar-secondary-items sidebar-secondary__inner">
+<div class="sidebar-secondary-item">
+<div class="page-toc tocsection onthispage"><i class="fa-solid fa-list"></i> Contents</div>
+<nav class="bd-toc-nav page-toc"><ul class="visible nav section-nav flex-column">
+{}
+</ul></nav></div>
+</div></div>
+"""
+ENTRY = (
+    '<li class="toc-h2 nav-item toc-entry">'
+    '<a class="reference internal nav-link" href="#{}">{}</a></li>'
+)
+UNDER = re.compile(r'<footer class="prev-next-footer.*?</footer>\s*</div>', re.DOTALL)
 STATED = re.compile(
     r'<div class="proof \w+ admonition" id="([^"]*)">\s*<p class="admonition-title">'
     r'<span class="caption-number">([^<]*)</span>(.*?)</p>',
@@ -52,6 +72,7 @@ def complete(site: Path, base: str) -> None:
     pages = {path.relative_to(site).as_posix(): path for path in bundle.pages(site)}
     texts = {name: path.read_text(encoding="utf-8") for name, path in pages.items()}
     texts[THEOREMS] = _theorems(texts)
+    texts[INDEX] = _index(texts[INDEX])
     for name, text in texts.items():
         text = BACK.sub(lambda found, name=name: _leading(found, name, texts), text)
         added = _about(text, f"{base}/{name}", f"{base}/{IMAGE}")
@@ -106,17 +127,33 @@ def _theorems(texts: dict[str, str]) -> str:
         chapter = re.search(r"<article.*?<h1>(.*?)<a", text, re.DOTALL)
         for label, number, name in STATED.findall(text):
             place = [int(part) for part in re.findall(r"\d+", number)]
-            entries.append((place, f"{page}#{label}", f"{number.strip()} {name}", chapter[1]))
+            heading = page.rpartition("/")[2].removesuffix(".html"), chapter[1]
+            entries.append((place, f"{page}#{label}", f"{number.strip()} {name}", heading))
     chapters = {}
     for _, link, name, chapter in sorted(entries):
         chapters.setdefault(chapter, []).append(f'<li><a href="{link}">{name}</a></li>')
     body = "\n".join(
-        f"<h2>{chapter}</h2>\n<ul>\n{chr(10).join(items)}\n</ul>"
-        for chapter, items in chapters.items()
+        f'<h2 id="{anchor}">{chapter}</h2>\n<ul>\n{chr(10).join(items)}\n</ul>'
+        for (anchor, chapter), items in chapters.items()
     )
+    beside = BESIDE.format("\n".join(ENTRY.format(*heading) for heading in chapters))
     # Names hold formulas; Sphinx has them drawn only on pages that it knows to have some.
     drawn = "\n".join(DRAWS.findall(texts["index.html"]))
     page = texts[THEOREMS].replace("Proof Index", "Theorems").replace("</head>", f"{drawn}</head>")
     before, _, rest = page.partition(ARTICLE)
     after = rest.partition("</article>")[2]
+    after = UNDER.sub(lambda found: found[0] + beside, after, count=1)
     return f"{before}{ARTICLE}\n<h1>Theorems</h1>\n{body}\n</article>{after}"
+
+
+def _index(text: str) -> str:
+    """The index with one link to what is written in Chinese, in place of one for every sign."""
+    first = SIGN.search(text)
+    if not first:
+        return text
+    return SIGN.sub(
+        "",
+        text[: first.start()]
+        + f'| <a href="#{first[1]}"><strong>中文</strong></a>\n'
+        + text[first.end() :],
+    )
