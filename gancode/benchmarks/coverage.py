@@ -176,9 +176,10 @@ def train(
     """Train one GAN for each (name of a data set, seed) in `runs`; return samples of the last
     generators, shape (runs, samples, 2).
 
-    `settings` replace entries of SETTINGS. Without `r2` the penalty is of real samples alone, R1. `callback(step, sample, critic)` is called after each
-    step; `sample(n)` draws n samples of every generator as it is, without touching the run's own
-    draws; `critic(x)` is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
+    `settings` replace entries of SETTINGS. Without `r2` the penalty is of real samples alone:
+    R1, of the same weight. `callback(step, sample, critic)` is called after each step; `sample(n)`
+    draws n samples of every generator as it is, without touching the run's own draws; `critic(x)`
+    is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
     Each run has the streams of its seed, as `gancode.seed` mixes them.
     """
     s = SETTINGS | NETWORKS[method.networks] | settings

@@ -184,9 +184,9 @@ def floor(seed: int) -> float:
 
 
 def results() -> dict:
-    """The committed results: `provenance`, by name; `critics`, a list of `fit`, one a seed, by dimension and
-    name; `varied`, by name; `games`, by name, with the last `distance` and `estimate` of each
-    seed; `floor`."""
+    """The committed results: `provenance`, by name; `critics`, a list of `fit`, one a seed, by
+    dimension and name; `varied`, by name; `games`, by name, with the last `distance` and `estimate`
+    of each seed; `floor`."""
     return benchmarks.read(RESULTS)
 
 
