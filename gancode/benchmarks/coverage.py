@@ -170,14 +170,16 @@ def train(
     method: Method,
     runs: Sequence[tuple[str, int]],
     callback: Callable | None = None,
+    r2: bool = True,
     **settings: Any,
 ) -> torch.Tensor:
     """Train one GAN for each (name of a data set, seed) in `runs`; return samples of the last
     generators, shape (runs, samples, 2).
 
-    `settings` replace entries of SETTINGS. `callback(step, sample, critic)` is called after each
-    step; `sample(n)` draws n samples of every generator as it is, without touching the run's own
-    draws; `critic(x)` is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
+    `settings` replace entries of SETTINGS. Without `r2` the penalty is of real samples alone:
+    R1, of the same weight. `callback(step, sample, critic)` is called after each step; `sample(n)`
+    draws n samples of every generator as it is, without touching the run's own draws; `critic(x)`
+    is every discriminator's logits, (runs, n / pack, 1), of x (runs, n, 2).
     Each run has the streams of its seed, as `gancode.seed` mixes them.
     """
     s = SETTINGS | NETWORKS[method.networks] | settings
@@ -238,7 +240,8 @@ def train(
         generated = generator(latents(s["batch_size"]))
         loss = loss_of(D, real, generated.detach())
         if method.penalty and (step - 1) % every == 0:
-            x = torch.cat([real, generated], 1).detach().requires_grad_(True)
+            x = torch.cat([real, generated], 1) if r2 else real
+            x = x.detach().requires_grad_(True)
             (slope,) = torch.autograd.grad(critic(D, x).sum(), x, create_graph=True)
             weight = every * penalty((step - 1) / s["steps"])
             loss = loss + weight / 2 * slope.square().sum() / s["batch_size"]
@@ -334,24 +337,36 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return x.mean().item(), width.item()
 
 
+def settings_of(name: str) -> dict[str, Any]:
+    """What the rows of a method, or of RECIPE, depend on besides the code and the machine."""
+    if name == RECIPE:
+        recipes = {where: asdict(problems[where].recipe) for where in DATA}
+        return {
+            "recipes": recipes,
+            "steps": RECIPE_STEPS,
+            "samples": SETTINGS["samples"],
+            "seeds": list(SEEDS),
+        }
+    method = (methods | unrolling)[name]
+    return {
+        "settings": SETTINGS,
+        "network": NETWORKS[method.networks],
+        "method": asdict(method),
+        "seeds": list(SEEDS),
+    }
+
+
 def main(names: Sequence[str]) -> None:
     """Run the named methods and write their rows into RESULTS, after each anew, so that a stop
-    loses one method only. Raises KeyError for a name that is in none of `methods` and `unrolling`,
+    loses one method only. The provenance is kept for each method, since its rows may be older or
+    younger than others. Raises KeyError for a name that is in none of `methods` and `unrolling`,
     and not RECIPE."""
     benchmarks.settle()
     runs = [(where, seed) for where in DATA for seed in SEEDS]
     known = methods | unrolling
-    made = benchmarks.provenance(
-        "python -m gancode.benchmarks.coverage",
-        settings=SETTINGS,
-        networks=NETWORKS,
-        methods={name: asdict(method) for name, method in known.items()},
-        recipes={where: asdict(problems[where].recipe) for where in DATA},
-        recipe_steps=RECIPE_STEPS,
-        seeds=list(SEEDS),
-    )
-    kept = benchmarks.read(RESULTS)["rows"] if RESULTS.exists() else []
-    rows = {(row["method"], row["data"]): row for row in kept}
+    kept = benchmarks.read(RESULTS) if RESULTS.exists() else {"rows": [], "provenance": {}}
+    rows = {(row["method"], row["data"]): row for row in kept["rows"]}
+    made = kept["provenance"]
     for name in names:
         samples = train_recipes(runs) if name == RECIPE else train(known[name], runs)
         scores = score(samples, runs)
@@ -364,8 +379,12 @@ def main(names: Sequence[str]) -> None:
             rows[name, where] = row
             means = [f"{row[quantity][0]:.3g} ± {row[quantity][1]:.2g}" for quantity in QUANTITIES]
             print(f"{name:28} {where:5}", *means, flush=True)
+        made[name] = benchmarks.provenance(
+            f"python -m gancode.benchmarks.coverage {name!r}", **settings_of(name)
+        )
         ordered = [rows[key] for key in itertools.product([*known, RECIPE], DATA) if key in rows]
-        benchmarks.write(RESULTS, {"rows": ordered, "provenance": made})
+        signed = {each: made[each] for each in [*known, RECIPE] if each in made}
+        benchmarks.write(RESULTS, {"rows": ordered, "provenance": signed})
 
 
 if __name__ == "__main__":

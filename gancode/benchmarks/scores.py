@@ -6,7 +6,7 @@
 writes `results/scores.json`. First, the slope of a critic between two mixtures on the line under
 noise, estimated in three ways and compared with the exact one (`fields`). Then generators on the
 ring of VEEGAN that are taught by critics, with and without noise, and by the fields of a kernel
-(`METHODS`).
+(`METHODS`); two of them draw in four steps from noise to data (Xiao, Kreis and Vahdat 2022).
 
 As in `gancode.benchmarks.coverage` the runs of a method are trained side by side: each weight has a
 first axis over the runs, and no number passes from one run to another.
@@ -68,9 +68,9 @@ GAME: dict[str, Any] = {
 @dataclass(frozen=True)
 class Method:
     """What teaches the generator: "critic", or the field of a kernel, "drift" or "witness"
-    (`TEACHERS`). `noise` is the standard deviation of what is added before the critic looks, or the
-    width of the kernel, and `penalty` the weight of R1 + R2: numbers, or schedules as in
-    `gancode.schedules`."""
+    (`TEACHERS`), or "diffusion", a critic of single steps from noise to data. `noise` is the
+    standard deviation of what is added before the critic looks, or the width of the kernel, and
+    `penalty` the weight of R1 + R2: numbers, or schedules as in `gancode.schedules`."""
 
     teacher: str
     noise: float | str = 0.0
@@ -83,7 +83,10 @@ METHODS = {
     "noise": Method("critic", "0.5..0.02"),
     "drift": Method("drift", "0.5..0.02"),
     "MMD": Method("witness", "0.5..0.02"),
+    "diffusion": Method("diffusion"),
+    "diffusion, R1 + R2": Method("diffusion", penalty="1..0.0005"),
 }
+KEPT = (1.0, 0.53, 0.079, 0.0034, 4e-5)  # the share of the data's variance at each level of noise
 
 
 def shift(x: torch.Tensor, points: torch.Tensor, width: float) -> tuple:
@@ -158,6 +161,33 @@ def errors(exact: torch.Tensor, found: dict[str, torch.Tensor]) -> dict[str, flo
     }
 
 
+def noised(
+    x: torch.Tensor, level: torch.Tensor, normal: Callable[[int, int], torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of data x (runs, n, 2) one level below `level`, (runs, n, 1), of 1, 2, …, and at it: each
+    √KEPT · x + √(1 − KEPT) · a standard normal, the second made of the first."""
+    kept = torch.tensor(KEPT)
+    before, step = kept[level - 1], kept[level] / kept[level - 1]
+    less = before.sqrt() * x + (1 - before).sqrt() * normal(*x.shape[1:])
+    return less, step.sqrt() * less + (1 - step).sqrt() * normal(*x.shape[1:])
+
+
+def posterior(
+    x: torch.Tensor,
+    noisy: torch.Tensor,
+    level: torch.Tensor,
+    normal: Callable[[int, int], torch.Tensor],
+) -> torch.Tensor:
+    """A draw of one level below `level`, given data x and what they have become at it, as `noised`
+    makes both (Ho, Jain and Abbeel 2020, equations 6 and 7)."""
+    kept = torch.tensor(KEPT)
+    at, before = kept[level], kept[level - 1]
+    step = at / before
+    mean = before.sqrt() * (1 - step) * x + step.sqrt() * (1 - before) * noisy
+    deviation = ((1 - before) * (1 - step) / (1 - at)).sqrt()
+    return mean / (1 - at) + deviation * normal(*x.shape[1:])
+
+
 def train(
     method: Method, rate: float, seeds: Sequence[int], steps: int = GAME["steps"]
 ) -> torch.Tensor:
@@ -167,9 +197,11 @@ def train(
     s = GAME
     streams = [torch.Generator().manual_seed(randomness.streams(seed)[-1]) for seed in seeds]
     ring = data.ring()
-    G = initial_weights([s["latent_dim"], *[s["hidden"]] * s["depth"], 2], streams)
+    levels = len(KEPT) - 1 if method.teacher == "diffusion" else 0
+    told = 2 + levels if levels else 0  # both players know what is noisier, and the level
+    G = initial_weights([s["latent_dim"] + told, *[s["hidden"]] * s["depth"], 2], streams)
     B = 6 * stacked(torch.randn, 2, s["features"] // 2, streams)
-    D = initial_weights([2 + s["features"], s["hidden"], s["hidden"], 1], streams)
+    D = initial_weights([2 + s["features"] + told, s["hidden"], s["hidden"], 1], streams)
     adams = [torch.optim.Adam(weights, rate, s["betas"], fused=True) for weights in (D, G)]
     falling = [
         torch.optim.lr_scheduler.LambdaLR(adam, lambda k: s["final_lr"] ** (k / steps))
@@ -180,36 +212,57 @@ def train(
     def normal(n: int, columns: int) -> torch.Tensor:
         return stacked(torch.randn, n, columns, streams)
 
-    def generator(n: int) -> torch.Tensor:
-        return mlp(G, s["sharpness"] * normal(n, s["latent_dim"]), torch.tanh)
+    def generator(n: int, *known: torch.Tensor) -> torch.Tensor:
+        z = s["sharpness"] * normal(n, s["latent_dim"])
+        return mlp(G, torch.cat([z, *known], 2), torch.tanh)
 
-    def critic(x: torch.Tensor) -> torch.Tensor:
-        return mlp(D, fourier(x, B))
+    def critic(x: torch.Tensor, *known: torch.Tensor) -> torch.Tensor:
+        return mlp(D, torch.cat([fourier(x, B), *known], 2))
+
+    def of_level(level: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(level[..., 0] - 1, levels).to(G[0])
+
+    def denoised(n: int) -> torch.Tensor:
+        x = normal(n, 2)
+        for k in range(levels, 0, -1):
+            level = torch.full((len(seeds), n, 1), k)
+            x = posterior(generator(n, x, of_level(level)), x, level, normal)
+        return x
 
     for step in range(steps):
         n, width = s["batch_size"], noise(step / steps)
         real = torch.stack([ring.sample(n, rng) for rng in streams]).to(G[0])
-        made = generator(n)
+        known: tuple[torch.Tensor, ...] = ()
+        if levels:
+            drawn = [torch.randint(1, levels + 1, (n, 1), generator=rng) for rng in streams]
+            level = torch.stack(drawn)
+            real, noisy = noised(real, level, normal)
+            known = noisy, of_level(level)
+            shown = posterior(generator(n, *known), noisy, level, normal)
+        else:
+            made = generator(n)
         if method.teacher in TEACHERS:
             x = made.detach()
             target = x + TEACHERS[method.teacher](x, real, width)
             descend((made - target).square().sum(2).mean(1).sum(), G, adams[1])
         else:
-            real = real + width * normal(n, 2)
-            shown = made + width * normal(n, 2)
-            on_real, on_made = critic(real), critic(shown.detach())
+            if not levels:
+                real = real + width * normal(n, 2)
+                shown = made + width * normal(n, 2)
+            on_real, on_made = critic(real, *known), critic(shown.detach(), *known)
             loss = (softplus(-on_real) + softplus(on_made)).mean((1, 2)).sum()
             if method.penalty and step % s["penalty_every"] == 0:
                 x = torch.cat([real, shown.detach()], 1).requires_grad_()
-                (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+                twice = [torch.cat([each, each], 1) for each in known]
+                (slope,) = torch.autograd.grad(critic(x, *twice).sum(), x, create_graph=True)
                 weight = s["penalty_every"] * penalty(step / steps)
                 loss = loss + weight / 2 * slope.square().sum() / n
             descend(loss, D, adams[0])
-            descend(softplus(-critic(shown)).mean((1, 2)).sum(), G, adams[1])
+            descend(softplus(-critic(shown, *known)).mean((1, 2)).sum(), G, adams[1])
         for each in falling:
             each.step()
     with torch.no_grad():
-        return generator(s["samples"])
+        return denoised(s["samples"]) if levels else generator(s["samples"])
 
 
 def judged(samples: torch.Tensor, seed: int) -> dict[str, float]:
@@ -226,27 +279,30 @@ def judged(samples: torch.Tensor, seed: int) -> dict[str, float]:
 
 
 def results() -> dict:
-    """The committed results: `provenance`; `fields`, by noise, a list of `errors`, one a
+    """The committed results: `provenance`, by name; `fields`, by noise, a list of `errors`, one a
     seed; `games`, by method, its `rate`, the `tried` mean distances by rate, and `rows`, one a
     seed; `floor`, the distances between two samples of the data."""
     return benchmarks.read(RESULTS)
 
 
+def settings_of(name: str) -> dict[str, Any]:
+    """What the rows of a name depend on besides the code and the machine."""
+    if name == "fields":
+        return {"field": FIELD, "noises": NOISES, "seeds": list(SEEDS)}
+    method = asdict(METHODS[name])
+    of_levels = {"kept": KEPT} if method["teacher"] == "diffusion" else {}
+    own = {"method": method, **of_levels, "rates": RATES, "tried": TRIED, "seeds": list(SEEDS)}
+    return {"game": GAME, **own}
+
+
 def main(names: Sequence[str]) -> None:
     """Choose a rate for each of the named methods and run it with all seeds; "fields" is a name
-    too. Raises KeyError for any other."""
+    too. The provenance is kept for each name, since its rows may be older or younger than others.
+    Raises KeyError for any other name."""
     benchmarks.settle()
     ring = data.ring()
-    found = results() if RESULTS.exists() else {}
-    found["provenance"] = benchmarks.provenance(
-        "python -m gancode.benchmarks.scores",
-        field=FIELD,
-        game=GAME,
-        rates=RATES,
-        tried=TRIED,
-        seeds=list(SEEDS),
-        methods={name: asdict(method) for name, method in METHODS.items()},
-    )
+    found = results() if RESULTS.exists() else {"provenance": {}}
+    made = found["provenance"]
     found["floor"] = [
         judged(ring.sample(GAME["samples"], torch.Generator().manual_seed(100 + seed)), seed)[
             "distance"
@@ -271,6 +327,10 @@ def main(names: Sequence[str]) -> None:
             games[name] = game = _game(METHODS[name])
             mean, width = interval([row["distance"] for row in game["rows"]])
             print(f"{name:16} {game['rate']} {mean:.3f} ± {width:.3f}", game, flush=True)
+        made[name] = benchmarks.provenance(
+            f"python -m gancode.benchmarks.scores {name!r}", **settings_of(name)
+        )
+        found["provenance"] = {each: made[each] for each in ["fields", *METHODS] if each in made}
         found["games"] = {each: games[each] for each in METHODS if each in games}
         benchmarks.write(RESULTS, found)
 

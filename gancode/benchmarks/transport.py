@@ -184,30 +184,31 @@ def floor(seed: int) -> float:
 
 
 def results() -> dict:
-    """The committed results: `provenance`; `critics`, a list of `fit`, one a seed, by dimension and
-    name; `varied`, by name; `games`, by name, with the last `distance` and `estimate` of each
-    seed; `floor`."""
+    """The committed results: `provenance`, by name; `critics`, a list of `fit`, one a seed, by
+    dimension and name; `varied`, by name; `games`, by name, with the last `distance` and `estimate`
+    of each seed; `floor`."""
     return benchmarks.read(RESULTS)
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    """What the rows of a name depend on besides the code and the machine."""
+    found: dict[str, Any] = {"seeds": list(SEEDS)}
+    if name in CRITICS | VARIED:
+        found |= {"funnels": FUNNELS, "critic": _said((CRITICS | VARIED)[name])}
+    if name in GAMES:
+        found |= {"game": GAME | _said(GAMES[name]), "networks": NETWORKS, "samples": SAMPLES}
+    return found
 
 
 def main(names: Sequence[str]) -> None:
     """Train the named critics and play the named games, five of each, and write their rows into
-    RESULTS, after each anew. Raises KeyError for a name that is in none of CRITICS, VARIED and
-    GAMES."""
+    RESULTS, after each anew. The provenance is kept for each name, since its rows may be older or
+    younger than others. Raises KeyError for a name that is in none of CRITICS, VARIED and GAMES."""
     benchmarks.settle()
-    made = benchmarks.provenance(
-        "python -m gancode.benchmarks.transport",
-        funnels=FUNNELS,
-        critics={name: _said(kept) for name, kept in CRITICS.items()},
-        varied=VARIED,
-        game=GAME,
-        networks=NETWORKS,
-        games={name: _said(kept) for name, kept in GAMES.items()},
-        samples=SAMPLES,
-        seeds=list(SEEDS),
-    )
     kept = results() if RESULTS.exists() else {}
-    critics, varied, games = (kept.get(part, {}) for part in ("critics", "varied", "games"))
+    critics, varied, games, made = (
+        kept.get(part, {}) for part in ("critics", "varied", "games", "provenance")
+    )
     apart = [round(floor(seed), 4) for seed in SEEDS]
     for name in names:
         if name not in CRITICS | VARIED | GAMES:
@@ -225,8 +226,12 @@ def main(names: Sequence[str]) -> None:
             rows = [_rounded({key: end[key] for key in ("distance", "estimate")}) for end in ends]
             games = _in_order(games | {name: rows}, GAMES)
             _say(name, "game", "distance", rows)
+        made[name] = benchmarks.provenance(
+            f"python -m gancode.benchmarks.transport {name!r}", **settings_of(name)
+        )
         found = {"critics": critics, "varied": varied, "games": games, "floor": apart}
-        benchmarks.write(RESULTS, {"provenance": made} | found)
+        signed = _in_order(made, CRITICS | VARIED | GAMES)
+        benchmarks.write(RESULTS, {"provenance": signed} | found)
 
 
 def _apart(seed: int) -> torch.Generator:
@@ -247,7 +252,7 @@ def _rounded(row: dict[str, float]) -> dict[str, float]:
     return {key: round(value, 4) for key, value in row.items()}
 
 
-def _said(kept: dict[str, Any]) -> dict[str, str]:
+def _said(kept: dict[str, Any]) -> dict[str, Any]:
     return {key: getattr(value, "__name__", value) for key, value in kept.items()}
 
 

@@ -154,10 +154,3 @@ def test_the_file_has_every_method_on_both_data_sets_and_its_means_are_those_of_
         assert [run["seed"] for run in row["runs"]] == list(coverage.SEEDS)
         for quantity in coverage.QUANTITIES:
             assert row[quantity] == pytest.approx(interval([run[quantity] for run in row["runs"]]))
-    made = results["provenance"]
-    assert made["settings"] == json.loads(json.dumps(coverage.SETTINGS))
-    assert made["methods"] == json.loads(
-        json.dumps({name: vars(method) for name, method in methods.items()})
-    )
-    assert made["networks"] == coverage.NETWORKS
-    assert made["recipe_steps"] == coverage.RECIPE_STEPS
