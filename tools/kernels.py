@@ -120,7 +120,7 @@ def print_rows(notebook: Path) -> None:
         copy = nbformat.read(notebook, as_version=4)
         spy = SPY.format(path=str(path), changed=CHANGED)
         copy.cells.insert(0, nbformat.v4.new_code_cell(spy))
-        execute(copy, notebook.parent)
+        execute(copy, notebook.parent, limit=None)  # plain loops are slow
         print(path.read_text(), end="")
 
 

@@ -65,18 +65,21 @@ def prepare() -> None:
     import matplotlib.font_manager  # noqa: F401
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+def execute(
+    notebook: nbformat.NotebookNode, folder: Path, limit: float | None = CELL_TIMEOUT
+) -> None:
     """Run every cell of `notebook` in a new kernel of this environment, with `folder` as its
     working directory; the outputs replace those that were there.
 
-    Raises CellExecutionError at the first cell that fails.
+    Raises CellExecutionError at the first cell that fails, and CellTimeoutError at one that takes
+    more than `limit` seconds; None lets it take its time.
     """
     prepare()
     NotebookClient(
         notebook,
         kernel_name="python3",
         kernel_manager_class=AsyncKernel,
-        timeout=CELL_TIMEOUT,
+        timeout=limit,
         record_timing=False,
         coalesce_streams=True,  # where a stream is cut depends on timing
         resources={"metadata": {"path": str(folder)}},

@@ -77,7 +77,7 @@ class within:
 
 def remaining() -> float:
     """Seconds until the time of the innermost block is up; infinite outside of all blocks."""
-    return _end().left(_worked())
+    return _end().left(worked())
 
 
 def check() -> None:
@@ -110,7 +110,7 @@ class _End(NamedTuple):
 
     @classmethod
     def after(cls, seconds: float) -> "_End":
-        return cls(_worked() + seconds, time.monotonic() + _PATIENCE * seconds)
+        return cls(worked() + seconds, time.monotonic() + _PATIENCE * seconds)
 
     def left(self, worked: float) -> float:
         return min(self.work - worked, self.wall - time.monotonic())
@@ -120,7 +120,7 @@ def _end() -> _End:
     return getattr(_local, "end", _End(math.inf, math.inf))
 
 
-def _worked(clock: int | None = None) -> float:
+def worked(clock: int | None = None) -> float:
     """Seconds that this thread has worked, or the one whose clock is given."""
     if clock is None:
         clock = _clock()
@@ -171,7 +171,7 @@ class _Watch:
     def _run(self) -> None:
         pause = 0.0
         while not self._over.wait(pause):
-            left = self._end.left(_worked(self._clock))
+            left = self._end.left(worked(self._clock))
             if left <= 0:
                 with _unreported:
                     self._fire()

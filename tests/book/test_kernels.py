@@ -6,8 +6,9 @@ import subprocess
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellTimeoutError
 
-from tools import kernels
+from tools import kernels, notebooks
 from tools.kernels import Row, distance, distances
 
 
@@ -108,6 +109,22 @@ def test_a_cell_that_fails_is_not_passed_over(tmp_path):
     broken = notebook(tmp_path / "broken.ipynb", "1 / 0")
     with pytest.raises(subprocess.CalledProcessError):
         kernels.run(broken, "as it is")
+
+
+def test_a_slow_machine_is_waited_for(tmp_path, monkeypatch, capfd):
+    slow = notebook(
+        tmp_path / "slow.ipynb",
+        "import time",
+        "from gancode import Verdict",
+        "time.sleep(3)",
+        "Verdict().near('patience', 0, 0, 1, because='theorem')",
+    )
+    copy = nbformat.read(slow, as_version=4)
+    with pytest.raises(CellTimeoutError):
+        notebooks.execute(copy, tmp_path, limit=1)
+    monkeypatch.setattr(notebooks.execute, "__defaults__", (1,))
+    kernels.print_rows(slow)
+    assert "patience" in capfd.readouterr().out
 
 
 def test_a_spread_takes_two_ways(capsys):

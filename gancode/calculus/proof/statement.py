@@ -6,7 +6,6 @@ of the trusted core, each of which is sound by itself. A statement that survives
 decides is *checked*, not *proved*, and says so.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from sympy import Integral, S
 
 from ...errors import Refused, WrongType
 from ...notebook import Shown, powers
-from ..deadline import attempt
+from ..deadline import attempt, worked
 from ..latex import MARKS, words
 from . import rules
 from .attack import DIGITS, POINTS, Refutation, attack, derived
@@ -116,7 +115,8 @@ def prove(
     `relation` is "==", "<=", ">=", "<" or ">". `assumptions` is a SymPy relation, or several, added
     to what the symbols themselves assume. Points at which a side is undefined (not a finite number)
     say nothing. Undefined functions, such as `Function("D")(x)`, stand for any smooth function,
-    real, whose values have the sign that is declared. After `seconds` no more is tried.
+    real, whose values have the sign that is declared. After `seconds` of work no more is
+    tried.
 
     Raises `Refused` for an unknown relation and for a function declared to be no smooth real one
     (integer, complex, …), `WrongType` for an assumption that is no relation,
@@ -136,7 +136,7 @@ def prove(
                     f"{relation} needs real symbols; declare Symbol('{symbol}', real=True)"
                 )
     left, right = (derived(side.subs(domain.solved)) for side in (lhs, rhs))
-    return _Case(lhs, rhs, relation, domain, time.monotonic() + seconds).decided(left, right)
+    return _Case(lhs, rhs, relation, domain, worked() + seconds).decided(left, right)
 
 
 class _Case:
@@ -148,7 +148,7 @@ class _Case:
         self.lhs, self.rhs, self.relation, self.domain, self.end = lhs, rhs, relation, domain, end
 
     def late(self) -> bool:
-        return time.monotonic() > self.end
+        return worked() > self.end
 
     def decided(self, left: sympy.Expr, right: sympy.Expr) -> Proof:
         method = self._in_time(lambda: rules.decide(left, right, self.relation, self.domain, True))
@@ -157,12 +157,12 @@ class _Case:
             jets = free_jets([left, right], self.domain.relations)
         whole = Domain([*self.domain.symbols, *jets.names], jets.relations)
         count = _POINTS_OF_PROVED if method else POINTS
-        share = time.monotonic() + (self.end - time.monotonic()) / 3
+        share = worked() + (self.end - worked()) / 3
         tried = attack(
             *jets.sides,
             self.relation,
             whole,
-            lambda: time.monotonic() > share,
+            lambda: worked() > share,
             count,
             jets.distinct,
         )
@@ -202,7 +202,7 @@ class _Case:
         return f"{self.lhs} {self.relation} {self.rhs}"
 
     def _in_time(self, ask: Callable[[], object]) -> str:
-        return attempt(ask, seconds=max(0.1, self.end - time.monotonic()), default="")
+        return attempt(ask, seconds=max(0.1, self.end - worked()), default="")
 
     def _never_apart(self, left: sympy.Expr, right: sympy.Expr, jets: Jets) -> bool:
         """Whether a strict inequality fails since the sides are proved to be equal."""

@@ -10,6 +10,7 @@ from sympy import Function, Max, Rational, Symbol, exp, factorial, floor, log, o
 
 import gancode.calculus
 from gancode.calculus import Divergence, Game, Objective, a, advice, b, prove, r, softplus
+from gancode.calculus.proof import rules
 from gancode.calculus.proof.effort import TooLongError, is_quick, put_in
 from gancode.calculus.rewriting import may_be_factored, simplified, solutions
 
@@ -168,3 +169,16 @@ def test_roots_of_low_degree_are_factored():
     assert may_be_factored(u ** Rational(1, 3) + u ** Rational(5, 7)) and may_be_factored(u**500)
     assert not may_be_factored(u**power - 1)
     assert may_be_factored(2**power + u)
+
+
+@pytest.mark.slow
+def test_a_busy_machine_proves_what_an_idle_one_does(monkeypatch):
+    decide = rules.decide
+
+    def delayed(*arguments):  # as where others have the processor
+        time.sleep(4)
+        return decide(*arguments)
+
+    monkeypatch.setattr(rules, "decide", delayed)
+    within = [y <= u, y >= -u]
+    assert prove(y * x, u * abs(x), "<=", within, seconds=3).status == "proved"
