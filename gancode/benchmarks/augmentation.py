@@ -161,12 +161,12 @@ def accuracy(network: nn.Module, test: Labelled) -> float:
     return round((network(test[0]).argmax(1) == test[1]).double().mean().item(), 4)
 
 
-def source(arm: str, parts: Split, run: gancode.Run | None, rng: torch.Generator) -> Source:
+def source(arm: str, pool: Split, run: gancode.Run | None, rng: torch.Generator) -> Source:
     """Where the batches of one of ARMS come from."""
 
     def images(n: int) -> Labelled:
-        index = torch.randint(len(parts.few[1]), (n,), generator=rng)
-        return parts.few[0][index], parts.few[1][index]
+        index = torch.randint(len(pool.few[1]), (n,), generator=rng)
+        return pool.few[0][index], pool.few[1][index]
 
     @torch.no_grad()
     def samples(n: int) -> Labelled:
