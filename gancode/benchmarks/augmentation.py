@@ -15,6 +15,7 @@ of four kinds, each with five seeds:
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -327,20 +328,14 @@ def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
             trained[name] = run
             made = {"part": "little data", "gan": name, "seed": seed, "trace": trace}
             yield made, name, sheet(run.sample(20), 20)
-        for arm, rate in ((arm, rate) for arm in ARMS for rate in RATES):
-            for name in ("as they are", "moved") if "samples" in arm or "both" in arm else ("",):
-                trace = read(arm, rate, seed, trained.get(name), steps)
-                yield (
-                    (
-                        {"part": "classifier", "arm": arm, "gan": name, "rate": rate}
-                        | {"seed": seed, "accuracy": trace}
-                    ),
-                    "",
-                    "",
-                )
+        for arm, rate in itertools.product(ARMS, RATES):
+            for name in ("",) if arm in (REAL, MOVED) else ("as they are", "moved"):
+                found = read(arm, rate, seed, trained.get(name), steps)
+                row = {"part": "classifier", "arm": arm, "gan": name, "rate": rate}
+                yield row | {"seed": seed, "accuracy": found}, "", ""
         for arm in (REAL, MOVED):
-            trace = one_more(arm, seed, steps)
-            yield {"part": "few labels", "arm": arm, "seed": seed, "accuracy": trace}, "", ""
+            found = one_more(arm, seed, steps)
+            yield {"part": "few labels", "arm": arm, "seed": seed, "accuracy": found}, "", ""
         for probability in TURNED:
             made, samples = drawn_turned(probability, seed, steps)
             name = f"turned, {probability:g}"

@@ -199,7 +199,8 @@ def supervised(
         loss.backward()
         adam.step()
         averaged.update_parameters(both)
-    return Fitted(*averaged.module)
+    fitted: Any = averaged.module
+    return Fitted(*fitted)
 
 
 @torch.no_grad()

@@ -40,7 +40,7 @@ def train(
     options = dict(GAMES[game])
     r2 = options.pop("r2")
     method = coverage.sharp(discriminator_lr=rate, **options)
-    settings = SETTINGS | {"generator_lr": rate, "steps": steps}
+    settings: dict[str, Any] = SETTINGS | {"generator_lr": rate, "steps": steps}
     return coverage.train(method, runs, r2=r2, **settings)
 
 
