@@ -125,6 +125,7 @@ def scene(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_table_with_alarms(scene, tmp_path, capsys):
     out = tmp_path / "scores.csv"
     told = ["score", str(scene / "run"), str(scene / "new"), "--steps", "60"]

@@ -172,6 +172,7 @@ def test_a_run_is_inverted_by_its_averaged_generator():
     torch.testing.assert_close(found.latents, z, atol=1e-2, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_the_same_seed_has_the_same_result_and_nothing_else_changes():
     gan = bent()
     gan.generator.append(nn.Dropout(0.5))  # which eval mode leaves out

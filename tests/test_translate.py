@@ -241,6 +241,7 @@ def test_the_recipes_are_those_of_the_papers(monkeypatch):
     assert none["generator_terms"] == {}
 
 
+@pytest.mark.slow
 def test_hidden_images_are_translated_as_the_pairs_say():
     """Far nearer to the truth than to leave them as they are."""
     assert main([*TRAIN, "--steps", "120", "--lr", "1e-3", "--ema", "0.9"]) == 0
@@ -250,6 +251,7 @@ def test_hidden_images_are_translated_as_the_pairs_say():
     assert (made - truth).abs().mean() < 0.3 * (given - truth).abs().mean()
 
 
+@pytest.mark.slow
 def test_in_memory_and_from_the_disk_are_one_run(monkeypatch):
     for unpaired in ([], ["--unpaired"]):
         for name, limit in (("memory", 2 * 12 * 16 * 16 * 4), ("disk", 2 * 12 * 16 * 16 * 4 - 1)):
@@ -260,6 +262,7 @@ def test_in_memory_and_from_the_disk_are_one_run(monkeypatch):
         shutil.rmtree("memory"), shutil.rmtree("disk")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unpaired", [[], ["--unpaired"]])
 def test_both_folders_may_move_but_not_change(capsys, unpaired):
     train = [*TRAIN, *unpaired, "--out", "run"]

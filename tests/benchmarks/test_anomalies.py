@@ -5,7 +5,6 @@ import json
 
 import pytest
 import torch
-from sklearn.decomposition import PCA
 
 from gancode.benchmarks import anomalies as benchmark
 
@@ -32,6 +31,7 @@ def test_the_results_hold_every_split_with_every_seed_and_long_runs(results):
             assert tried[name][f"{number:g}"] == max(tried[name].values())
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     monkeypatch.setattr(benchmark, "DIGITS", (8,))
@@ -73,6 +73,8 @@ def test_a_live_row_is_that_of_the_file(results):
 
 
 def test_the_simple_scores_are_what_they_are_called():
+    from sklearn.decomposition import PCA  # takes two seconds
+
     draws = torch.Generator().manual_seed(0)
     train = torch.randn(200, 4, generator=draws) * torch.tensor([3.0, 2.0, 1.0, 0.5])
     x = torch.randn(30, 4, generator=draws)

@@ -22,6 +22,7 @@ def keys(row):
     return {key: value for key, value in row.items() if key not in MEASURED}
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     monkeypatch.setattr(benchmark, "LOOK", 1)
@@ -77,6 +78,7 @@ def test_one_class_more_is_the_critic_of_the_theorem():
     assert torch.allclose(critic(x).sigmoid(), 1 - with_one_more[:, -1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_diets_are_what_they_are_called():
     parts = benchmark.split(0)
     few = {each.numpy().tobytes() for each in parts.few[0]}

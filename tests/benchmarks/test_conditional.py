@@ -35,6 +35,7 @@ def test_the_results_hold_a_sheet_of_every_critic(results):
     assert benchmark.RESULTS.stat().st_size < 500_000
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     monkeypatch.setattr(benchmark, "EVERY", 2)

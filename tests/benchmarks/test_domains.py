@@ -29,6 +29,7 @@ def test_no_run_breaks_the_lower_bound(results):
         assert errors >= each["labels"] - each["predictions"] - 3e-4
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     out = tmp_path / "results.json"

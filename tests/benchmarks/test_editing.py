@@ -19,6 +19,7 @@ def test_the_results_hold_every_seed():
     assert editing.RESULTS.stat().st_size < 200_000
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch):
     results = editing.results()
     monkeypatch.setattr(editing, "SEEDS", range(1))

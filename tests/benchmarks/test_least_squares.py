@@ -67,6 +67,7 @@ def test_spread_is_one_of_digits_and_nothing_of_a_single_image():
     assert benchmark.spread(held_out[:1].repeat(100, 1, 1, 1)) == pytest.approx(0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_can_be_repeated():
     (run, first), (_, second) = (benchmark.fit("focal", 1e-3, 3, steps=2) for _ in range(2))
     assert torch.equal(first, second)

@@ -143,6 +143,7 @@ def test_the_results_hold_every_method_with_every_damage_and_seed(results):
     assert (made["steps"], made["threads"]) == (benchmark.STEPS, 1)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     monkeypatch.setattr(benchmark, "SEEDS", range(1))
     out = tmp_path / "results.json"
