@@ -9,8 +9,8 @@ import nbval.kernel
 
 from tools import notebooks
 
-# Three files run at once: each, and every notebook kernel it starts, keeps to one core, and does not
-# spin while it waits for it.
+# Three files run at once: each, and every notebook kernel it starts, keeps to one core, and does
+# not spin while it waits for it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
