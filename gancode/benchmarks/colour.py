@@ -1,5 +1,5 @@
-"""Colours for grey patches of two photographs, by networks and by tables, and colours moved from one
-photograph to the other.
+"""Colours for grey patches of two photographs, by networks and by tables; and colours moved from
+one photograph to the other.
 
     python -m gancode.benchmarks.colour
 
