@@ -1,0 +1,40 @@
+"""The benchmark of colours: grey and chroma are the colour, its patches are parted, and what moves
+colours gives them the moments that it promises."""
+
+import torch
+
+from gancode.benchmarks import colour as benchmark
+
+
+def test_grey_and_chroma_are_the_colour():
+    x = torch.stack(benchmark.photographs())
+    grey, chroma = benchmark.parted(x)
+    torch.testing.assert_close(benchmark.joined(grey, chroma), x)
+    assert benchmark.parted(torch.full((1, 3, 2, 2), 0.3))[1].abs().max() < 1e-6
+
+
+def test_no_patch_to_learn_from_is_judged():
+    known, hidden = benchmark.patches(0)
+    assert len(hidden.grey) == 120
+    near = torch.cdist(hidden.grey.flatten(1), known.grey.flatten(1)).min()
+    assert near > 1e-3
+
+
+def test_a_sample_costs_twice_the_square_of_the_mean_of_its_level():
+    known, _ = benchmark.patches(0)
+    made = benchmark.tables(known, known.grey)
+    errors = {name: (x - known.chroma).square().mean() for name, x in made.items()}
+    torch.testing.assert_close(
+        errors["grey's sample"], 2 * errors["grey's mean"], rtol=0.02, atol=0
+    )
+
+
+def test_moved_colours_have_the_moments_of_the_others():
+    x, y = (image.flatten(1).T.double() for image in benchmark.photographs())
+    wanted = benchmark.moments(y)
+    for mean, covariance in (
+        benchmark.moments(f(x, y)) for f in (benchmark.adain, benchmark.monge)
+    ):
+        torch.testing.assert_close(mean, wanted[0])
+        torch.testing.assert_close(covariance.diagonal(), wanted[1].diagonal())
+    torch.testing.assert_close(benchmark.moments(benchmark.monge(x, y))[1], wanted[1])
