@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 import gancode
 from gancode import benchmarks, metrics, networks
+from gancode.benchmarks.translation import square_root
 from gancode.training import terms
 from gancode.training.terms import Seen
 
@@ -27,9 +28,9 @@ BLOCK, SIZE, STRIDE = (
     32,
     16,
     4,
-)  # pixels: a square, a patch, between patches to learn from
+)  # pixels: a square, a patch, from one patch learned from to the next
 BINS = 32  # levels of grey of a table
-CHANNELS, LATENT_DIM, STEPS, BATCH = 16, 4, 160, 32
+CHANNELS, LATENT_DIM, STEPS, BATCH = 16, 4, 400, 32
 SEEDS = range(5)
 OPTIONS: dict[str, Any] = {
     "objective": "nonsaturating",
@@ -269,26 +270,9 @@ def monge(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Points x (n, d) with mean and covariance of y, by the affine map that moves them least in
     mean square (Dowson and Landau 1982)."""
     (m, S), (n, T) = moments(x), moments(y)
-    root = _root(S)
+    root = square_root(S)
     inverse = torch.linalg.inv(root)
-    return n + (x - m) @ (inverse @ _root(root @ T @ root) @ inverse)
-
-
-def _root(matrix: torch.Tensor) -> torch.Tensor:
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
-
-
-def sliced(x: torch.Tensor, y: torch.Tensor, steps: int = 60, seed: int = 0) -> torch.Tensor:
-    """Points x (n, d), n = len(y), moved so that along a random direction after the other their
-    order statistics are those of y (Pitié et al. 2007, with single directions)."""
-    rng, moved = torch.Generator().manual_seed(seed), x.clone()
-    for _ in range(steps):
-        axes = torch.linalg.qr(torch.randn(x.shape[1], x.shape[1], generator=rng).to(x)).Q
-        seen, wanted = moved @ axes, (y @ axes).sort(0).values
-        ranks = seen.argsort(0).argsort(0)
-        moved = wanted.gather(0, ranks) @ axes.T
-    return moved
+    return n + (x - m) @ (inverse @ square_root(root @ T @ root) @ inverse)
 
 
 def results() -> dict:

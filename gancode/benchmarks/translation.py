@@ -233,9 +233,9 @@ def moments(x: torch.Tensor, y: torch.Tensor, ridge: float) -> Callable:
     a, b = x.flatten(1).double(), y.flatten(1).double()
     eye = ridge * torch.eye(a.shape[1], dtype=a.dtype)
     S, T = a.T.cov() + eye, b.T.cov() + eye
-    root = _root(S)
+    root = square_root(S)
     inverse = torch.linalg.inv(root)
-    weights = inverse @ _root(root @ T @ root) @ inverse
+    weights = inverse @ square_root(root @ T @ root) @ inverse
 
     def apply(z: Any, image: torch.Tensor) -> torch.Tensor:
         u = image.flatten(1).double() - a.mean(0)
@@ -244,8 +244,8 @@ def moments(x: torch.Tensor, y: torch.Tensor, ridge: float) -> Callable:
     return apply
 
 
-def _root(matrix: torch.Tensor) -> torch.Tensor:
-    """The symmetric root of a covariance."""
+def square_root(matrix: torch.Tensor) -> torch.Tensor:
+    """The symmetric root of a covariance (d, d)."""
     values, vectors = torch.linalg.eigh(matrix)
     return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
 
