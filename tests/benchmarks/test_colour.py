@@ -38,3 +38,18 @@ def test_moved_colours_have_the_moments_of_the_others():
         torch.testing.assert_close(mean, wanted[0])
         torch.testing.assert_close(covariance.diagonal(), wanted[1].diagonal())
     torch.testing.assert_close(benchmark.moments(benchmark.monge(x, y))[1], wanted[1])
+
+
+def test_the_results_hold_every_method_with_every_seed():
+    found = benchmark.results()
+    known, hidden = benchmark.patches(0)
+    names = [*benchmark.baselines(known, hidden), *benchmark.METHODS]
+    runs = [(row["seed"], row["method"]) for row in found["rows"]]
+    assert runs == [(seed, name) for seed in benchmark.SEEDS for name in names]
+    assert (found["provenance"]["steps"], found["provenance"]["threads"]) == (benchmark.STEPS, 1)
+    for row in found["rows"]:
+        if row["method"] == "none" and row["seed"] == 0:
+            again = benchmark.judged(0 * hidden.chroma, hidden)
+            assert {key: round(value, 5) for key, value in again.items()} == {
+                key: row[key] for key in again
+            }
