@@ -9,8 +9,8 @@ import nbval.kernel
 
 from tools import notebooks
 
-# Three files run at once: each, and every notebook kernel it starts, keeps to one core, and does
-# not spin while it waits for it.
+# Two files run at once: each, and every notebook kernel it starts, keeps to one core, and does not
+# spin while it waits for it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -24,7 +24,6 @@ nbval.kernel.KernelManager = notebooks.Kernel
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Three, for two cores: who waits for a page or a process leaves his to another. A single file
-    runs in this one."""
+    """Two; a single file runs in this one."""
     asked = [str(each).partition("::")[0] for each in config.args]
-    return 0 if len(set(asked)) == 1 and Path(asked[0]).is_file() else 3
+    return 0 if len(set(asked)) == 1 and Path(asked[0]).is_file() else 2

@@ -193,8 +193,8 @@ def _left_as_they_were() -> Iterator[None]:
                 for buffer, before in buffers:
                     if not torch.equal(buffer, before):
                         buffer.copy_(before)
-                for weight, slope in slopes:
-                    weight.grad = slope
+                for weight, its_own in slopes:
+                    weight.grad = its_own
 
 
 def _own(term: Term, memo: dict) -> Term:

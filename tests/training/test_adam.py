@@ -70,5 +70,5 @@ def test_slopes_that_are_set_by_hand_are_laid_out_first():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(".grad")
     ]
     assert set_by_hand, "nothing is looked at"
-    safe = ("None", "torch.zeros_like(weight)")
+    safe = ("None", "torch.zeros_like(weight)", "its_own")  # the last lies as it lay before
     assert [each for each in set_by_hand if each not in safe and ".contiguous()" not in each] == []
