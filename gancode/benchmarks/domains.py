@@ -21,6 +21,7 @@ from torch.nn import functional as F
 import gancode
 from gancode import benchmarks, data, networks
 from gancode.calculus import Objective, a, b, softplus
+from gancode.errors import Refused
 
 RESULTS = benchmarks.RESULTS / "domains.json"
 SEEDS = range(5)
@@ -85,7 +86,9 @@ def images(boxes: bool) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
 
 def domains(setting: str, seed: int) -> tuple[Domain, Domain]:
     """The source, 4,000 images to train on and 1,000 to test with, and the target, two thirds and
-    one third; the split is the seed's."""
+    one third; the split is the seed's. Raises `Refused` for a setting not in SETTINGS."""
+    if setting not in SETTINGS:
+        raise Refused(f"unknown setting {setting!r}; the choices are {', '.join(SETTINGS)}")
     source, target = images(setting != PLAIN)
     if setting == REMOVED:
         kept = target[1] < KEPT
@@ -283,8 +286,12 @@ def row(setting: str, method: str, weight: float, seed: int, steps: int = STEPS)
 def fit(
     method: str, source: Domain, target: Domain, weight: float, seed: int, steps: int = STEPS
 ) -> Fitted:
-    """Features and classifier by the name of a method; `weight` is that of what makes them
-    alike."""
+    """Features and classifier by the name of a method; `weight` is that of what makes them alike.
+    Raises `Refused` for another name and for a weight below 0."""
+    if method not in (known := (SOURCE, *WEIGHTS, CEILING)):
+        raise Refused(f"unknown method {method!r}; the choices are {', '.join(known)}")
+    if not weight >= 0:
+        raise Refused(f"weight={weight!r} must not be negative: the features would be driven apart")
     if method == REVERSAL:
         return reversal(source, target, weight, seed, steps)
     if method == COVARIANCE:

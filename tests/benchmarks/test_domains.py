@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gancode.benchmarks import domains as benchmark
+from gancode.errors import Refused
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,13 @@ def test_the_probe_finds_a_linear_truth_and_tells_what_differs():
     untrained = benchmark.supervised(source, 0, 1)
     assert benchmark.telling(untrained, source, target) > 0.5
     assert benchmark.telling(untrained, source, source) < 0.1
+
+
+def test_unknown_names_and_negative_weights_are_refused():
+    with pytest.raises(Refused, match="unknown setting 'turned'; the choices are as they are"):
+        benchmark.domains("turned", 0)
+    both = benchmark.domains(benchmark.PLAIN, 0)
+    with pytest.raises(Refused, match="unknown method 'reversl'"):
+        benchmark.fit("reversl", *both, 1.0, 0, 1)
+    with pytest.raises(Refused, match="must not be negative"):
+        benchmark.fit(benchmark.REVERSAL, *both, -1.0, 0, 1)
