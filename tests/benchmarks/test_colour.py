@@ -40,10 +40,18 @@ def test_moved_colours_have_the_moments_of_the_others():
     torch.testing.assert_close(benchmark.moments(benchmark.monge(x, y))[1], wanted[1])
 
 
+def test_more_contrast_has_the_energy_of_another():
+    _, hidden = benchmark.patches(0)
+    made = benchmark.as_colourful(hidden.chroma, torch.full_like(hidden.chroma, 0.5))
+    torch.testing.assert_close(made.square().mean(), torch.tensor(0.25))
+    ratio = (made / hidden.chroma)[hidden.chroma.abs() > 0.01]
+    torch.testing.assert_close(ratio, ratio[0].expand_as(ratio), rtol=1e-4, atol=0)
+
+
 def test_the_results_hold_every_method_with_every_seed():
     found = benchmark.results()
     known, hidden = benchmark.patches(0)
-    names = [*benchmark.baselines(known, hidden), *benchmark.METHODS]
+    names = [*benchmark.baselines(known, hidden), *benchmark.METHODS, "L2, more contrast"]
     runs = [(row["seed"], row["method"]) for row in found["rows"]]
     assert runs == [(seed, name) for seed in benchmark.SEEDS for name in names]
     assert (found["provenance"]["steps"], found["provenance"]["threads"]) == (benchmark.STEPS, 1)
