@@ -81,12 +81,19 @@ class Processes:
     """
 
     def __init__(self) -> None:
+        launched = _launched()
+        self.rank, self.world_size = 0, 1
+        self.device: torch.device | None = None
+        # Alone there is nobody to be found, and the import costs a third of a second.
+        if launched > 1 or "accelerate" in sys.modules:
+            self._join(launched)
+
+    def _join(self, launched: int) -> None:
         with warnings.catch_warnings():  # tqdm looks for notebook widgets, which are not needed
             warnings.simplefilter("ignore", TqdmWarning)
-            from accelerate import PartialState  # here: it costs a third of a second
+            from accelerate import PartialState
             from accelerate.utils import parse_flag_from_env
 
-        launched = _launched()
         # Accelerate joins processes on the CPU only where it is told to use the CPU.
         accelerator = torch.cuda.is_available() or torch.xpu.is_available()
         with _said_to_wait(launched):
@@ -99,7 +106,6 @@ class Processes:
             )
         self.rank, self.world_size = state.process_index, state.num_processes
         self.device = state.device if self.world_size > 1 else None
-        self._wait = state.wait_for_everyone
 
     @property
     def is_main(self) -> bool:
@@ -168,4 +174,7 @@ class Processes:
 
     def wait(self) -> None:
         """Go on when all are here."""
-        self._wait()
+        if self.world_size > 1:
+            from accelerate import PartialState
+
+            PartialState().wait_for_everyone()

@@ -71,7 +71,7 @@ def context():
 @pytest.fixture(scope="module", params=PAGES)
 def visit(request, context, address):
     """A page opened on a phone, with what went wrong while it loaded, and its formulas typeset."""
-    page, wrong, loaded = context.new_page(), [], []
+    page, wrong, loaded, awaited = context.new_page(), [], [], set()
     page.on("response", lambda answer: loaded.append(answer))
     page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -86,8 +86,13 @@ def visit(request, context, address):
             route.abort()
 
     page.route("**/*", stay_here)
-    page.goto(f"{address}/{request.param}.html", wait_until="networkidle")
+    page.on("request", awaited.add)
+    page.on("requestfinished", awaited.discard)
+    page.on("requestfailed", awaited.discard)
+    page.goto(f"{address}/{request.param}.html")
     page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
+    while awaited:  # what the typeset page asks for: its fonts
+        page.wait_for_timeout(10)
     sizes = [len(answer.body()) for answer in loaded if not answer.url.startswith("data:")]
     yield SimpleNamespace(page=page, wrong=wrong, name=request.param, sizes=sizes)
     page.close()
@@ -189,7 +194,8 @@ def test_axe_finds_nothing(visit, scheme):
         page.evaluate((fetch.npm_packages() / "axe-core" / "axe.min.js").read_text("utf-8"))
     found = page.evaluate(
         """async only => {
-            await new Promise(done => setTimeout(done, 300));  // colours that fade
+            const fading = document.getAnimations().filter(each => each instanceof CSSTransition);
+            await Promise.allSettled(fading.map(each => each.finished));  // from scheme to scheme
             // Formulas are MathML to those who hear them. No rule looks at their drawings, half of
             // what axe would walk through: meanwhile only the room they take is there.
             const drawings = [...document.querySelectorAll("mjx-container > mjx-math")].map(

@@ -4,6 +4,7 @@ Nothing here proves anything. Points are taken where false statements give thems
 both sides are enclosed in balls there: disjoint balls, or an order that is certain, refute.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from .points import points_for
 
 DIGITS = 50
 POINTS = 160
+_FEWEST = 6  # digits to which two sides must agree at a point for it to count
 _BITS = 192  # of the first evaluation: 50 digits and some
 _MORE_BITS = ((768, 60), (3072, 24), (12_288, 8))  # and for how many points that do not tell
 _CONSTANT_BITS = (768, 3072, 12_288, 50_000, 200_000)  # for a statement without symbols
@@ -57,9 +59,11 @@ class Refutation:
 
 @dataclass
 class Tally:
-    """What was tried without success."""
+    """What was tried without success: at how many points the sides agreed, the zero function in
+    place of an undefined one not counted, and to how many digits at all of them."""
 
     agreed: int = 0
+    digits: int = DIGITS
     example: dict | None = None  # the first point at which they did
     undefined: int = 0
     unsure: int = 0
@@ -88,7 +92,7 @@ def attack(
         if comparison is None:
             tally.unsure += len(points)
             continue
-        unclear = []
+        certain, unclear = [], []  # points, and those that do not tell: [point, digits] of each
         for point in filter(comparison.bearable, points):
             if deadline():
                 tally.unsure += 1
@@ -98,19 +102,26 @@ def attack(
                 return Refutation(point, functions, tally.agreed, *comparison.sides)
             if outcome == "undefined":
                 tally.undefined += 1
-                continue
-            tally.unsure += outcome == "unsure"
-            if outcome in (True, None):
-                tally.agreed += 1
-                tally.example = tally.example or point
-            if outcome is not True:
-                unclear.append(point)
+            elif outcome is True:
+                certain.append(point)
+            else:
+                unclear.append([point, outcome])
         for bits, most in comparison.levels():
-            for point in _spread(unclear, most):
+            for tried in _spread(unclear, most):
                 if deadline():
                     break
-                if comparison.compare(point, bits) is False:
-                    return Refutation(point, functions, tally.agreed, *comparison.sides)
+                outcome = comparison.compare(tried[0], bits)
+                if outcome is False:
+                    return Refutation(tried[0], functions, tally.agreed, *comparison.sides)
+                if outcome not in (True, "undefined"):
+                    tried[1] = max(tried[1], outcome)
+        agreed = [digits for _, digits in unclear if digits >= _FEWEST]
+        tally.unsure += len(unclear) - len(agreed)
+        if agreed or certain:
+            tally.example = tally.example or [*certain, *(point for point, _ in unclear)][0]
+        if not functions or any(particular.expr for particular in functions.values()):
+            tally.agreed += len(certain) + len(agreed)
+            tally.digits = int(min([tally.digits, *agreed]))
     return tally
 
 
@@ -171,12 +182,14 @@ class Comparison:
             balls = [ball(point[symbol]) for symbol in self.symbols]
             return [function(balls) for function in self.functions]
 
-    def compare(self, point: dict, bits: int) -> bool | str | None:
-        """True or False where the balls tell, None where they overlap, or "undefined", "unsure"."""
+    def compare(self, point: dict, bits: int) -> bool | str | float:
+        """True or False where the balls tell; "undefined"; or to how many digits both sides are the
+        same, 0 where there are no values."""
         outcome = self._outcome(lambda: self.values(point, bits))
         irrational = any(not value.is_Rational for value in point.values())
         long = _length(point) > 400 or not all(is_quick(side, point) for side in self.sides)
-        if outcome in (True, False, "undefined") or long or not (self._stepped or irrational):
+        told = isinstance(outcome, (bool, str))
+        if told or long or not (self._stepped or irrational):
             return outcome
         # A ball around a number like 1/3 or π does not say on which side of a step it lies; SymPy
         # puts numbers into conditions exactly, and knows exp(I·π).
@@ -185,18 +198,30 @@ class Comparison:
             return outcome
         with ctx.workprec(bits):
             finer = self._outcome(lambda: [compiled(side, ())([]) for side in exact])
-        return outcome if finer == "unsure" else finer
+        return finer if isinstance(finer, (bool, str)) else max(finer, outcome)
 
-    def _outcome(self, evaluate: Callable) -> bool | str | None:
+    def _outcome(self, evaluate: Callable) -> bool | str | float:
         try:
             left, right = evaluate()
             if self.relation != "==":
                 left, right = ordered(left), ordered(right)
-            return holds(left, right, self.relation)
+            told = holds(left, right, self.relation)
+            return _common_digits(left, right) if told is None else told
         except Undefined:
             return "undefined"
         except (Unsure, OverflowError):
-            return "unsure"
+            return 0.0
+
+
+def _common_digits(left: Ball, right: Ball) -> float:
+    """To how many digits two balls that overlap are one number: of the larger one, or after the
+    point where that is below 1."""
+    gap = acb(left - right)
+    width = abs(gap.real.rad()) + abs(gap.imag.rad())
+    if not width.is_finite():
+        return 0.0
+    size = 1 + abs(acb(left)).abs_upper() + abs(acb(right)).abs_upper()
+    return max(0.0, float(-(width / size).log() / arb(10).log())) if width > 0 else math.inf
 
 
 def _length(point: dict) -> int:

@@ -109,7 +109,7 @@ def points_for(left: sympy.Expr, right: sympy.Expr, domain: Domain, count: int) 
     for point in first:
         if belongs(point, domain):
             yield point
-    if all(symbol.is_integer for symbol in domain.symbols) and count >= 100:
+    if domain.symbols and all(s.is_integer for s in domain.symbols) and count >= 100:
         yield from _whole_numbers(domain)
     yield from points(domain, count, marks)
 

@@ -43,9 +43,9 @@ class Proof(Shown):
     """The outcome of `prove`. True unless refuted.
 
     `status` is "proved" (by the rules that `method` names), "checked" (numerically, at `points`
-    points) or "refuted"; then `counterexample` maps each symbol to a value, and `lhs_value` and
-    `rhs_value` are the two sides there. `assumes` says what is taken for granted beside the
-    assumptions of the symbols, such as "the integrals converge".
+    points, to at least `digits` digits at each) or "refuted"; then `counterexample` maps each
+    symbol to a value, and `lhs_value` and `rhs_value` are the two sides there. `assumes` says what
+    is taken for granted beside the assumptions of the symbols, such as "the integrals converge".
     """
 
     lhs: sympy.Expr
@@ -58,6 +58,7 @@ class Proof(Shown):
     lhs_value: sympy.Expr | None = None
     rhs_value: sympy.Expr | None = None
     assumes: str = ""
+    digits: int = DIGITS
 
     def __bool__(self) -> bool:
         return self.status != "refuted"
@@ -73,7 +74,8 @@ class Proof(Shown):
             return f"refuted at {where or 'every point'}: {sides}"
         if self.status == "proved":
             return f"proved ({self.method}){self.where}"
-        return f"checked to {DIGITS} digits at {self.points} points{self.where}"
+        points = "1 point" if self.points == 1 else f"{self.points} points"
+        return f"checked to {self.digits} digits at {points}{self.where}"
 
     @property
     def where(self) -> str:
@@ -192,10 +194,13 @@ class _Case:
             return self._refuted(Refutation(tried.example, {}, tried.agreed, *same), jets)
         if tried.agreed == 0:
             raise UndecidableError(
-                f"{self._text}: no rule decides it, and it cannot be evaluated numerically (an "
-                "integral or a sum without bounds for its value, or a function that is not known)"
+                f"{self._text}: no rule decides it, and it cannot be evaluated to a few digits (an "
+                "integral or a sum without close bounds for its value, or a function that is not "
+                "known)"
             )
-        return Proof(self.lhs, self.rhs, self.relation, "checked", "", tried.agreed)
+        return Proof(
+            self.lhs, self.rhs, self.relation, "checked", "", tried.agreed, digits=tried.digits
+        )
 
     @property
     def _text(self) -> str:
@@ -260,8 +265,9 @@ def _shown(side: sympy.Expr, point: dict, value: Ball | None) -> sympy.Expr:
         exact = sympy.sympify(side).subs(point)
         if value is None or exact == 0:
             return exact
+        rounded = _rounded(exact, 15)
         # SymPy gives what it cannot tell from zero the precision 1.
-        told = all(part._prec > 1 for part in sympy.N(exact).atoms(sympy.Float))
+        told = rounded != exact and all(x._prec > 1 for x in rounded.atoms(sympy.Float))
         if told and value.rel_accuracy_bits() < _SHOWN_BITS:
             return exact
     return _number(value)
@@ -277,24 +283,29 @@ def _number(value: Ball) -> sympy.Expr:
     return sympy.Float((int(mantissa), int(exponent)), max(DIGITS, middle.bits() // 3))
 
 
+def _rounded(value: sympy.Expr, digits: int) -> sympy.Expr:
+    """A number to so many digits; as it is where SymPy fails to find them."""
+    return attempt(sympy.N, value, digits, seconds=1, default=value)
+
+
 def _short(value: sympy.Expr) -> str:
     """A value as text of bearable length."""
     if value.is_Rational and max(value.p.bit_length(), value.q.bit_length()) > 120:
-        return str(sympy.N(value, 15))
+        return str(_rounded(value, 15))
     text = str(value)
-    return text if len(text) <= 40 or value.free_symbols else str(sympy.N(value, 15))
+    return text if len(text) <= 40 or value.free_symbols else str(_rounded(value, 15))
 
 
 def _apart(x: sympy.Expr, y: sympy.Expr) -> str:
     """Two numbers with as many digits as it takes to tell them apart; or how far they are apart."""
     if x == y:
-        return f"both sides are {sympy.N(x, 6)}"
+        return f"both sides are {_rounded(x, 6)}"
     for digits in (6, 12, 25):
-        left, right = (str(sympy.N(value, digits)) for value in (x, y))
+        left, right = (str(_rounded(value, digits)) for value in (x, y))
         if left != right:
             return f"left side {left}, right side {right}"
-    gap = sympy.N(sympy.Abs(x - y), 3)
-    return f"left side {sympy.N(x, 6)}, right side {sympy.N(y, 6)}, {gap} apart"
+    gap = _rounded(sympy.Abs(x - y), 3)
+    return f"left side {_rounded(x, 6)}, right side {_rounded(y, 6)}, {gap} apart"
 
 
 __all__ = ["DIGITS", "POINTS", "Proof", "UndecidableError", "prove"]

@@ -2,6 +2,7 @@
 
 import pytest
 import sympy
+from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Abs, Eq, Function, Integral, Limit, Max, Rational, Symbol, exp, log, oo, sqrt, zoo
@@ -11,6 +12,7 @@ from gancode.calculus import (
     Derivation,
     DerivationError,
     EmptyDomainError,
+    Proof,
     UndecidableError,
     p,
     prove,
@@ -18,7 +20,7 @@ from gancode.calculus import (
     sigmoid,
     softplus,
 )
-from gancode.calculus.proof.attack import derived
+from gancode.calculus.proof.attack import Comparison, attack, derived
 from gancode.calculus.proof.domain import Domain
 from gancode.calculus.proof.rules import decide_by_parts
 
@@ -110,6 +112,46 @@ def test_what_no_strategy_decides_is_checked_and_says_so():
     proof = prove(sympy.sin(x) + sympy.cos(sqrt(2) * x), -2, ">")  # or √2 would be rational
     assert proof.status == "checked" and proof.points >= 100
     assert "50 digits" in str(proof)
+
+
+@pytest.mark.parametrize("value", [Rational(3, 5), Rational(10000095, 10**7), 1])
+def test_balls_too_wide_to_tell_are_no_agreement(value):
+    with pytest.raises(UndecidableError, match="to a few digits"):
+        prove(Integral(sympy.sin(exp(x)), (x, 0, 12)), value, seconds=5)
+
+
+@pytest.mark.parametrize(("exponent", "digits"), [(-30, 30), (-5, None)])
+def test_a_check_says_to_how_many_digits(monkeypatch, exponent, digits):
+    balls = [arb(1, arb(10) ** exponent), arb(1)]
+    monkeypatch.setattr(Comparison, "values", lambda self, point, bits: balls)
+    tried = attack(sympy.sin(x), sympy.cos(x), "==", Domain({x}), lambda: False)
+    if digits is None:
+        assert tried.agreed == 0 and tried.unsure > 0
+    else:
+        assert tried.agreed > 0 and tried.digits == digits
+
+
+def test_the_digits_of_a_check_stand_in_its_evidence():
+    proof = Proof(x, y, "==", "checked", points=9, digits=17)
+    assert proof.evidence == "checked to 17 digits at 9 points"
+    assert prove(Integral(log(sympy.gamma(x)), (x, 0, 1)), log(2 * sympy.pi) / 2).evidence == (
+        "checked to 50 digits at 1 point"
+    )
+
+
+def test_the_zero_function_alone_is_no_evidence():
+    f = Function("f", real=True)
+    mass = Integral(sympy.DiracDelta(x - y) * f(x), (x, 0, 1))
+    for value in (0, 2 * f(y)):
+        with pytest.raises(UndecidableError):
+            prove(mass, value)
+
+
+@pytest.mark.parametrize("relation", ["==", ">="])
+def test_where_sympy_cannot_evaluate_a_side_the_ball_is_shown(relation):
+    m = Symbol("m", integer=True, nonnegative=True)
+    proof = prove(Integral(sympy.floor(x), (x, 0, m)), m**2 / 2, relation)
+    assert proof.status == "refuted" and "right side 0.5" in proof.evidence
 
 
 def test_assumptions_decide():
