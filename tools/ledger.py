@@ -50,7 +50,8 @@ What survives is
 
 - **proved** where a rule decides it exactly. The rule stands beside each statement, and \
 {{ref}}`below <ledger-rules>` is how often each was used;
-- **checked** where no rule does. Nothing but the evaluations speaks for it, and this page says why.
+- **checked** where no rule does, to as many digits as the balls around its values allow. Nothing \
+but the evaluations speaks for it, and this page says why.
 
 A statement with a {{term}}`counterexample` is **refuted**. Those that a chapter shows stand there \
 on purpose: they are wrong guesses, answered. They are no failures, and are counted apart.

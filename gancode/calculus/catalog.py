@@ -4,6 +4,7 @@ import logging
 
 from sympy import Expr, Max, Rational, exp
 
+from ..errors import WrongType
 from .divergence import alpha_divergence, divergences
 from .expression import MAX_EXPONENT, parse
 from .objective import Objective, ObjectiveError
@@ -85,8 +86,13 @@ def find_objective(text: str, generator: str | None = None) -> Objective:
     is the generator's, or None for the zero-sum one: minus the critic's on generated samples. Where
     a name stands for more than an objective, a warning in the log says what else belongs to it.
     Raises `ObjectiveError` for an unknown name, and `ExpressionError` for what is no expression
-    (see `parse`).
+    (see `parse`); `WrongType` for what is no text.
     """
+    if not isinstance(text, str) or not isinstance(generator, str | None):
+        raise WrongType(
+            f"find_objective reads text, not {text!r} and {generator!r}; of SymPy expressions make "
+            "an Objective(critic, generator)"
+        )
     name = text.strip().lower().replace("_", "-")
     family, equals, order = map(str.strip, name.partition("="))
     if name in catalog or name in _RELATED or family == "alpha":

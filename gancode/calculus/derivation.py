@@ -6,6 +6,7 @@ import sympy
 
 from ..errors import Refused
 from ..notebook import Shown
+from .given import given
 from .latex import MARKS, words
 from .proof import RELATIONS, Proof, prove
 
@@ -29,7 +30,7 @@ class Derivation(Shown):
 
     def __init__(self, start: Any, name: str = "", assumptions: Any = ()) -> None:
         self.name = name
-        self.start = sympy.sympify(start, strict=True)
+        self.start = given(start, "the start of a derivation")
         self.assumptions = assumptions
         self.steps: list[tuple[Proof, sympy.Expr, str]] = []
 
@@ -62,7 +63,7 @@ class Derivation(Shown):
     def _extend(self, relation: str, expr: Any, because: str) -> "Derivation":
         if not because:
             raise Refused("give the reason for the step: because='…'")
-        expr = sympy.sympify(expr, strict=True)
+        expr = given(expr, "a step of a derivation")
         proof = prove(self.result, expr, relation, self.assumptions)
         if not proof:
             raise DerivationError(

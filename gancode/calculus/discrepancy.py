@@ -6,12 +6,12 @@ the kernel is an integral over one normal variable. `gancode.metrics` estimates 
 
 from collections.abc import Callable
 
-import sympy
 from sympy import Expr, S, binomial, erf, erfc, exp, factorial, pi, sqrt
 
 from ..errors import Refused, positive_integer
 from . import advice
 from .densities import normal_law
+from .given import given
 
 _Law = tuple[Expr, Expr]  # mean and variance
 _HIGHEST = 100  # degree of a polynomial kernel
@@ -37,10 +37,10 @@ def maximum_mean_discrepancy(
     """
     one, other = normal_law(first), normal_law(second)
     if kernel == "polynomial":
-        return _of_moments(one, other, degree, sympy.sympify(offset))
+        return _of_moments(one, other, degree, given(offset, "offset"))
     if kernel not in _MEANS:
         raise Refused(f"unknown kernel {kernel!r}; they are {', '.join([*_MEANS, 'polynomial'])}")
-    scale = sympy.sympify(bandwidth)
+    scale = given(bandwidth, "the bandwidth")
     if not scale.is_positive:
         raise Refused(
             f"the bandwidth {scale} is not known to be positive, and of another the kernel is not; "

@@ -13,6 +13,7 @@ from . import advice
 from .between import Ends, mean_of_ratio
 from .convex import NotConvexError, conjugate, require_convex
 from .densities import NoClosedFormError
+from .given import given
 from .implicit import Implicit
 from .kinks import pieces
 from .losses import compile_numpy
@@ -82,7 +83,7 @@ class Divergence:
         scale: Any = 1,
         offset: Any = 0,
     ) -> None:
-        f = sympy.sympify(f, strict=True)
+        f = given(f, "f")
         if f.free_symbols - {r}:
             raise Refused(f"f must be an expression in r alone; it has {f.free_symbols - {r}} too")
         if not prove(f.subs(r, 1), 0):
@@ -93,7 +94,7 @@ class Divergence:
             raise NotConvexError(f"f = {f} was not proved to be convex: {error}") from None
         self.f, self.name = f, name
         self.label = f"{label}(q‖p)" if swapped else f"{label}(p‖q)"
-        self.scale, self.offset = sympy.sympify(scale), sympy.sympify(offset)
+        self.scale, self.offset = given(scale, "scale"), given(offset, "offset")
         self._ends = Ends(f)
 
     @classmethod
@@ -103,9 +104,9 @@ class Divergence:
 
         `ends` are f(0) and the slope of f at infinity, for an f whose limits SymPy cannot take.
         """
-        self, f = cls.__new__(cls), sympy.sympify(f, strict=True)
+        self, f = cls.__new__(cls), given(f, "f")
         self.f, self.name, self.label = f, "", "D(p‖q)"
-        self.scale, self.offset, self._ends = S.One, sympy.sympify(offset), Ends(f, ends)
+        self.scale, self.offset, self._ends = S.One, given(offset, "offset"), Ends(f, ends)
         return self
 
     @property
@@ -116,7 +117,7 @@ class Divergence:
     def scaled(self, scale: Any, offset: Any) -> "Divergence":
         """The same divergence, tied to a value: scale · D_f + offset."""
         twin = copy(self)
-        twin.scale, twin.offset = sympy.sympify(scale), sympy.sympify(offset)
+        twin.scale, twin.offset = given(scale, "scale"), given(offset, "offset")
         return twin
 
     def __str__(self) -> str:

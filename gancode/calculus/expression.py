@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from ..errors import Refused
+from ..errors import Refused, WrongType
 from .symbols import a, b, sigmoid, softplus
 
 MAX_LENGTH = 2_000
@@ -85,8 +85,11 @@ def parse(
     """Read an expression in `symbols`, numbers, pi, e, + - * / ** and the names in `functions`.
 
     `symbols` may map names to what they stand for. Signs as they are printed are read too: − · × ÷
-    and raised digits. Raises `ExpressionError` for anything else, before anything is computed.
+    and raised digits. Raises `ExpressionError` for anything else, before anything is computed,
+    and `WrongType` for what is no text.
     """
+    if not isinstance(text, str):
+        raise WrongType(f"an expression is read from text, not from {text!r}")
     if len(text) > MAX_LENGTH:
         raise ExpressionError(
             f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} are read"

@@ -16,6 +16,7 @@ from sympy import Dummy, Expr, Matrix, Symbol
 
 from ..errors import Refused
 from .deadline import attempt
+from .given import given, given_loss
 from .registry import UnknownNameError
 from .rewriting import simplified
 
@@ -31,7 +32,7 @@ class NotStationaryError(Refused):
 
 def require_weight(name: str, weight: Any) -> Expr:
     """A penalty's weight as an expression. Raises `Refused` where it is negative or infinite."""
-    weight = sympy.sympify(weight, strict=True)
+    weight = given(weight, f"the weight of {name}")
     if weight.is_negative or weight.is_finite is False:
         raise Refused(
             f"the weight of {name} must be finite and not negative, not {weight}: with a negative "
@@ -49,13 +50,16 @@ class Game:
     """
 
     def __init__(self, losses: Mapping[Symbol, Expr], clip: Mapping[Symbol, Expr] | None = None):
-        if not losses:
+        if not isinstance(losses, Mapping) or not losses:
             raise Refused("a game needs a loss for each of its players: Game({theta: loss, …})")
         for player in losses:
             if not (isinstance(player, Symbol) and player.is_real):
                 raise Refused(f"a player must be a real symbol, not {player!r}")
-        self.losses = {player: sympy.sympify(loss) for player, loss in losses.items()}
-        self.clip = {player: sympy.sympify(limit) for player, limit in (clip or {}).items()}
+        self.losses = {
+            player: given_loss(loss, f"the loss of {player}") for player, loss in losses.items()
+        }
+        limits = (clip or {}).items()
+        self.clip = {player: given(limit, f"clip[{player}]") for player, limit in limits}
         for player, limit in self.clip.items():
             if player not in self.losses:
                 raise Refused(f"clip names {player}, which is not one of {self.players}")
@@ -149,7 +153,7 @@ class Game:
             raise UnknownNameError(
                 f"unknown method {method!r}; it must be one of {', '.join(_METHODS)}"
             )
-        return _METHODS[method](self, sympy.sympify(step), **options)
+        return _METHODS[method](self, given(step, "a step"), **options)
 
     def simulate(
         self, method: str, start: Any, step: float, steps: int, **options: Any

@@ -14,6 +14,7 @@ from sympy import Abs, Expr, Matrix, Max, Rational, S, Symbol, cos, log, oo, pi,
 from ..errors import Refused
 from . import advice
 from .convex import is_smooth
+from .given import given
 from .kinks import Piece, pieces
 from .proof import prove
 
@@ -105,7 +106,7 @@ def lipschitz_constant(function: Expr | float, symbol: Symbol | None = None) -> 
     limit of the slope. Raises `Refused` for a function that is not known to be continuous, and
     smooth between finitely many kinks, and where the supremum was not found.
     """
-    function = sympy.sympify(function)
+    function = given(function, "a function")
     symbols = function.free_symbols if symbol is None else {symbol}
     if len(symbols) != 1 or not next(iter(symbols)).is_real:
         raise Refused(

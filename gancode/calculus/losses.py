@@ -14,6 +14,7 @@ from sympy.logic.boolalg import Boolean
 from sympy.printing.lambdarepr import LambdaPrinter
 
 from ..errors import Refused
+from .given import given
 from .stable import rationalised, relu, sigmoid, stable
 from .symbols import softplus
 
@@ -31,7 +32,7 @@ def compile(expr: Any, symbols: Sequence) -> Callable:
     Values and slopes are finite wherever they do not overflow. Raises `CompileError` for a function
     that has no torch counterpart here.
     """
-    elementwise = _elementwise(sympy.sympify(expr), tuple(symbols))
+    elementwise = _elementwise(given(expr, "a loss"), tuple(symbols))
 
     def function(*tensors: Any) -> Any:
         return elementwise(*(t.float() if t.element_size() < 4 else t for t in tensors))
@@ -50,7 +51,7 @@ def torch_source(expr: Any) -> str:
 
     torch itself is not needed for it.
     """
-    form = stable(rationalised(sympy.sympify(expr)))
+    form = stable(rationalised(given(expr, "a loss")))
     if not _differentiates_itself(form):
         raise CompileError(f"{form} needs slopes of its own, which `compile` gives it")
     return _Source({"fully_qualified_modules": False}).doprint(_with_floats(form))

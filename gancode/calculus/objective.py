@@ -8,6 +8,7 @@ import mpmath
 import sympy
 from sympy import Add, Dummy, Float, Interval, Lambda, Piecewise, Rational, S, Symbol, exp, log, oo
 from sympy.core.relational import Relational
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.logic.boolalg import Boolean
 
 from ..errors import Refused
@@ -18,6 +19,7 @@ from .digits import in_digits
 from .dirac import dirac_gan
 from .divergence import Divergence, divergences
 from .game import Game
+from .given import given, given_loss
 from .implicit import Implicit, inverted
 from .optimum import (
     ObjectiveError,
@@ -73,7 +75,8 @@ class Objective:
     ) -> None:
         if isinstance(critic, str) or isinstance(generator, str):
             raise ObjectiveError("losses are SymPy expressions; read text with parse(text)")
-        self.critic, self.generator = map(sympy.sympify, (critic, generator))
+        self.critic = given_loss(critic, "the critic's loss")
+        self.generator = given_loss(generator, "the generator's loss")
         self.name, self.source = name, source
         self._check_symbols("critic", self.critic, {a, b})
         if not {a, b} <= self.critic.free_symbols:
@@ -279,7 +282,7 @@ class Objective:
         """
         if on_real is None and not self.paired and self._is_zero_sum:
             return self.divergence()
-        on_real = _exact(sympy.sympify(on_real or 0))
+        on_real = _exact(given(0 if on_real is None else on_real, "on_real"))
         self._check_symbols("generator", on_real, {a})
         on_real = self._optimum().at_critic(self._of_optimum(on_real, a))
         return readings.played_out(self._loss_at_critic(), on_real)
@@ -518,7 +521,7 @@ def _as_function(activation: Any) -> Lambda:
         return activation
     if callable(activation):
         return Lambda(_OUTPUT, activation(_OUTPUT))
-    expr = _exact(sympy.sympify(activation))
+    expr = _exact(given(activation, "an activation"))
     if len(expr.free_symbols) != 1:
         raise ObjectiveError(
             f"an activation is a function of one symbol, the network's output; {activation} has "
@@ -542,7 +545,8 @@ def _domain(domain: sympy.Set | None, activation: Lambda | None) -> tuple[Interv
         image = Interval.open(*sorted(map(advice.simplified, ends)))
     if domain is None:
         return image, activation is not None
-    if domain != S.Reals and not (isinstance(domain, Interval) and domain.inf < domain.sup):
+    proper = isinstance(domain, Interval) and domain.inf < domain.sup
+    if not (proper or domain is S.Reals):
         raise ObjectiveError(f"a domain is an interval, such as Interval.open(0, 1), not {domain}")
     domain = (
         Interval(*map(_exact, domain.args[:2]), *domain.args[2:]) if domain != S.Reals else domain
@@ -564,4 +568,6 @@ def _without_fraction(condition: Boolean) -> Boolean:
 
 
 def _short(expr: sympy.Expr) -> sympy.Expr:
-    return advice.simplified(expr, 60)
+    # cosh(log(s)/2) is a root, which SymPy sees among exponentials alone.
+    plain = expr.rewrite(exp) if expr.has(HyperbolicFunction) else expr
+    return advice.simplified(plain, 60)

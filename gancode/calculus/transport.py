@@ -15,6 +15,7 @@ from sympy import Abs, Interval, Piecewise, S, Symbol, log, oo, pi
 from ..errors import Refused, WrongType, positive_integer
 from . import advice
 from .densities import Density, NoClosedFormError, Total, X, add_integral, certain, normal_law
+from .given import given
 from .kinks import between
 
 
@@ -88,7 +89,7 @@ def entropic_covariance(first: Any, second: Any, epsilon: sympy.Expr | float) ->
     """The covariance between the two sides of the plan of `entropic_transport`, the positive root
     of 2c² + εc = 2σ²τ²; arguments and errors as there."""
     (_, variance), (_, other_variance) = normal_law(first), normal_law(second)
-    epsilon = sympy.sympify(epsilon)
+    epsilon = given(epsilon, "epsilon")
     if not epsilon.is_positive:
         raise Refused(
             f"epsilon={epsilon} is not known to be positive; declare its symbols, as in "

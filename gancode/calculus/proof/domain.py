@@ -334,7 +334,8 @@ def _flatten(relations: Iterable) -> list:
     if not isinstance(relations, (list, tuple, set)):
         relations = [relations]
     flat = []
-    for relation in map(sympify, relations):
+    for relation in relations:
+        relation = sympify(relation) if isinstance(relation, bool) else relation
         parts = relation.args if isinstance(relation, And) else [relation]
         for part in parts:
             if not isinstance(part, (Relational, BooleanTrue, BooleanFalse)):

@@ -14,9 +14,10 @@ import sympy
 from flint import acb
 from sympy import Integral, S
 
-from ...errors import Refused, WrongType
+from ...errors import Refused
 from ...notebook import Shown, powers
 from ..deadline import attempt, worked
+from ..given import given
 from ..latex import MARKS, words
 from . import rules
 from .attack import DIGITS, POINTS, Refutation, attack, derived
@@ -125,7 +126,7 @@ def prove(
     `EmptyDomainError` where no point of the domain leaves both sides defined, and
     `UndecidableError` where the sides cannot be evaluated and no rule decides.
     """
-    if relation not in RELATIONS:
+    if not isinstance(relation, str) or relation not in RELATIONS:
         raise Refused(f"unknown relation {relation!r}; it must be one of {', '.join(RELATIONS)}")
     lhs, rhs = (_exact(side) for side in (lhs, rhs))
     require_smooth(lhs)
@@ -225,12 +226,7 @@ class _Case:
 
 def _exact(side: sympy.Expr) -> sympy.Expr:
     """A SymPy expression without floats: 0.1 means one tenth."""
-    try:
-        side = sympy.sympify(side, strict=True)
-    except sympy.SympifyError:
-        side = repr(side)
-    if not isinstance(side, sympy.Expr) or side.is_Matrix:
-        raise WrongType(f"prove compares SymPy expressions and numbers, not {side}")
+    side = given(side, "a side of a statement")
     return sympy.nsimplify(side, rational=True) if side.has(sympy.Float) else side
 
 
