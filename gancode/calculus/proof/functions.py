@@ -7,7 +7,7 @@ the points are different ones. Under an integral, a sum or a limit it is the who
 counts; particular ones refute there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -136,8 +136,9 @@ def _function_of(atom: sympy.Expr) -> sympy.Expr | None:
 
 def instances(left: sympy.Expr, right: sympy.Expr) -> Iterator[dict]:
     """Particular functions in place of the undefined ones of both sides, by function: smooth ones
-    with integrals over the whole space; where there are limits, also ones that tend to a number;
-    and zero."""
+    with integrals over the whole space; one for all of them, since many bounds are reached where
+    two functions are the same; where there are limits, also ones that tend to a number; and zero.
+    """
     both = left - right
     applied = both.atoms(AppliedUndef)
     undefined = sorted({f.func for f in applied} | both.atoms(UndefinedFunction), key=str)
@@ -145,16 +146,22 @@ def instances(left: sympy.Expr, right: sympy.Expr) -> Iterator[dict]:
         yield {}
         return
     arities = {f.func: len(f.args) for f in applied}
-    random = Random(0)
-    shapes = [(1, 0), (1, 0), (100, 0)]  # how high, and towards which number
-    shapes += [(1, tail) for tail in _TAILS] if both.has(Limit) else []
-    for size, tail in (*shapes, (1, None)):
+
+    def instance(size: int, tail: sympy.Expr, random: Callable[[], Random], sign: dict) -> dict:
         functions = {}
         for function in undefined:
             xs = sympy.symbols(f"x1:{arities.get(function, 1) + 1}", real=True)
-            value = _particular(xs, random, sign_of(function(*xs)), size, tail)
-            functions[function] = sympy.Lambda(xs, value)
-        yield functions
+            signs = sign_of(function(*xs)) or sign
+            functions[function] = sympy.Lambda(xs, _particular(xs, random(), signs, size, tail))
+        return functions
+
+    shapes = [(1, 0), (1, 0), (100, 0)]  # how high, and towards which number
+    shapes += [(1, tail) for tail in _TAILS] if both.has(Limit) else []
+    random = Random(0)
+    for size, tail in (*shapes, (1, None)):
+        yield instance(size, tail, lambda: random, {})
+    if len(undefined) > 1:
+        yield instance(1, 0, lambda: Random(0), {"positive": True})
 
 
 def with_functions(expr: sympy.Expr, functions: dict) -> sympy.Expr:

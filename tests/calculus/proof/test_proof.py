@@ -147,6 +147,15 @@ def test_the_zero_function_alone_is_no_evidence():
             prove(mass, value)
 
 
+@pytest.mark.parametrize("sign", [{"positive": True}, {"negative": True}])
+def test_bounds_that_are_reached_where_two_functions_are_the_same(sign):
+    """Cauchy and Schwarz's, a little too good."""
+    f, h = Function("f", real=True), Function("h", **sign)
+    squares = (Integral(function(x) ** 2, (x, 0, 1)) for function in (f, h))
+    bound = sympy.Mul(*squares) * Rational(999, 1000)
+    assert prove(Integral(f(x) * h(x), (x, 0, 1)) ** 2, bound, "<=").status == "refuted"
+
+
 @pytest.mark.parametrize("relation", ["==", ">="])
 def test_where_sympy_cannot_evaluate_a_side_the_ball_is_shown(relation):
     m = Symbol("m", integer=True, nonnegative=True)
@@ -211,9 +220,9 @@ def test_what_cannot_be_decided_raises():
         (lambda: prove(x, y, "!="), "must be one of"),
         (lambda: prove(z, 1, "<="), "needs real symbols"),
         (lambda: prove(x, 1, assumptions=x), "must be a relation"),
-        (lambda: prove(sympy.S.true, 1), "compares SymPy expressions"),
-        (lambda: prove("x", 1), "compares SymPy expressions and numbers, not 'x'"),
-        (lambda: prove(sympy.Matrix([1]), 1), "compares SymPy expressions"),
+        (lambda: prove(sympy.S.true, 1), "must be a SymPy expression"),
+        (lambda: prove("x", 1), "must be a SymPy expression or a number, not 'x'"),
+        (lambda: prove(sympy.Matrix([1]), 1), "must be a SymPy expression"),
     ],
 )
 def test_wrong_use(call, message):
