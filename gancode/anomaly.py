@@ -8,6 +8,7 @@ the larger the more anomalous.
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +18,10 @@ from gancode import networks, randomness
 from gancode.data.sources import Batches, source
 from gancode.errors import Refused, positive_integer
 from gancode.inversion import _descended
+from gancode.training import checkpoint
 from gancode.training.run import Run
 
+KEPT_EVERY = 100  # steps of an encoder
 SCORES = ("discriminator", "reconstruction", "features", "both")
 
 
@@ -103,6 +106,7 @@ def detector(
     weight: float = 1.0,
     seed: int = 0,
     progress: bool = False,
+    kept: str | Path | None = None,
 ) -> Detector:
     """Train an encoder for the averaged generator of a run on `normal` data; return the `Detector`.
 
@@ -112,10 +116,13 @@ def detector(
     the size of x: the encoder "izi_f" of Schlegl et al. 2019. Networks and run stay as they are.
     The data are anything that `gancode.train` takes; those of the run will do. Calls of one `seed`
     give the same encoder. With 0 steps it stays as it was drawn, which does for the score by the
-    discriminator. With `progress` a bar is shown on stderr.
+    discriminator. With `progress` a bar is shown on stderr. `kept` is a file in which the
+    encoder is kept as it trains: where it is there already, the same call goes on from it and comes
+    to the same encoder, bit for bit, and one that asks for more steps goes on to those.
 
-    Raises `Refused` for a conditional run, for a discriminator without a layer to read, and for
-    data of another shape than its samples; FloatingPointError where the loss is NaN or infinite.
+    Raises `Refused` for a conditional run, for a discriminator without a layer to read, for data of
+    another shape than its samples, and where `kept` holds anything else; FloatingPointError where
+    the loss is NaN or infinite.
     """
     gan = run.gan
     if gan.condition is not None:
@@ -145,8 +152,58 @@ def detector(
         lost, missed, _ = made.losses(x)
         return (lost + weight * missed).mean()
 
-    _descended(encoder, loss, steps=steps, lr=lr, progress=progress).requires_grad_(False)
+    of = [batches.source.describe(), batch_size, lr, list(hidden), weight, seed, randomness.shift()]
+    of += [checkpoint.crc(each.state_dict()) for each in (generator, inner)]
+    keep = None if kept is None else _Kept(Path(kept), repr(of), batches, rng, device, steps)
+    _descended(encoder, loss, steps=steps, lr=lr, progress=progress, kept=keep)
+    encoder.requires_grad_(False)
     return made
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An encoder that trains, its optimiser and all that is drawn, in a file."""
+
+    path: Path
+    of: str  # all that it hangs on, but for the number of steps
+    batches: Batches
+    rng: torch.Generator
+    device: torch.device
+    steps: int
+
+    def begin(self, encoder: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+        """Bring all to where the file says; the steps that were taken, 0 without a file."""
+        if not self.path.exists():
+            return 0
+        try:
+            state = checkpoint.loads(self.path.read_bytes())
+            mine = state["of"] == self.of and state["step"] <= self.steps
+        except Exception:  # of many types: it may be any file
+            mine = False
+        if not mine:
+            raise Refused(
+                f"{self.path} holds no encoder for this run, these data and settings with at most "
+                f"{self.steps} steps; give another file, or remove it"
+            )
+        encoder.load_state_dict(state["encoder"])
+        optimiser.load_state_dict(state["optimiser"])
+        self.batches.load_state_dict(state["batches"])
+        randomness.set_states(state["random"], self.rng, self.device)
+        return state["step"]
+
+    def after(self, step: int, encoder: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Write the file every KEPT_EVERY steps, and after the last one."""
+        if step % KEPT_EVERY and step < self.steps:
+            return
+        state = {
+            "of": self.of,
+            "step": step,
+            "encoder": encoder.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "batches": self.batches.state_dict(),
+            "random": randomness.states(self.rng, self.device),
+        }
+        checkpoint.write(self.path, checkpoint.dumps(state))
 
 
 def _mean_square(x: torch.Tensor) -> torch.Tensor:

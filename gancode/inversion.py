@@ -183,10 +183,12 @@ def _descended(
     lr: float,
     falling: bool = False,
     progress: bool = False,
+    kept: Any = None,
 ) -> nn.Module:
     """An encoder, in eval mode, that has taken `steps` steps of Adam down the `loss`, a function of
     the step, from 0. The rate is `lr`, or `falling` from there to 0 along a cosine. With `progress`
-    a bar is shown on stderr. FloatingPointError where the loss is NaN or infinite.
+    a bar is shown on stderr. FloatingPointError where the loss is NaN or infinite. What is `kept`
+    says where an earlier call has stopped, by `begin`, and is told of every step, by `after`.
     """
     weights = [each for each in encoder.parameters() if each.requires_grad]
     if not weights:
@@ -194,7 +196,9 @@ def _descended(
     optimiser = adam(weights, lr)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if falling else None
     every = 0.1 if on_a_terminal() else 30.0
-    for step in tqdm(range(steps), "encoder", disable=not progress, mininterval=every):
+    begun = 0 if kept is None else kept.begin(encoder, optimiser)
+    bar = {"initial": begun, "total": steps, "disable": not progress, "mininterval": every}
+    for step in tqdm(range(begun, steps), "encoder", **bar):
         value = loss(step)
         if not torch.isfinite(value):
             raise FloatingPointError(f"step {step + 1}: the encoder's loss is {value.item()}")
@@ -203,6 +207,8 @@ def _descended(
         optimiser.step()
         if rate is not None:
             rate.step()
+        if kept is not None:
+            kept.after(step + 1, encoder, optimiser)
     return encoder.eval()
 
 

@@ -12,6 +12,11 @@ from typing import Any
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 from gancode.errors import Refused
 from gancode.training import checkpoint
 from gancode.training.folder import refuse_unwritable
@@ -134,23 +139,73 @@ def filled(path: str | Path, key: str = "") -> Iterator[Path]:
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    beside = path / f"{_HIDDEN}{key}"
-    for left in path.glob(f"{_HIDDEN}*"):
-        if left != beside or not key:
-            shutil.rmtree(left)
-    beside.mkdir(exist_ok=True)
-    try:
-        yield beside
-    except BaseException:
-        if not key:
-            shutil.rmtree(beside, ignore_errors=True)
-        raise
+    with _alone(path, path):
+        refuse_full(path)  # it may have been filled since it was looked at
+        beside = path / f"{_HIDDEN}{key}"
+        for left in path.glob(f"{_HIDDEN}*"):
+            if left != beside or not key:
+                shutil.rmtree(left)
+        beside.mkdir(exist_ok=True)
+        try:
+            yield beside
+        except BaseException:
+            if not key:
+                shutil.rmtree(beside, ignore_errors=True)
+            raise
+        try:
+            _move(beside, path)
+        except KeyboardInterrupt as stopped:  # between two files: the others are not left behind
+            _move(beside, path)
+            raise KeyboardInterrupt(f"stopped when all was done: {path} is whole") from stopped
+
+
+def _move(beside: Path, path: Path) -> None:
+    """What is in a folder into another one."""
     for each in list(beside.iterdir()):
         os.replace(each, path / each.name)
     beside.rmdir()
 
 
+@contextlib.contextmanager
+def unfinished(path: str | Path) -> Iterator[Path]:
+    """A hidden folder beside the file `path`, for what is done of the work for it: it is left where
+    what stands inside is stopped, and removed where that comes to its end. Raises `Refused` where
+    another process works for the same file."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}{_UNFINISHED}")
+    beside.mkdir(exist_ok=True)
+    try:
+        with _alone(beside, path):
+            yield beside
+            shutil.rmtree(beside)
+    finally:
+        with contextlib.suppress(OSError):  # one with something in it, or none
+            beside.rmdir()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, path: Path) -> Iterator[None]:
+    """Refuse to work for `path` while another process, which holds this folder, does so."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(
+                f"another process is writing to {path}; wait for it, or give another place"
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)  # which ends the lock, as the end of a process does
+
+
 _HIDDEN = ".gancode-"
+_UNFINISHED = ".gancode-unfinished"
 
 
 def image(x: np.ndarray) -> Any:
