@@ -329,10 +329,10 @@ def test_a_kept_encoder_is_of_one_call_and_may_take_more_steps(run, tmp_path, mo
     normal, file = line_of_points(50, 0), tmp_path / "encoder.pt"
     options = {"batch_size": 16, "hidden": (8,)}
     whole = anomaly.detector(run, normal, steps=10, **options)
-    anomaly.detector(run, normal, steps=4, kept=file, **options)
+    anomaly.detector(run, normal, steps=5, kept=file, **options)  # in the middle of an epoch
     content = file.read_bytes()
     for change in ({"lr": 1e-2}, {"batch_size": 15}, {"hidden": (9,)}, {"weight": 2.0}, {"seed": 3},
-                   {"steps": 3}):  # fmt: skip
+                   {"steps": 4}):  # fmt: skip
         with pytest.raises(Refused, match="encoder.pt holds no encoder for this run"):
             anomaly.detector(run, normal, **({"steps": 10} | options | change), kept=file)
     with pytest.raises(Refused, match="holds no encoder for this run"):
