@@ -16,7 +16,7 @@ from torch import nn
 
 from gancode import networks, randomness
 from gancode.data.sources import Batches, source
-from gancode.errors import Refused, positive_integer
+from gancode.errors import Refused, WrongType, finite, positive_integer
 from gancode.inversion import _descended
 from gancode.training import checkpoint
 from gancode.training.run import Run
@@ -83,6 +83,9 @@ class Detector:
         """A dict from the names in `SCORES` to the scores (n,) of samples (n, ...): minus the
         logit; what reconstruction loses of a sample, and of its features; their weighted sum.
         Raises `Refused` for samples of another shape than the run's, or not finite."""
+        if not torch.is_tensor(x):
+            raise WrongType(f"samples must be a tensor (n, ...), not {type(x).__name__}")
+        _refuse_whole(x)
         if not len(x) or tuple(x.shape[1:]) != self.shape:
             wanted = ", ".join(map(str, ("n", *self.shape)))
             raise Refused(f"samples must have shape ({wanted}), n > 0, not {tuple(x.shape)}")
@@ -124,6 +127,10 @@ def detector(
     another shape than its samples, and where `kept` holds anything else; FloatingPointError where
     the loss is NaN or infinite.
     """
+    if not isinstance(run, Run):
+        raise WrongType(
+            f"a {type(run).__name__} scores nothing; give a gancode.Run, as gancode.train makes it"
+        )
     gan = run.gan
     if gan.condition is not None:
         raise Refused(
@@ -132,6 +139,7 @@ def detector(
         )
     if steps != 0:
         positive_integer("steps", steps)
+    lr, weight = finite("lr", lr, positive=True), finite("weight", weight)
     device = next(run.averaged.parameters()).device
     rng = randomness.seed(seed)
     generator, inner = _at_rest(run.averaged), Inner(gan.discriminator)
@@ -139,7 +147,9 @@ def detector(
         shape = tuple(generator(gan.latents(1, rng)).shape[1:])
     encoder = networks.mlp(torch.Size(shape).numel(), hidden, gan.latent_dim).to(device)
     made = Detector(generator, encoder, inner, shape, weight)
-    batches = Batches(source(normal), batch_size, rng)
+    normal = source(normal)
+    normal.check(1)  # a batch may be larger than the data are
+    batches = Batches(normal, positive_integer("batch_size", batch_size), rng)
 
     def loss(step: int) -> torch.Tensor:
         batch = next(batches)
@@ -149,6 +159,8 @@ def detector(
                 f"normal has samples of shape {tuple(x.shape[1:])}, and the run makes {shape}; "
                 "give data of its kind"
             )
+        _refuse_whole(x)
+        x = x.to(next(encoder.parameters()))
         lost, missed, _ = made.losses(x)
         return (lost + weight * missed).mean()
 
@@ -204,6 +216,14 @@ class _Kept:
             "random": randomness.states(self.rng, self.device),
         }
         checkpoint.write(self.path, checkpoint.dumps(state))
+
+
+def _refuse_whole(x: torch.Tensor) -> None:
+    if not x.is_floating_point():
+        raise WrongType(
+            f"samples are {x.dtype}; bring them to the type and the range of the run's data, for "
+            "bytes `x / 127.5 - 1`"
+        )
 
 
 def _mean_square(x: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from gancode import networks, randomness
 from gancode.data.sources import ANY
-from gancode.errors import Refused, WrongType, positive_integer
+from gancode.errors import Refused, WrongType, finite, positive_integer
 from gancode.training import ranges
 from gancode.training.adam import adam
 from gancode.training.progress import on_a_terminal
@@ -132,8 +132,7 @@ def fit_encoder(
     """
     given, generator = _known(run)
     steps, batch_size = positive_integer("steps", steps), positive_integer("batch_size", batch_size)
-    if not (0 < lr < math.inf and 0 <= pixels < math.inf):
-        raise Refused(f"lr={lr!r} must be positive and pixels={pixels!r} not negative")
+    lr, pixels = finite("lr", lr, positive=True), finite("pixels", pixels)
     if given.gan.condition == ANY and not given.conditions:
         raise Refused(
             "an encoder is trained under the conditions of a run, and a GAN alone has none: give "
@@ -342,10 +341,8 @@ def _check_settings(by: str, encoder: Any, lr: float, prior: float) -> None:
         raise Refused(f"unknown way by={by!r}; the choices are {', '.join(WAYS)}")
     if encoder is not None and by == "search":
         raise Refused("the search uses no encoder: ask for by='both', or leave the encoder out")
-    if not 0 < lr < math.inf:
-        raise Refused(f"lr={lr!r} must be a positive number")
-    if not 0 <= prior < math.inf:
-        raise Refused(f"prior={prior!r} must be a number that is not negative")
+    finite("lr", lr, positive=True)
+    finite("prior", prior)
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ def refuse_taken(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise Refused(f"{path} is a folder; give the name of a file in it")
-    if path.exists():
+    if os.path.lexists(path):  # a link to nothing is there, too
         raise Refused(f"{path} is there already, and nothing is overwritten; give another name, or "
                       "remove it")  # fmt: skip
     if not path.parent.is_dir():
@@ -59,7 +59,7 @@ def refuse_full(path: str | Path) -> None:
     there does not count."""
     path = Path(path)
     of_others = path.is_dir() and any(not p.name.startswith(_HIDDEN) for p in path.iterdir())
-    if of_others or (path.exists() and not path.is_dir()):
+    if of_others or (os.path.lexists(path) and not path.is_dir()):
         raise Refused(f"{path} is not an empty folder; give a new one")
     refuse_unwritable(path)
 
@@ -76,6 +76,11 @@ def refuse(path: str | Path, shape: Sequence[int] | None = None) -> None:
             f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
             f"shape {tuple(shape)}: give {_KINDS}"
         )
+    if shape is not None and kind == DIRECTORY and (len(shape) != 3 or shape[0] not in (1, 3)):
+        raise Refused(
+            f"{path} is for images (n, channels, height, width) with 1 channel or 3, and these "
+            f"samples have shape {tuple(shape)}"
+        )
     refuse_full(path) if kind == DIRECTORY else refuse_taken(path)
 
 
@@ -86,7 +91,16 @@ def save(path: str | Path, x: Any, labels: Any = None) -> None:
     `labels` (n,) are integers or None. Raises what `refuse` raises, and OSError where the disk
     refuses.
     """
+    x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    if not x.ndim:
+        raise Refused("a single number is no samples; give an array (n, ...)")
+    if labels is not None and len(labels) != len(x):
+        raise Refused(f"there are {len(labels)} labels of {len(x)} samples; give each its own")
     refuse(path, x.shape[1:])
+    if ending(path) in (".png", DIRECTORY) and not np.isfinite(x).all():
+        raise Refused(
+            f"{path} is for pictures, and these samples hold NaN or infinity, which have no colour"
+        )
     _SAVE[ending(path)](Path(path), x, labels)
 
 

@@ -103,6 +103,36 @@ def test_what_cannot_be_scored_is_refused(run, found):
         anomaly.Inner(nn.Flatten())
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lr": 0}, "lr=0 must be a positive number"),
+        ({"lr": "x"}, "lr='x' must be a positive number"),
+        ({"weight": -1}, "weight=-1 must be a number that is not negative"),
+        ({"weight": float("nan")}, "weight=nan must be a number"),
+        ({"batch_size": 0}, "batch_size=0 must be a positive integer"),
+        ({"normal": torch.full((4, 3), torch.nan)}, "NaN or infinity: 12 of 12"),
+        ({"normal": torch.zeros(0, 3)}, "the data set is empty"),
+        ({"normal": torch.zeros(4, 3, dtype=torch.uint8)}, "the data are torch.uint8; convert"),
+        ({"run": nn.Linear(1, 1)}, "a Linear scores nothing; give a gancode.Run"),
+    ],
+)
+def test_settings_and_data_of_a_detector_are_refused_at_once(run, options, said):
+    given = {"run": run, "normal": line_of_points(20, 0), "steps": 1} | options
+    with pytest.raises(Refused, match=said):
+        anomaly.detector(given.pop("run"), given.pop("normal"), **given)
+
+
+def test_data_may_be_few_or_of_double_precision_and_samples_are_no_bytes(run):
+    for normal in (line_of_points(1, 0), line_of_points(20, 0).double()):
+        found = anomaly.detector(run, normal, steps=1)
+        assert found.scores(normal)["both"].dtype == torch.float32
+    with pytest.raises(Refused, match="samples are torch.uint8; bring them"):
+        found.scores(torch.zeros(4, 3, dtype=torch.uint8))
+    with pytest.raises(Refused, match="must be a tensor .*, not list"):
+        found.scores([[1.0, 2.0, 3.0]])
+
+
 def save(images, where):
     where.mkdir()
     for k, image in enumerate(images):
