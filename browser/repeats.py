@@ -2,7 +2,9 @@
 
 Both are brought into one form, in which nothing is worked out: sums and products are flat and in
 order, numbers are multiplied into sums, and 0, 1 and brackets that change nothing are gone. What
-cancels stays, and so do products of sums: there an answer may have to do its work.
+cancels stays, and so do products of sums: there an answer may have to do its work. Multiplying them
+out is none by itself: an answer that then has every term of the question, before anything cancels,
+repeats it, unless it is the shorter of the two, as one is that puts a factor before a bracket.
 
 A sum is a tuple of terms, each a coefficient and its factors. A factor is a base and an exponent,
 which is a sum; a base is a name, or a tuple of a function's name and its arguments, where the name
@@ -11,6 +13,8 @@ which is a sum; a base is a name, or a tuple of a function's name and its argume
 
 import ast
 import copy
+import functools
+import operator
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,6 +25,7 @@ Sum = tuple[tuple[Fraction, tuple], ...]
 
 ONE: Sum = ((Fraction(1), ()),)
 LARGEST = 8  # whole powers up to this are products
+MANY = 2000  # terms: a product with more is not multiplied out
 UNEVALUATED = {"Derivative", "Integral", "Limit"}  # these cannot be typed
 
 
@@ -30,19 +35,26 @@ def repeated(code: str, given: dict[str, str]) -> str | None:
 
     `given` maps the names that the reader defines in `code` to what was typed.
     """
-    definitions, question = _question(code, set(given))
+    definitions, question = _trees(code, set(given))
     for text in given.values():
-        within = list(_sums(_form(_read(text, definitions))))
+        tree = _read(text, definitions)
+        within = list(_sums(_form(tree)))
+        spread = [_spread(each) for each in within]
         for words, asked in question.items():
-            if any(_holds(each, asked) for each in within):
+            form = _form(asked)
+            if any(_holds(each, form) for each in within):
                 return words
+            if _operations(tree) >= _operations(asked):
+                out = _spread(form)
+                if any(_holds_spread(each, out) for each in spread):
+                    return words
     return None
 
 
 def names(code: str, given: dict[str, str]) -> set[str]:
     """The names of symbols and functions in the answers, with those that `code` defines spelled
     out; a square root is none."""
-    definitions, _ = _question(code, set(given))
+    definitions, _ = _trees(code, set(given))
     trees = (_read(text, definitions) for text in given.values())
     parts = (part for tree in trees for part in ast.walk(tree))
     return {part.id.lower() for part in parts if isinstance(part, ast.Name)} - {"sqrt"}
@@ -51,11 +63,6 @@ def names(code: str, given: dict[str, str]) -> set[str]:
 def questions(code: str, fields: set[str]) -> dict[str, str]:
     """What an answer would repeat, spelled out, by the words in which `code` writes it."""
     return {words: ast.unparse(tree) for words, tree in _trees(code, fields)[1].items()}
-
-
-def _question(code: str, fields: set[str]) -> tuple[dict[str, ast.expr], dict[str, Sum]]:
-    definitions, trees = _trees(code, fields)
-    return definitions, {words: _form(tree) for words, tree in trees.items()}
 
 
 def _trees(code: str, fields: set[str]) -> tuple[dict[str, ast.expr], dict[str, ast.expr]]:
@@ -117,11 +124,13 @@ def _can_be_typed(node: ast.expr, fields: set[str]) -> bool:
 
 def _is_long(node: ast.expr) -> bool:
     """Whether it is more than a name with a number or one operation."""
-    operations = sum(
-        isinstance(part, (ast.BinOp, ast.Call, ast.UnaryOp)) for part in ast.walk(node)
-    )
     form = _form(node)
-    return operations > 1 and any(len(form) > 1 or _is_more(each) for _, each in form)
+    return _operations(node) > 1 and any(len(form) > 1 or _is_more(each) for _, each in form)
+
+
+def _operations(node: ast.expr) -> int:
+    """How long it is."""
+    return sum(isinstance(part, (ast.BinOp, ast.Call, ast.UnaryOp)) for part in ast.walk(node))
 
 
 def _is_more(factors: tuple) -> bool:
@@ -164,7 +173,7 @@ def _form(node: ast.expr) -> Sum:
             plain = {"ln": "log"}.get(name.lower(), name.lower())
             return _one(((plain, *map(_form, inner)), ONE))
         case ast.Name(id=name):
-            return _one((name, ONE))
+            return _one(({"π": "pi"}.get(name, name), ONE))
     number = _number(node)
     if number is None:
         raise ValueError(f"{ast.unparse(node)} is no formula")
@@ -251,3 +260,91 @@ def _holds(terms: Sum, asked: Sum) -> bool:
         for each, same in terms
         if same == factors
     )
+
+
+# Multiplied out ------------------------------------------------------------------------------
+
+Spread = dict[tuple, tuple[Fraction, Fraction]]
+
+
+def _spread(terms: Sum) -> Spread:
+    """A sum multiplied out, with nothing cancelled: of each product of factors the sum of its
+    positive and that of its negative coefficients. Empty where there are too many."""
+    found: Spread = {}
+    for number, factors in _products(terms):
+        scale, product = _plain(factors)
+        above, below = found.get(product, (Fraction(0), Fraction(0)))
+        found[product] = above + max(number * scale, 0), below + min(number * scale, 0)
+    return found
+
+
+def _products(terms: Sum) -> list[tuple[Fraction, tuple]]:
+    """The terms of a sum without a sum among their factors; none where there are too many."""
+    found: list[tuple[Fraction, tuple]] = []
+    for number, factors in terms:
+        made: list[tuple[Fraction, tuple]] = [(number, ())]
+        for base, exponent in factors:
+            is_sum = exponent == ONE and isinstance(base, tuple) and not base[0]
+            more = _products(base[1]) if is_sum else [(Fraction(1), ((base, exponent),))]
+            if len(made) * len(more) > MANY:
+                return []
+            made = [(a * b, these + those) for a, these in made for b, those in more]
+        found += made
+    return found if len(found) <= MANY else []
+
+
+def _plain(factors: tuple) -> tuple[Fraction, tuple]:
+    """A product in one form, and a number before it: its denominators are multiplied out, and are
+    one factor, but for what is common to all of its terms."""
+    divided = [base for base, exponent in factors if exponent == _whole(-1)]
+    below = _spread(((Fraction(1), tuple((base, ONE) for base in divided)),)) if divided else {}
+    common = functools.reduce(operator.and_, map(Counter, below)) if below else Counter()
+    below = {_less(key, common): both for key, both in below.items()}
+    scale = sum(min(below.items(), key=repr)[1]) if below else Fraction(1)
+    scale = scale or Fraction(1)
+    inverse = _ordered({key: (a / scale, b / scale) for key, (a, b) in below.items()})
+    product: list[tuple] = [("1/", each) for each in common.elements()]
+    product += [("1/", inverse)] if any(below) else []
+    for base, exponent in factors:
+        if exponent != _whole(-1):
+            name = base if isinstance(base, str) else (base[0], *map(_canonical, base[1:]))
+            product.append((name, _canonical(exponent)))
+    return 1 / scale, tuple(sorted(product, key=repr))
+
+
+def _less(product: tuple, common: Counter) -> tuple:
+    return tuple(sorted((Counter(product) - common).elements(), key=repr))
+
+
+def _canonical(terms: Sum) -> tuple:
+    return _ordered(_spread(terms))
+
+
+def _ordered(spread: Spread) -> tuple:
+    return tuple(sorted(spread.items(), key=repr))
+
+
+def _holds_spread(terms: Spread, asked: Spread) -> bool:
+    """Whether `terms` has all that `asked` has, times one number and one product of factors."""
+    first = next(iter(asked), ())
+    if not first:  # a number, or too long
+        return False
+    for product, there in terms.items():
+        more = Counter(product) - Counter(first)
+        if Counter(first) - Counter(product):
+            continue
+        beside = {tuple(sorted((Counter(key) + more).elements(), key=repr)): both
+                  for key, both in asked.items()}  # fmt: skip
+        ratios = {a / b for a in there for b in asked[first] if a and b}
+        if any(_covers(terms, beside, ratio) for ratio in ratios):
+            return True
+    return False
+
+
+def _covers(terms: Spread, asked: Spread, ratio: Fraction) -> bool:
+    for product, both in asked.items():
+        above, below = terms.get(product, (Fraction(0), Fraction(0)))
+        wanted = sorted((ratio * both[0], ratio * both[1]))
+        if above < wanted[1] or below > wanted[0]:
+            return False
+    return True

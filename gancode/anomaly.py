@@ -8,6 +8,7 @@ the larger the more anomalous.
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,10 +16,12 @@ from torch import nn
 
 from gancode import networks, randomness
 from gancode.data.sources import Batches, source
-from gancode.errors import Refused, positive_integer
+from gancode.errors import Refused, WrongType, finite, positive_integer
 from gancode.inversion import _descended
+from gancode.training import checkpoint
 from gancode.training.run import Run
 
+KEPT_EVERY = 100  # steps of an encoder
 SCORES = ("discriminator", "reconstruction", "features", "both")
 
 
@@ -80,6 +83,9 @@ class Detector:
         """A dict from the names in `SCORES` to the scores (n,) of samples (n, ...): minus the
         logit; what reconstruction loses of a sample, and of its features; their weighted sum.
         Raises `Refused` for samples of another shape than the run's, or not finite."""
+        if not torch.is_tensor(x):
+            raise WrongType(f"samples must be a tensor (n, ...), not {type(x).__name__}")
+        _refuse_whole(x)
         if not len(x) or tuple(x.shape[1:]) != self.shape:
             wanted = ", ".join(map(str, ("n", *self.shape)))
             raise Refused(f"samples must have shape ({wanted}), n > 0, not {tuple(x.shape)}")
@@ -103,6 +109,7 @@ def detector(
     weight: float = 1.0,
     seed: int = 0,
     progress: bool = False,
+    kept: str | Path | None = None,
 ) -> Detector:
     """Train an encoder for the averaged generator of a run on `normal` data; return the `Detector`.
 
@@ -112,11 +119,18 @@ def detector(
     the size of x: the encoder "izi_f" of Schlegl et al. 2019. Networks and run stay as they are.
     The data are anything that `gancode.train` takes; those of the run will do. Calls of one `seed`
     give the same encoder. With 0 steps it stays as it was drawn, which does for the score by the
-    discriminator. With `progress` a bar is shown on stderr.
+    discriminator. With `progress` a bar is shown on stderr. `kept` is a file in which the
+    encoder is kept as it trains: where it is there already, the same call goes on from it and comes
+    to the same encoder, bit for bit, and one that asks for more steps goes on to those.
 
-    Raises `Refused` for a conditional run, for a discriminator without a layer to read, and for
-    data of another shape than its samples; FloatingPointError where the loss is NaN or infinite.
+    Raises `Refused` for a conditional run, for a discriminator without a layer to read, for data of
+    another shape than its samples, and where `kept` holds anything else; FloatingPointError where
+    the loss is NaN or infinite.
     """
+    if not isinstance(run, Run):
+        raise WrongType(
+            f"a {type(run).__name__} scores nothing; give a gancode.Run, as gancode.train makes it"
+        )
     gan = run.gan
     if gan.condition is not None:
         raise Refused(
@@ -125,6 +139,7 @@ def detector(
         )
     if steps != 0:
         positive_integer("steps", steps)
+    lr, weight = finite("lr", lr, positive=True), finite("weight", weight)
     device = next(run.averaged.parameters()).device
     rng = randomness.seed(seed)
     generator, inner = _at_rest(run.averaged), Inner(gan.discriminator)
@@ -132,7 +147,9 @@ def detector(
         shape = tuple(generator(gan.latents(1, rng)).shape[1:])
     encoder = networks.mlp(torch.Size(shape).numel(), hidden, gan.latent_dim).to(device)
     made = Detector(generator, encoder, inner, shape, weight)
-    batches = Batches(source(normal), batch_size, rng)
+    normal = source(normal)
+    normal.check(1)  # a batch may be larger than the data are
+    batches = Batches(normal, positive_integer("batch_size", batch_size), rng)
 
     def loss(step: int) -> torch.Tensor:
         batch = next(batches)
@@ -142,11 +159,71 @@ def detector(
                 f"normal has samples of shape {tuple(x.shape[1:])}, and the run makes {shape}; "
                 "give data of its kind"
             )
+        _refuse_whole(x)
+        x = x.to(next(encoder.parameters()))
         lost, missed, _ = made.losses(x)
         return (lost + weight * missed).mean()
 
-    _descended(encoder, loss, steps=steps, lr=lr, progress=progress).requires_grad_(False)
+    of = [batches.source.describe(), batch_size, lr, list(hidden), weight, seed, randomness.shift()]
+    of += [checkpoint.crc(each.state_dict()) for each in (generator, inner)]
+    keep = None if kept is None else _Kept(Path(kept), repr(of), batches, rng, device, steps)
+    _descended(encoder, loss, steps=steps, lr=lr, progress=progress, kept=keep)
+    encoder.requires_grad_(False)
     return made
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An encoder that trains, its optimiser and all that is drawn, in a file."""
+
+    path: Path
+    of: str  # all that it hangs on, but for the number of steps
+    batches: Batches
+    rng: torch.Generator
+    device: torch.device
+    steps: int
+
+    def begin(self, encoder: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+        """Bring all to where the file says; the steps that were taken, 0 without a file."""
+        if not self.path.exists():
+            return 0
+        try:
+            state = checkpoint.loads(self.path.read_bytes())
+            mine = state["of"] == self.of and state["step"] <= self.steps
+        except Exception:  # of many types: it may be any file
+            mine = False
+        if not mine:
+            raise Refused(
+                f"{self.path} holds no encoder for this run, these data and settings with at most "
+                f"{self.steps} steps; give another file, or remove it"
+            )
+        encoder.load_state_dict(state["encoder"])
+        optimiser.load_state_dict(state["optimiser"])
+        self.batches.load_state_dict(state["batches"])
+        randomness.set_states(state["random"], self.rng, self.device)
+        return state["step"]
+
+    def after(self, step: int, encoder: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Write the file every KEPT_EVERY steps, and after the last one."""
+        if step % KEPT_EVERY and step < self.steps:
+            return
+        state = {
+            "of": self.of,
+            "step": step,
+            "encoder": encoder.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "batches": self.batches.state_dict(),
+            "random": randomness.states(self.rng, self.device),
+        }
+        checkpoint.write(self.path, checkpoint.dumps(state))
+
+
+def _refuse_whole(x: torch.Tensor) -> None:
+    if not x.is_floating_point():
+        raise WrongType(
+            f"samples are {x.dtype}; bring them to the type and the range of the run's data, for "
+            "bytes `x / 127.5 - 1`"
+        )
 
 
 def _mean_square(x: torch.Tensor) -> torch.Tensor:

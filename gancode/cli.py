@@ -410,7 +410,7 @@ def _add_score(commands: Any, spelled: bool) -> None:
         "ones; the larger, the more anomalous. With --held-out, normal images that the run has "
         "not seen, a threshold comes with it that a further normal image exceeds with a "
         "probability of at most --rate. An encoder is trained first (Schlegl et al. 2019), but for "
-        "--by discriminator.",
+        "--by discriminator. With --out, what was stopped goes on by the same command.",
         """examples:
   gancode score runs/parts camera/ --out scores.csv
   gancode score runs/parts camera/ --held-out normal/ --rate 0.01""",
@@ -439,27 +439,32 @@ def _score(options: argparse.Namespace) -> None:
         if options.out.suffix.lower() != ".csv":
             raise Refused(f"scores are written as a table, .csv, and {options.out} is to be none")
         samples.refuse_taken(options.out)
-    found = runs.score(
-        options.folder,
-        options.images,
-        options.by,
-        held_out=options.held_out,
-        rate=0.05 if options.rate is None else options.rate,
-        steps=options.steps,
-        seed=options.seed,
-        moved=options.data,
-        progress=True,
-    )
-    rows = list(zip(found.files, found.scores, found.alarms, strict=True))
-    if options.out:
-        samples.table(
-            options.out,
-            ["file", options.by, *["alarm"] * (found.threshold is not None)],
-            [
-                [str(file), f"{score:.9g}", *[str(int(alarm))] * (found.threshold is not None)]
-                for file, score, alarm in rows
-            ],
+    with contextlib.ExitStack() as ends:
+        kept = ends.enter_context(samples.unfinished(options.out)) if options.out else None
+        found = runs.score(
+            options.folder,
+            options.images,
+            options.by,
+            held_out=options.held_out,
+            rate=0.05 if options.rate is None else options.rate,
+            steps=options.steps,
+            seed=options.seed,
+            moved=options.data,
+            progress=True,
+            kept=kept,
         )
+        rows = list(zip(found.files, found.scores, found.alarms, strict=True))
+        if options.out:
+            samples.refuse_taken(options.out)  # it may have come meanwhile
+            samples.table(
+                options.out,
+                ["file", options.by, *["alarm"] * (found.threshold is not None)],
+                [
+                    [str(file), f"{score:.9g}", *[str(int(alarm))] * (found.threshold is not None)]
+                    for file, score, alarm in rows
+                ],
+            )
+    if options.out:
         print(f"{options.out}: {len(rows)} scores, from {min(found.scores):.4g} to "
               f"{max(found.scores):.4g}")  # fmt: skip
     else:

@@ -1,5 +1,6 @@
 """What is refused, what is warned of, and what is said of errors that are not ours."""
 
+import math
 import operator
 import sys
 import warnings
@@ -52,6 +53,19 @@ def positive_integer(name: str, value: Any) -> int:
         number = 0
     if number < 1:
         raise Refused(f"{name}={value!r} must be a positive integer")
+    return number
+
+
+def finite(name: str, value: Any, *, positive: bool = False) -> float:
+    """A float from a finite number that is positive, or at least not negative; `Refused`, naming
+    it, for all else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, str) or not (0 <= number < math.inf) or (positive and number == 0):
+        kind = "positive number" if positive else "number that is not negative"
+        raise Refused(f"{name}={value!r} must be a {kind}")
     return number
 
 

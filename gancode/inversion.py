@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from gancode import networks, randomness
 from gancode.data.sources import ANY
-from gancode.errors import Refused, WrongType, positive_integer
+from gancode.errors import Refused, WrongType, finite, positive_integer
 from gancode.training import ranges
 from gancode.training.adam import adam
 from gancode.training.progress import on_a_terminal
@@ -132,8 +132,7 @@ def fit_encoder(
     """
     given, generator = _known(run)
     steps, batch_size = positive_integer("steps", steps), positive_integer("batch_size", batch_size)
-    if not (0 < lr < math.inf and 0 <= pixels < math.inf):
-        raise Refused(f"lr={lr!r} must be positive and pixels={pixels!r} not negative")
+    lr, pixels = finite("lr", lr, positive=True), finite("pixels", pixels)
     if given.gan.condition == ANY and not given.conditions:
         raise Refused(
             "an encoder is trained under the conditions of a run, and a GAN alone has none: give "
@@ -183,10 +182,12 @@ def _descended(
     lr: float,
     falling: bool = False,
     progress: bool = False,
+    kept: Any = None,
 ) -> nn.Module:
     """An encoder, in eval mode, that has taken `steps` steps of Adam down the `loss`, a function of
     the step, from 0. The rate is `lr`, or `falling` from there to 0 along a cosine. With `progress`
-    a bar is shown on stderr. FloatingPointError where the loss is NaN or infinite.
+    a bar is shown on stderr. FloatingPointError where the loss is NaN or infinite. What is `kept`
+    says where an earlier call has stopped, by `begin`, and is told of every step, by `after`.
     """
     weights = [each for each in encoder.parameters() if each.requires_grad]
     if not weights:
@@ -194,7 +195,9 @@ def _descended(
     optimiser = adam(weights, lr)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if falling else None
     every = 0.1 if on_a_terminal() else 30.0
-    for step in tqdm(range(steps), "encoder", disable=not progress, mininterval=every):
+    begun = 0 if kept is None else kept.begin(encoder, optimiser)
+    bar = {"initial": begun, "total": steps, "disable": not progress, "mininterval": every}
+    for step in tqdm(range(begun, steps), "encoder", **bar):
         value = loss(step)
         if not torch.isfinite(value):
             raise FloatingPointError(f"step {step + 1}: the encoder's loss is {value.item()}")
@@ -203,6 +206,8 @@ def _descended(
         optimiser.step()
         if rate is not None:
             rate.step()
+        if kept is not None:
+            kept.after(step + 1, encoder, optimiser)
     return encoder.eval()
 
 
@@ -336,10 +341,8 @@ def _check_settings(by: str, encoder: Any, lr: float, prior: float) -> None:
         raise Refused(f"unknown way by={by!r}; the choices are {', '.join(WAYS)}")
     if encoder is not None and by == "search":
         raise Refused("the search uses no encoder: ask for by='both', or leave the encoder out")
-    if not 0 < lr < math.inf:
-        raise Refused(f"lr={lr!r} must be a positive number")
-    if not 0 <= prior < math.inf:
-        raise Refused(f"prior={prior!r} must be a number that is not negative")
+    finite("lr", lr, positive=True)
+    finite("prior", prior)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
-from gancode.errors import Refused
+from gancode.errors import Refused, positive_integer
 
 leaky_relu = partial(nn.LeakyReLU, 0.2)
 
@@ -446,6 +446,12 @@ def unet(
     Raises ValueError for shapes that are no images of one size, and for a `depth` that the sides
     cannot be halved.
     """
+    channels = positive_integer("channels", channels)
+    if latent_dim != 0:
+        latent_dim = positive_integer("latent_dim", latent_dim)
+    if not 0 <= dropout < 1:
+        raise Refused(f"{dropout=} must be a share, at least 0 and below 1")
+    depth = None if depth is None else positive_integer("depth", depth)
     shape_in = _image("shape_in", shape_in)
     shape_out = shape_in if shape_out is None else _image("shape_out", shape_out)
     if shape_in[1:] != shape_out[1:]:
@@ -502,6 +508,7 @@ def patch_discriminator(
 
     Raises ValueError for shapes that do not go together, and for images too small for the depth.
     """
+    channels, depth = positive_integer("channels", channels), positive_integer("depth", depth)
     shape = _image("shape", shape)
     shapes = [_as_tuple(each) for each in conditions]
     for each in shapes:
@@ -672,7 +679,8 @@ def _pyramid(shape: Sequence[int]) -> tuple[int, int, int]:
 def _image(name: str, shape: Any) -> tuple[int, ...]:
     """The shape of an image, as a tuple."""
     found = _as_tuple(shape)
-    if len(found) != 3 or min(found) < 1:
+    whole = all(hasattr(side, "__index__") for side in found)
+    if len(found) != 3 or not whole or min(found) < 1:
         raise Refused(f"{name}={found} must be (channels, height, width), each at least 1")
     return found
 

@@ -28,7 +28,7 @@ from gancode.data.sources import source
 from gancode.errors import Refused, positive_integer
 from gancode.metrics import judge
 from gancode.metrics.judge import Judge
-from gancode.randomness import seed
+from gancode.randomness import seed, shift
 from gancode.training import checkpoint
 from gancode.training.folder import SETTINGS, refuse_taken
 from gancode.training.processes import Processes
@@ -317,10 +317,11 @@ def translate(
     every = 0.1 if on_a_terminal() else 30.0
     bar = tqdm(None, "images", len(found), disable=not progress, mininterval=every)
     made = 0
+    of = [checkpoint.crc(chosen.averaged.state_dict()), repr(found), *names]
     with (
         bar,
         _goes_on(lambda: f"{made} of {len(found)} images"),
-        samples.filled(out, f"{_crc(chosen.averaged)}-{found.fingerprint.split()[-1]}") as beside,
+        samples.filled(out, _crc(of)) as beside,
     ):
         files = [beside / f"{name}.png" for name in names]
         # The same batches whatever is there already, so that every image is the same.
@@ -338,21 +339,19 @@ def translate(
 
 
 @contextlib.contextmanager
-def _goes_on(done: Callable[[], str]) -> Iterator[None]:
+def _goes_on(done: Callable[[], str], kept: bool = True) -> Iterator[None]:
     """Ctrl-C says how much was done, and how to go on."""
     try:
         yield
     except KeyboardInterrupt as stopped:
-        raise KeyboardInterrupt(f"stopped after {done()}; the same command goes on") from stopped
+        if stopped.args:  # which says so itself
+            raise
+        on = "the same command goes on" if kept else "what was done is kept only with --out"
+        raise KeyboardInterrupt(f"stopped after {done()}; {on}") from stopped
 
 
-def _crc(network: torch.nn.Module) -> str:
-    """A checksum of all weights and buffers."""
-    crc = 0
-    for key, tensor in network.state_dict().items():
-        content = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-        crc = zlib.crc32(content.tobytes(), zlib.crc32(key.encode(), crc))
-    return f"{crc:08x}"
+def _crc(texts: Sequence[str]) -> str:
+    return f"{zlib.crc32(json.dumps(texts).encode()):08x}"
 
 
 def _translates(record: dict) -> bool:
@@ -458,6 +457,7 @@ def score(
     seed: int = 0,
     moved: str | Path | None = None,
     progress: bool = False,
+    kept: str | Path | None = None,
 ) -> Scored:
     """How unlike the data of a run of `gancode train` the images in the folder `where` are.
 
@@ -465,7 +465,8 @@ def score(
     on the data of the run, but for the score by the discriminator alone. `held_out` is a folder of
     normal images that the run has not seen: a further one exceeds the threshold with a probability
     of at most `rate` (`gancode.metrics.alarm_threshold`). `moved` is where the images of the run
-    are now, if they have moved; with `progress` a bar is shown on stderr.
+    are now, if they have moved; with `progress` bars are shown on stderr. `kept` is a folder for
+    what is done of it: where it is stopped midway, the same call goes on from there.
 
     Raises `Refused` for an unknown score, no steps where there is an encoder, a run on points, a
     conditional run, folders without a sound image, too few held-out images for the rate, and where
@@ -506,21 +507,70 @@ def score(
     if normal is not None:
         _refuse_seen(normal, trained_on)
     steps = 0 if by == anomaly.SCORES[0] else steps
-    made = anomaly.detector(loaded, trained_on, steps=steps, seed=seed, progress=progress)
-
-    def scores(images: Any) -> list[float]:
-        few = (range(k, min(k + 500, len(images))) for k in range(0, len(images), 500))
-        batches = (torch.stack([images[k] for k in each]) for each in few)
-        return [value for x in batches for value in made.scores(x)[by].tolist()]
-
-    if normal is None:
-        return Scored(found.files, scores(found))
-    threshold = metrics.alarm_threshold(scores(normal), rate)
+    both = (loaded.averaged, loaded.gan.discriminator)
+    of = [by, steps, seed, shift(), *(checkpoint.crc(each.state_dict()) for each in both)]
+    of += [source(trained_on).describe(), repr(found), repr(normal)]  # with their order
+    work = _Scoring(kept, [*map(str, of)], progress)
+    with _goes_on(lambda: work.done, kept is not None):
+        learnt = work.file(work.ENCODER) if steps else None
+        made = anomaly.detector(
+            loaded, trained_on, steps=steps, seed=seed, progress=progress, kept=learnt
+        )
+        held = None if normal is None else work.scores(work.HELD_OUT, normal, made, by)
+        scores = work.scores(work.SCORES, found, made, by)
+    if held is None:
+        return Scored(found.files, scores)
+    threshold = metrics.alarm_threshold(held, rate)
     promise = (
         f"a further normal image exceeds {threshold:.4g} with a probability of at most {rate:g}, "
-        f"by {len(normal)} held-out ones"
+        f"by {len(held)} held-out ones"
     )
-    return Scored(found.files, scores(found), threshold, promise)
+    return Scored(found.files, scores, threshold, promise)
+
+
+@dataclass
+class _Scoring:
+    """What is done of scoring, in the folder `kept` where there is one: files whose names begin
+    with a checksum of all that the scores hang on. Those of other work are removed."""
+
+    ENCODER, HELD_OUT, SCORES = FILES = ("encoder.pt", "held-out.json", "scores.json")
+
+    kept: str | Path | None
+    of: Sequence[str]
+    progress: bool
+    done: str = "0 images"
+
+    def __post_init__(self) -> None:
+        self.name = _crc(self.of)
+        if self.kept is not None:
+            Path(self.kept).mkdir(parents=True, exist_ok=True)
+            for name in self.FILES:
+                for left in Path(self.kept).glob(f"{'[0-9a-f]' * 8}-{name}*"):
+                    if left != self.file(name):
+                        left.unlink()
+
+    def file(self, name: str) -> Path | None:
+        return None if self.kept is None else Path(self.kept, f"{self.name}-{name}")
+
+    def scores(self, name: str, images: ImageFolder, by_: anomaly.Detector, by: str) -> list[float]:
+        """Those of all images, in the same batches whatever is kept already."""
+        path, n = self.file(name), len(images)
+        found = json.loads(path.read_text()) if path is not None and path.exists() else []
+        every = 0.1 if on_a_terminal() else 30.0
+        with tqdm(None, "images", n, initial=len(found), disable=not self.progress,
+                  mininterval=every) as bar:  # fmt: skip
+            while len(found) < n:
+                self.done = f"{len(found)} of {n} images"
+                few = range(len(found), min(len(found) + _SCORED_AT_ONCE, n))
+                x = torch.stack([images[k] for k in few])
+                found += by_.scores(x)[by].tolist()
+                if path is not None:
+                    checkpoint.write(path, json.dumps(found).encode())
+                bar.update(len(few))
+        return found
+
+
+_SCORED_AT_ONCE = 500
 
 
 def _refuse_seen(held_out: ImageFolder, trained_on: Any) -> None:

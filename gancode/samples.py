@@ -12,6 +12,11 @@ from typing import Any
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 from gancode.errors import Refused
 from gancode.training import checkpoint
 from gancode.training.folder import refuse_unwritable
@@ -40,7 +45,7 @@ def refuse_taken(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise Refused(f"{path} is a folder; give the name of a file in it")
-    if path.exists():
+    if os.path.lexists(path):  # a link to nothing is there, too
         raise Refused(f"{path} is there already, and nothing is overwritten; give another name, or "
                       "remove it")  # fmt: skip
     if not path.parent.is_dir():
@@ -54,7 +59,7 @@ def refuse_full(path: str | Path) -> None:
     there does not count."""
     path = Path(path)
     of_others = path.is_dir() and any(not p.name.startswith(_HIDDEN) for p in path.iterdir())
-    if of_others or (path.exists() and not path.is_dir()):
+    if of_others or (os.path.lexists(path) and not path.is_dir()):
         raise Refused(f"{path} is not an empty folder; give a new one")
     refuse_unwritable(path)
 
@@ -71,6 +76,11 @@ def refuse(path: str | Path, shape: Sequence[int] | None = None) -> None:
             f"{path} is for {'points' if kind == '.csv' else 'images'}, and these samples have "
             f"shape {tuple(shape)}: give {_KINDS}"
         )
+    if shape is not None and kind == DIRECTORY and (len(shape) != 3 or shape[0] not in (1, 3)):
+        raise Refused(
+            f"{path} is for images (n, channels, height, width) with 1 channel or 3, and these "
+            f"samples have shape {tuple(shape)}"
+        )
     refuse_full(path) if kind == DIRECTORY else refuse_taken(path)
 
 
@@ -81,7 +91,16 @@ def save(path: str | Path, x: Any, labels: Any = None) -> None:
     `labels` (n,) are integers or None. Raises what `refuse` raises, and OSError where the disk
     refuses.
     """
+    x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    if not x.ndim:
+        raise Refused("a single number is no samples; give an array (n, ...)")
+    if labels is not None and len(labels) != len(x):
+        raise Refused(f"there are {len(labels)} labels of {len(x)} samples; give each its own")
     refuse(path, x.shape[1:])
+    if ending(path) in (".png", DIRECTORY) and not np.isfinite(x).all():
+        raise Refused(
+            f"{path} is for pictures, and these samples hold NaN or infinity, which have no colour"
+        )
     _SAVE[ending(path)](Path(path), x, labels)
 
 
@@ -134,23 +153,73 @@ def filled(path: str | Path, key: str = "") -> Iterator[Path]:
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    beside = path / f"{_HIDDEN}{key}"
-    for left in path.glob(f"{_HIDDEN}*"):
-        if left != beside or not key:
-            shutil.rmtree(left)
-    beside.mkdir(exist_ok=True)
-    try:
-        yield beside
-    except BaseException:
-        if not key:
-            shutil.rmtree(beside, ignore_errors=True)
-        raise
+    with _alone(path, path):
+        refuse_full(path)  # it may have been filled since it was looked at
+        beside = path / f"{_HIDDEN}{key}"
+        for left in path.glob(f"{_HIDDEN}*"):
+            if left != beside or not key:
+                shutil.rmtree(left)
+        beside.mkdir(exist_ok=True)
+        try:
+            yield beside
+        except BaseException:
+            if not key:
+                shutil.rmtree(beside, ignore_errors=True)
+            raise
+        try:
+            _move(beside, path)
+        except KeyboardInterrupt as stopped:  # between two files: the others are not left behind
+            _move(beside, path)
+            raise KeyboardInterrupt(f"stopped when all was done: {path} is whole") from stopped
+
+
+def _move(beside: Path, path: Path) -> None:
+    """What is in a folder into another one."""
     for each in list(beside.iterdir()):
         os.replace(each, path / each.name)
     beside.rmdir()
 
 
+@contextlib.contextmanager
+def unfinished(path: str | Path) -> Iterator[Path]:
+    """A hidden folder beside the file `path`, for what is done of the work for it: it is left where
+    what stands inside is stopped, and removed where that comes to its end. Raises `Refused` where
+    another process works for the same file."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}{_UNFINISHED}")
+    beside.mkdir(exist_ok=True)
+    try:
+        with _alone(beside, path):
+            yield beside
+            shutil.rmtree(beside)
+    finally:
+        with contextlib.suppress(OSError):  # one with something in it, or none
+            beside.rmdir()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, path: Path) -> Iterator[None]:
+    """Refuse to work for `path` while another process, which holds this folder, does so."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(
+                f"another process is writing to {path}; wait for it, or give another place"
+            ) from error
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)  # which ends the lock, as the end of a process does
+
+
 _HIDDEN = ".gancode-"
+_UNFINISHED = ".gancode-unfinished"
 
 
 def image(x: np.ndarray) -> Any:

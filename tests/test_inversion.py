@@ -317,7 +317,7 @@ def test_a_generator_of_classes_wants_labels():
     [
         ({"steps": 0}, "steps=0"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"lr": -1.0}, "lr=-1.0 must be positive"),
+        ({"lr": -1.0}, "lr=-1.0 must be a positive number"),
         ({"pixels": -1.0}, "pixels=-1.0"),
         ({"network": nn.Sequential(nn.Flatten(), nn.AvgPool1d(8))}, "no weights that learn"),
         ({"network": nn.Flatten()}, r"the encoder makes \(64, 16\) of images for latents"),

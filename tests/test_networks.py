@@ -710,3 +710,25 @@ def test_a_patch_discriminator_heeds_images_and_vectors_of_its_condition():
 def test_networks_between_images_refuse_what_does_not_fit(make, match):
     with pytest.raises(gancode.Refused, match=match):
         make()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"channels": 0}, "channels=0 must be a positive integer"),
+        ({"channels": 1.5}, "channels=1.5 must be a positive integer"),
+        ({"depth": 1.5}, "depth=1.5 must be a positive integer"),
+        ({"latent_dim": -1}, "latent_dim=-1 must be a positive integer"),
+        ({"dropout": 1.0}, "dropout=1.0 must be a share"),
+        ({"dropout": float("nan")}, "dropout=nan must be a share"),
+        ({"shape": (1, 16, 16.0)}, "must be .channels, height, width., each at least 1"),
+    ],
+)
+def test_sizes_that_no_network_of_images_has_are_refused(options, said):
+    shape = options.get("shape", (1, 16, 16))
+    rest = {key: value for key, value in options.items() if key != "shape"}
+    with pytest.raises(gancode.Refused, match=said):
+        networks.unet(shape, **rest)
+    if not {"latent_dim", "dropout"} & rest.keys():
+        with pytest.raises(gancode.Refused, match=said):
+            networks.patch_discriminator(shape, **({"depth": 1} | rest))

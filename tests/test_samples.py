@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gancode import data, samples
@@ -83,6 +84,38 @@ def test_what_cannot_be_is_refused_and_writes_nothing(tmp_path, name, x, said):
     with pytest.raises(ValueError, match=said):
         samples.save(f"{tmp_path}/{name}", x)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.csv", "a.png", "a/"])
+def test_labels_are_one_a_sample_and_a_link_to_nothing_is_something(tmp_path, name):
+    x = POINTS if name == "a.csv" else COLOURS
+    for labels in (LABELS[:2], [0, 1, 2, 0]):
+        with pytest.raises(Refused, match=f"{len(labels)} labels of 3 samples"):
+            samples.save(f"{tmp_path}/{name}", x, labels)
+    link = tmp_path / name.strip("/")
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(Refused, match="is there already, and nothing|is not an empty folder"):
+        samples.save(f"{tmp_path}/{name}", x)
+    assert [path.name for path in tmp_path.iterdir()] == [link.name] and link.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a/"])
+def test_what_has_no_colour_is_no_picture(tmp_path, name):
+    for value in (np.nan, np.inf):
+        with pytest.raises(Refused, match="NaN or infinity, which have no colour"):
+            samples.save(f"{tmp_path}/{name}", np.where(COLOURS > 0.99, value, COLOURS))
+    with pytest.raises(Refused, match="samples"):
+        samples.save(f"{tmp_path}/{name}", COLOURS[:, :2])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.csv", "a.png", "a/"])
+def test_a_tensor_will_do(tmp_path, name):
+    x = torch.tensor(POINTS if name == "a.csv" else COLOURS, requires_grad=True)
+    samples.save(f"{tmp_path}/{name}", x)
+    assert (tmp_path / name).exists()
+    with pytest.raises(Refused, match="a single number is no samples"):
+        samples.save(tmp_path / "b.npz", torch.tensor(2.0))
 
 
 def test_nothing_half_is_left_where_the_disk_refuses(tmp_path, monkeypatch):

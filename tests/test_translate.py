@@ -198,6 +198,72 @@ def test_what_another_translation_has_left_is_not_gone_on_with(monkeypatch, run)
     assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_images_that_have_changed_names_since_are_translated_anew(monkeypatch, run):
+    monkeypatch.setattr(runs, "_AT_ONCE", 4)
+    whole = samples.image
+    drawn = []
+
+    def stops(x):
+        drawn.append(x)
+        if len(drawn) == 9:
+            raise KeyboardInterrupt
+        return whole(x)
+
+    monkeypatch.setattr(samples, "image", stops)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 130
+    Path("a/0.png").rename("a/aside.png")
+    Path("a/2.png").rename("a/0.png")
+    Path("a/aside.png").rename("a/2.png")
+    assert main(["translate", str(run), "a", "--out", "made"]) == 0
+    assert main(["translate", str(run), "a", "--out", "fresh"]) == 0
+    one, two = pixels("made"), pixels("fresh")
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_two_cannot_fill_one_folder(monkeypatch, capsys, run):
+    whole, codes = samples.image, []
+
+    def another(x):
+        if not codes:
+            codes.append(2)
+            codes.append(main(["translate", str(run), "hidden", "--out", "made"]))
+        return whole(x)
+
+    monkeypatch.setattr(samples, "image", another)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 0 and codes == [2, 2]
+    assert "another process is writing to made; wait for it, or" in capsys.readouterr().err
+    assert pixels("made").keys() == pixels("a").keys() and len(pixels("made")) == 12
+
+
+def test_what_filled_a_folder_meanwhile_stays(monkeypatch, run):
+    load = runs.load
+
+    def meanwhile(folder):
+        Path("made").mkdir()
+        Path("made/0.png").write_text("mine")
+        return load(folder)
+
+    monkeypatch.setattr(runs, "load", meanwhile)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 2
+    assert [path.read_text() for path in Path("made").iterdir()] == ["mine"]
+
+
+def test_an_interrupt_while_images_come_to_their_place_is_heard_after_the_last(
+    monkeypatch, capsys, run
+):
+    replace, moved = samples.os.replace, []
+
+    def stops(one, other):
+        replace(one, other)
+        if Path(other).parent == Path("made") and not moved.append(other) and len(moved) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(samples.os, "replace", stops)
+    assert main(["translate", str(run), "a", "--out", "made"]) == 130
+    assert "stopped when all was done: made is whole" in capsys.readouterr().err
+    assert pixels("made").keys() == pixels("a").keys() and not list(Path("made").glob(".*"))
+
+
 def test_a_translation_that_is_killed_goes_on(run):
     """By a signal that no program hears."""
     code = (

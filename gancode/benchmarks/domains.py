@@ -21,7 +21,7 @@ from torch.nn import functional as F
 import gancode
 from gancode import benchmarks, data, networks
 from gancode.calculus import Objective, a, b, softplus
-from gancode.errors import Refused
+from gancode.errors import Refused, positive_integer
 
 RESULTS = benchmarks.RESULTS / "domains.json"
 SEEDS = range(5)
@@ -58,7 +58,18 @@ class Fitted:
 
 def in_box(images: torch.Tensor, size: int = 8) -> torch.Tensor:
     """Each image (1, h, w) cut to the smallest box that holds its pixels above 0, and scaled to
-    (1, size, size): enlarged bilinearly to four times that, then averaged."""
+    (1, size, size): enlarged bilinearly to four times that, then averaged. Raises `Refused` for
+    images of another kind, and for one that is blank: it has no box."""
+    if images.ndim != 4 or images.shape[1] != 1 or not len(images):
+        raise Refused(
+            f"images of shape {tuple(images.shape)} have no boxes here; give (n, 1, h, w), n > 0"
+        )
+    if blank := (~(images > 0).flatten(1).any(1)).nonzero().flatten().tolist():
+        raise Refused(
+            f"{len(blank)} of {len(images)} images have no pixel above 0, such as number "
+            f"{blank[0]}, and so no box that holds any; leave them out"
+        )
+    positive_integer("size", size)
     found = []
     for image in images:
         rows, columns = ((image[0] > 0).any(k).nonzero().flatten() for k in (1, 0))
@@ -226,7 +237,17 @@ def _drawn(rng: torch.Generator, *tensors: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def shares(labels: torch.Tensor) -> torch.Tensor:
-    """The share of each of the ten classes."""
+    """The share of each of the ten classes, in labels (n,) from 0 to 9. Raises `Refused` for
+    others, and for none."""
+    if labels.ndim != 1 or not len(labels) or labels.is_floating_point():
+        raise Refused(
+            f"labels of shape {tuple(labels.shape)} and type {labels.dtype} have no shares; give "
+            "whole numbers (n,), n > 0"
+        )
+    if labels.min() < 0 or labels.max() > 9:
+        raise Refused(
+            f"labels from {labels.min()} to {labels.max()} are not of ten classes; give 0 to 9"
+        )
     return torch.bincount(labels, minlength=10).double() / len(labels)
 
 

@@ -84,15 +84,19 @@ def affine(x: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:
     row = (cosine * rows - sine * columns) * size + (height - 1) / 2 + down * height / 8
     column = (sine * rows + cosine * columns) * size + (width - 1) / 2 + right * width / 8
     row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
-    above, left = row.long().clamp(max=height - 2), column.long().clamp(max=width - 2)
+    above, left = (
+        row.long().clamp(max=max(height - 2, 0)),
+        column.long().clamp(max=max(width - 2, 0)),
+    )
+    below, beside = width * (height > 1), int(width > 1)  # of a single row it is the nearest
     first = (above * width + left).flatten(1)[:, None]
     u, v = (row - above)[:, None], (column - left)[:, None]
 
     def near(offset: int) -> torch.Tensor:
         return x.flatten(2).gather(2, (first + offset).expand(-1, channels, -1)).view_as(x)
 
-    upper = near(0) + v * (near(1) - near(0))
-    lower = near(width) + v * (near(width + 1) - near(width))
+    upper = near(0) + v * (near(beside) - near(0))
+    lower = near(below) + v * (near(below + beside) - near(below))
     return upper + u * (lower - upper)
 
 

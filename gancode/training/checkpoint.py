@@ -11,6 +11,8 @@ import io
 import os
 import pickle
 import re
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,15 @@ def dumps(state: Any) -> bytes:
 def loads(content: bytes) -> Any:
     """What `dumps` has written, on the CPU; only of what can be read without running code."""
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def crc(weights: Mapping[str, torch.Tensor]) -> str:
+    """A checksum of tensors and their names, as of all weights and buffers of a network."""
+    found = 0
+    for key, tensor in weights.items():
+        content = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        found = zlib.crc32(content.tobytes(), zlib.crc32(key.encode(), found))
+    return f"{found:08x}"
 
 
 def write(path: Path, content: bytes) -> None:

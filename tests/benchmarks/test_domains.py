@@ -66,6 +66,43 @@ def test_a_box_holds_the_digit():
     assert torch.equal(benchmark.in_box(image), torch.ones(1, 1, 8, 8))
 
 
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (
+            torch.cat([torch.ones(2, 1, 4, 4), -torch.ones(1, 1, 4, 4)]),
+            "1 of 3 .* number 2",
+        ),
+        (torch.full((1, 1, 4, 4), torch.nan), "1 of 1 images have no pixel above 0"),
+        (torch.ones(0, 1, 4, 4), r"shape \(0, 1, 4, 4\) have no boxes here; give"),
+        (torch.ones(1, 4, 4), r"give \(n, 1, h, w\), n > 0"),
+        (torch.ones(1, 3, 4, 4), r"give \(n, 1, h, w\), n > 0"),
+    ],
+)
+def test_images_without_a_box_are_refused(images, said):
+    with pytest.raises(Refused, match=said):
+        benchmark.in_box(images)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (torch.zeros(0, dtype=torch.int64), r"shape \(0,\) .* give whole numbers \(n,\), n > 0"),
+        (torch.zeros(3), "type torch.float32 have no shares"),
+        (torch.zeros(3, 2, dtype=torch.int64), r"shape \(3, 2\)"),
+        (torch.tensor([0, 10]), "labels from 0 to 10 are not of ten classes; give 0 to 9"),
+        (torch.tensor([0, -1]), "labels from -1 to 0 are not of ten classes"),
+    ],
+)
+def test_labels_without_shares_are_refused(labels, said):
+    for call in (lambda: benchmark.shares(labels), lambda: benchmark.apart(FINE, labels)):
+        with pytest.raises(Refused, match=said):
+            call()
+
+
+FINE = torch.tensor([0, 9])
+
+
 def test_distances():
     few = torch.tensor([0, 0, 1, 1])
     assert benchmark.apart(few, few) == 0

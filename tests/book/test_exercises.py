@@ -117,6 +117,34 @@ def turned(text):
     return ast.unparse(ast.fix_missing_locations(Turned().visit(ast.parse(text, mode="eval"))))
 
 
+def is_sum(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))
+
+
+class MultipliedOut(ast.NodeTransformer):
+    """Products, quotients and powers of sums as sums, with nothing cancelled."""
+
+    def visit_BinOp(self, node):  # noqa: N802
+        left, right, op = self.visit(node.left), self.visit(node.right), node.op
+        if isinstance(op, ast.Pow) and is_sum(left) and getattr(right, "value", 0) in (2, 3):
+            product = left
+            for _ in range(right.value - 1):
+                product = ast.BinOp(product, ast.Mult(), left)
+            return self.visit(product)
+        if isinstance(op, (ast.Mult, ast.Div)) and is_sum(left):
+            one, other = (ast.BinOp(each, op, right) for each in (left.left, left.right))
+            return self.visit(ast.BinOp(one, left.op, other))
+        if isinstance(op, ast.Mult) and is_sum(right):
+            one, other = (ast.BinOp(left, op, each) for each in (right.left, right.right))
+            return self.visit(ast.BinOp(one, right.op, other))
+        return ast.BinOp(left, op, right)
+
+
+def multiplied_out(text):
+    tree = MultipliedOut().visit(ast.parse(text, mode="eval"))
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
 COPIES = {
     "as it stands": "{question}",
     "in another order": "{turned}",
@@ -128,6 +156,13 @@ COPIES = {
     "raised": "sqrt(({question})**2)",
     "in a function and its inverse": "log(exp({turned}))",
     "as a part": "3 - x*({turned})",
+    "multiplied out": "{out}",
+    "multiplied out, as a part": "3 - x*({out})",
+    "multiplied out and raised": "sqrt(({out})**2)",
+    "multiplied out, multiplied and divided": "({out})*x/x",
+    "multiplied out, with a sum that cancels": "x + {out} - x",
+    "multiplied out in a function": "log(exp({out}))",
+    "with a letter of Greek": "{greek}",
 }
 ASKING = {
     label: found
@@ -149,10 +184,49 @@ def test_a_copy_in_any_order_repeats_the_question(copy):
     for label, questions in ASKING.items():
         each = IN_THE_PAGE[label]
         for question in questions.values():
-            typed = COPIES[copy].format(question=question, turned=turned(question))
+            spelled = {
+                "question": question,
+                "turned": turned(question),
+                "out": multiplied_out(question),
+                "greek": question.replace("pi", "π"),
+            }
+            typed = COPIES[copy].format(**spelled)
             for name in each["fields"]:
                 given = LISTED[label]["right"] | {name: typed}
                 assert repeats.repeated(each["code"], given), (label, typed)
+
+
+REAL = {
+    "ex-co-long": ["a**2 + 2*a*b + b**2", "(b + a)*(a + b)", "a*(a + b) + b*(a + b)"],
+    "ex-tl-colours": ["w - w**2", "(1 - w)*w", "w*(1 - w)*(1 - w + w)"],
+    "ex-ke-modes": ["3 + 4*c**4 - 6*c**4", "3 - c**4 - c**4", "1 + 2*(1 - c**4)"],
+    "ex-dm-gaussian": ["1/(1 - delta) - 1", "delta + delta**2/(1 - delta)"],
+    "ex-sr-rest": [
+        "s**2*w*(c - w)*(c + w)/((w**2 + s**2)*(c**2 + s**2))",
+        "w*(c**2 - w**2)*s**2/(w**2*c**2 + w**2*s**2 + s**2*c**2 + s**4)",
+    ],
+    "ex-an-snr": ["w**2/(v**2 + v*w)", "w/v - w/(v + w)", "(w/v)*(w/(v + w))"],
+    "ex-co-half": ["5*w - 5*w**2"],
+    "ex-ag-ring": ["1/3 + 2*cos(w)/3"],
+    "ex-dm-two": ["abs(a - b)"],
+    "ex-optimal-discriminator-gaussians": ["m*(2*X - m)/(2*s**2)", "(X**2 - (X - m)**2)/(2*s**2)"],
+}
+
+
+@pytest.mark.parametrize(("label", "typed"), [(k, each) for k in REAL for each in REAL[k]])
+def test_an_answer_in_another_form_is_no_repetition(label, typed):
+    """Also one that is multiplied out, or as long as the question: there something is done."""
+    assert judged(label, LISTED[label]["right"] | {"yours": typed})["status"] == "proved"
+
+
+def test_an_answer_that_only_takes_a_factor_out_is_the_shorter_one():
+    code = 'yours = ...\nprove(a*b + a*c + a, yours, "==")'
+    assert repeats.repeated(code, {"yours": "a*(b + c + 1)"}) is None
+    assert repeats.repeated(code, {"yours": "a + a*(b + c)*1"}) == "a * b + a * c + a"
+    back = 'yours = ...\nprove(a*(b + c + 1), yours, "==")'
+    assert repeats.repeated(back, {"yours": "a*b + a*c + a"}) == "a * (b + c + 1)"
+    many = "*".join(f"(a{k} + b{k})" for k in range(30))  # a thousand million terms
+    assert repeats.repeated(back, {"yours": many}) is None
 
 
 @pytest.mark.parametrize("label", IN_THE_PAGE)

@@ -1,8 +1,21 @@
 """What a run goes by stands in its record, every constant of it: a function in words."""
 
+import argparse
+import copy
+import dataclasses
+import datetime
+import enum
 import functools
 import inspect
 import math
+import os
+import subprocess
+import sys
+import types
+from collections import deque
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,7 +180,53 @@ def powered(seen, power, *, factor=1):
     return factor * (seen.generated**power).mean()
 
 
+class Kind(enum.Enum):
+    ONE, TWO = 1, 2
+
+
+@dataclasses.dataclass
+class Options:
+    factor: object
+
+
+def reading(factor):
+    return eval("lambda seen: factor * seen.generated.mean()", {"factor": factor})
+
+
+def local(factor):
+    class Term:
+        def __call__(self, seen):
+            return factor * seen.generated.mean()
+
+    return Term()
+
+
+def of_a_local_module(factor):
+    class Term(nn.Module):
+        def forward(self, seen):
+            return factor * seen.generated.mean()
+
+    return Term()
+
+
+def of_a_class(factor):
+    return type("Term", (), {"factor": factor, "__call__": lambda self, seen: self.factor})()
+
+
+def cached(factor):
+    return functools.cache(enclosing(factor))
+
+
 MAKERS = {
+    "global": reading,
+    "enclosed by a local class": local,
+    "enclosed by a local module": of_a_local_module,
+    "of a class": of_a_class,
+    "in a cache": cached,
+    "in a key": lambda v: Scaled(table={str(type(v)): [v]}),
+    "in a namespace": lambda v: Scaled(options=argparse.Namespace(factor=v)),
+    "in a dataclass": lambda v: Scaled(options=Options(v)),
+    "method of a module": lambda v: Within(v).forward,
     "attribute": lambda v: Scaled(factor=v),
     "slot": Slotted,
     "of a module": Within,
@@ -182,7 +241,15 @@ MAKERS = {
 }
 VALUES = [2, 3, 2.5, math.pi, True, None, "two", (2, 3), (3, 2), [2], {"a": 2}, {"a": 3},
           {2, 3}, np.float32(0.1), torch.tensor(7.0), torch.tensor([1.0, 2.0]),
-          np.array([2.0, 1.0]), terms.l1, math.inf]  # fmt: skip
+          np.array([2.0, 1.0]), terms.l1, math.inf, torch.tensor([1, 2]).float().view(torch.int32),
+          torch.eye(2).to_sparse(), 2 * torch.eye(2).to_sparse(), torch.empty(3, device="meta"),
+          np.array(["a", "b"]), np.array(["a", "c"]), np.array([2, "x"], object),
+          range(2), range(3),
+          Path("a"), Path("b"), Fraction(1, 3), Decimal("0.1"), torch.float16, torch.float64,
+          Kind.ONE, Kind.TWO, deque([9]), deque([8]), datetime.date(2020, 1, 1),
+          types.SimpleNamespace(a=2), types.SimpleNamespace(a=3), 0.1, 0.1 + 1e-17 + 2e-17,
+          torch.tensor([0.1]), torch.tensor([0.1], dtype=torch.float64), -0.0, math.nan,
+          1 + 2j, b"two", slice(2), slice(3)]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", MAKERS)
@@ -204,8 +271,96 @@ def test_what_a_checkpoint_holds_is_no_constant_and_what_holds_itself_has_an_end
     def again(seen):
         return again(seen)
 
-    assert described(again).endswith("again")
+    assert described(again).endswith("again" + described(again).rpartition("again")[2])
+    assert described(again).count("again") == 1
     assert described(terms.l1) == "gancode.training.terms.l1"
+
+
+def test_lambdas_and_local_functions_are_told_apart_by_their_code():
+    def one(seen):
+        return seen.generated.mean()
+
+    first = one
+
+    def one(seen):  # noqa: F811
+        return -seen.generated.mean()
+
+    several = [
+        first,
+        one,
+        lambda seen: seen.generated.mean(),
+        lambda seen: seen.generated.sum(),
+        lambda seen: 2 * seen.generated.mean(),
+        lambda seen: 3 * seen.generated.mean(),
+        lambda seen: 1e-300 * seen.generated.mean(),
+        lambda seen: seen.generated.mean() if seen in {"a", "b"} else 0,
+        lambda seen: [x + 1 for x in seen.generated],
+        lambda seen: [x + 2 for x in seen.generated],
+        lambda seen: (lambda x: x * 2)(seen.generated.mean()),
+        lambda seen: (lambda x: x * 3)(seen.generated.mean()),
+        functools.partial(lambda seen: seen.generated.mean()),
+    ]
+    texts = [described(each) for each in several]
+    assert len(set(texts)) == len(texts) - 1 and texts[2] in texts[-1]
+    assert not any(" at 0x" in text for text in texts)
+
+
+@pytest.mark.slow
+def test_one_code_is_one_text_in_every_process():
+    code = (
+        "import torch\nfrom gancode.training.described import described\n"
+        "weights = {'b': 2.0, 'a': torch.ones(3)}\n"
+        "term = lambda seen: weights['a'] * seen.generated if seen in {'x', 'y', 'z'} else None\n"
+        "print(described(term))"
+    )
+    texts = set()
+    for hashes in ("0", "1"):
+        environment = os.environ | {"PYTHONHASHSEED": hashes}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+        texts.add(done.stdout)
+    assert len(texts) == 1 and b"its code=" in texts.pop()
+
+
+def test_a_network_that_stands_still_within_a_term_is_told_by_its_weights():
+    """It is in no checkpoint. One that learns has a state of its own somewhere, and other weights
+    at every moment."""
+
+    def judged(network):
+        return lambda seen: network(seen.generated).mean()
+
+    torch.manual_seed(0)
+    one, other = (nn.Linear(3, 1) for _ in range(2))
+    assert described(judged(one)) == described(judged(other))
+    for how in (judged, lambda n: Scaled(network=n), lambda n: functools.partial(powered, power=n),
+                lambda n: n.forward, terms.Cycle, lambda n: Scaled(networks=[n])):  # fmt: skip
+        for each in (one, other):
+            each.requires_grad_(True)
+        learns = described(how(one))
+        for each in (one, other):
+            each.requires_grad_(False)
+        assert described(how(one)) != described(how(other)) and described(how(one)) != learns
+        assert described(how(one)) == described(how(copy.deepcopy(one)))
+
+
+def test_of_what_a_function_reads_only_what_its_code_names_counts():
+    """So that a run can be continued with more steps, where they stand beside a weight."""
+
+    def of(options):
+        return lambda seen: options.weight * seen.generated.mean()
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder, self.weight = folder, 2
+
+    for make in (lambda **k: argparse.Namespace(**k), lambda **k: types.SimpleNamespace(**k)):
+        one = described(of(make(weight=2, steps=60)))
+        assert one == described(of(make(weight=2, steps=600)))
+        assert one != described(of(make(weight=3, steps=60)))
+    whole = [
+        described((lambda given: lambda seen: powered(seen, given))(Options(v))) for v in (2, 3)
+    ]
+    assert whole[0] != whole[1]
+    assert described(of(Writer("a"))) == described(of(Writer("b")))
 
 
 def test_a_run_is_not_continued_with_another_constant_of_a_term(tmp_path):

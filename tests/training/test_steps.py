@@ -701,6 +701,18 @@ def test_an_affine_map_turns_zooms_and_moves_by_as_much_as_it_says():
         assert least <= found.min() < least + reach and most - reach < found.max() <= most
 
 
+def test_an_affine_map_of_a_single_row_column_or_pixel_stays_within_it():
+    draws = torch.Generator().manual_seed(0)
+    for size in ((1, 1), (1, 7), (7, 1)):
+        x = torch.randn(5, 2, *size, generator=draws, requires_grad=True)
+        shown = augment.affine(x, draws)
+        low, high = x.flatten(2).aminmax(dim=2)
+        assert shown.shape == x.shape and size != (1, 1) or torch.equal(shown, x)
+        assert (shown.flatten(2) >= low[..., None] - 1e-6).all()
+        assert (shown.flatten(2) <= high[..., None] + 1e-6).all()
+        shown.sum().backward()
+
+
 def test_an_affine_map_is_what_grid_sample_makes_of_the_same_draws():
     x = torch.randn(6, 3, 12, 20, dtype=torch.float64)
     numbers = 2 * torch.rand((6, 4), generator=torch.Generator().manual_seed(3)).double() - 1
