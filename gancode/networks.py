@@ -72,8 +72,9 @@ def pair(
     generator_options = {k: v for k, v in options.items() if k in for_generator}
     discriminator_options = {k: v for k, v in options.items() if k in for_discriminator}
     if "hidden" in options:
-        discriminator_options["hidden"] = options["hidden"][::-1]
+        discriminator_options["hidden"] = _widths(options["hidden"])[::-1]
 
+    latent_dim = positive_integer("latent_dim", latent_dim)
     generator: nn.Module = make_generator(latent_dim + (classes or 0), shape, **generator_options)
     if classes is not None:
         generator = _Concatenated(generator, classes)
@@ -101,6 +102,7 @@ def mlp(
 
     Each width in `hidden` adds a linear layer, `activation()` and, where asked for, dropout.
     """
+    hidden, dropout = _widths(hidden), _share(dropout)
     layers = []
     for fan_in, fan_out in itertools.pairwise([inputs, *hidden]):
         layers += [nn.Linear(fan_in, fan_out), activation()]
@@ -128,7 +130,7 @@ def mlp_generator(
     each part of the latent space and jumps in between: the units are tanh, which saturate, and the
     latents are multiplied with it, so that the units begin closer to saturation.
     """
-    shape = _as_tuple(shape)
+    shape, latent_dim = _sizes(shape), positive_integer("latent_dim", latent_dim)
     layers = mlp(
         latent_dim, hidden, math.prod(shape), activation=nn.Tanh if sharpness else activation
     )
@@ -156,7 +158,7 @@ def mlp_discriminator(
     made for data of size `extent`: so it tells apart what lies close together. Raises ValueError
     where there is no hidden layer to be that.
     """
-    inputs, features = math.prod(_as_tuple(shape)), []
+    inputs, features, hidden = math.prod(_sizes(shape)), [], _widths(hidden)
     if fourier:
         if not hidden or hidden[0] < 2:
             raise Refused(
@@ -219,6 +221,8 @@ def dcgan_generator(
     if upsample not in _DOUBLE:
         raise Refused(f"unknown upsample {upsample!r}; the choices are {', '.join(_DOUBLE)}")
     image_channels, coarsest, stages = _pyramid(shape)
+    channels = positive_integer("channels", channels)
+    latent_dim = positive_integer("latent_dim", latent_dim)
     widths = [channels * 2**k for k in reversed(range(stages))]
     # Batch normalisation would subtract a bias again, so only the last stage has one.
     layers = [
@@ -253,6 +257,7 @@ def dcgan_discriminator(
     or 64 pixels.
     """
     image_channels, coarsest, stages = _pyramid(shape)
+    channels, dropout = positive_integer("channels", channels), _share(dropout)
     widths = [image_channels, *(channels * 2**k for k in range(stages))]
     layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
@@ -311,7 +316,7 @@ def residual_generator(latent_dim: int, shape: Any, channels: int = 64) -> nn.Se
     """
     image_channels, coarsest, widths = _residual_widths(shape, channels)
     widths.reverse()
-    first = nn.Linear(latent_dim, widths[0] * coarsest**2)
+    first = nn.Linear(positive_integer("latent_dim", latent_dim), widths[0] * coarsest**2)
     layers = [first, nn.Unflatten(1, (widths[0], coarsest, coarsest))]
     for inputs, outputs in itertools.pairwise(widths):
         layers += [ResidualBlock(inputs, outputs), nn.Upsample(scale_factor=2)]
@@ -449,8 +454,7 @@ def unet(
     channels = positive_integer("channels", channels)
     if latent_dim != 0:
         latent_dim = positive_integer("latent_dim", latent_dim)
-    if not 0 <= dropout < 1:
-        raise Refused(f"{dropout=} must be a share, at least 0 and below 1")
+    dropout = _share(dropout)
     depth = None if depth is None else positive_integer("depth", depth)
     shape_in = _image("shape_in", shape_in)
     shape_out = shape_in if shape_out is None else _image("shape_out", shape_out)
@@ -700,6 +704,7 @@ def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
 def _residual_widths(shape: Sequence[int], channels: int) -> tuple[int, int, list[int]]:
     """The channels of an image, its coarsest size, and the width at each size from its own down."""
     image_channels, coarsest, stages = _pyramid(shape)
+    channels = positive_integer("channels", channels)
     return image_channels, coarsest, [channels * min(2**k, 4) for k in range(stages + 1)]
 
 
@@ -714,3 +719,32 @@ def _initialise_as_dcgan(module: nn.Module) -> None:
 
 def _as_tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """A shape whose sides are positive integers."""
+    try:
+        sides = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    except TypeError:
+        sides = ()
+    if not sides or not all(hasattr(side, "__index__") and side > 0 for side in sides):
+        raise Refused(
+            f"{shape=} must be a number of coordinates or the shape of an image, (channels, "
+            "height, width), each a positive integer"
+        )
+    return tuple(map(int, sides))
+
+
+def _widths(hidden: Any) -> tuple[int, ...]:
+    """The widths of hidden layers, positive integers."""
+    try:
+        found = tuple(hidden)
+    except TypeError:
+        raise Refused(f"{hidden=} must be a sequence of widths, such as (256, 512)") from None
+    return tuple(positive_integer("a width in hidden", width) for width in found)
+
+
+def _share(dropout: Any) -> float:
+    if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise Refused(f"{dropout=} must be a share, at least 0 and below 1")
+    return dropout

@@ -732,3 +732,39 @@ def test_sizes_that_no_network_of_images_has_are_refused(options, said):
     if not {"latent_dim", "dropout"} & rest.keys():
         with pytest.raises(gancode.Refused, match=said):
             networks.patch_discriminator(shape, **({"depth": 1} | rest))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hidden": 4},
+        {"hidden": (0,)},
+        {"hidden": (2.5,)},
+        {"hidden": "ab"},
+        {"latent_dim": 0},
+        {"latent_dim": "x"},
+        {"shape": 0},
+        {"shape": -2},
+        {"shape": ()},
+        {"shape": None},
+        {"shape": (1, 0, 4)},
+        {"shape": (2.5,)},
+        {"dropout": 1},
+        {"dropout": -0.1},
+        {"dropout": "x"},
+        {"name": "dcgan", "channels": 0},
+        {"name": "dcgan", "channels": 2.5},
+        {"name": "dcgan", "dropout": 2},
+        {"name": "dcgan", "latent_dim": 0},
+        {"name": "residual", "channels": -1},
+        {"name": "residual", "latent_dim": None},
+    ],
+    ids=str,
+)
+def test_sizes_that_are_none_are_refused(options):
+    given = {"name": "mlp", "latent_dim": 3, "shape": 2} | options
+    if given["name"] != "mlp":
+        given["shape"] = (1, 28, 28)
+    (what,) = options.keys() - {"name"}
+    with pytest.raises(gancode.Refused, match=what):
+        networks.pair(**given)
