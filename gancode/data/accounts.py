@@ -25,7 +25,7 @@ def payments() -> tuple[torch.Tensor, torch.Tensor]:
 
     Returns the figures, float32 of shape (5000, 19), and the labels, int64 of shape (5000,): 1 for
     the 22 % of clients who missed the payment due in October, 0 for the others. The columns are
-    `gancode.data.payments.COLUMNS`: the limit of the account; its status in September, August, and
+    `gancode.data.accounts.COLUMNS`: the limit of the account; its status in September, August, and
     so on back to April, where a positive number counts the months of delay, −1 is paid in time, and
     −2 and 0 occur without an explanation in the source; the bills of these months, and what was
     paid in them. Amounts are in New Taiwan dollars. Sex, education, marriage and age, which the
