@@ -708,3 +708,18 @@ def test_a_value_may_begin_with_a_dash():
     assert main(["sample", "one", "-n=5"]) == 0 and len(np.load("samples.npz")["x"]) == 5
     one, two = (load_file(f"{name}/generator.safetensors") for name in ("one", "two"))
     assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_run_is_not_continued_to_less_than_it_has(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ring = ["train", "--data", "ring", "--out", "run", "--sheet-every", "0"]
+    assert main([*ring, "--steps", "4"]) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.joinpath("run").iterdir()}
+    goes_on = ["train", "--resume", "--out", "run", "--sheet-every", "0"]
+    for length in (["--steps", "3"], ["--seconds", "1e-6"]):
+        capsys.readouterr()
+        assert main([*goes_on, *length]) == 2
+        assert "has 4 steps already" in capsys.readouterr().err
+        now = {path.name: path.read_bytes() for path in tmp_path.joinpath("run").iterdir()}
+        assert now == before
+    assert main([*goes_on, "--steps", "4"]) == 0  # nothing is left to do

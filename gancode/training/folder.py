@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import pickle
 import signal
 import tempfile
@@ -191,6 +192,7 @@ class Folder:
                 f"{path} belongs to a run with {found}; continue with the same, or begin in "
                 "another folder"
             )
+        self._refuse_shorter(path, state)
         if odd := sorted(stateful.keys() ^ state["states"].keys()):
             raise CheckpointError(f"{path} holds other networks: only one of the two has {odd[0]}")
         for name in [name for name, each in stateful.items() if isinstance(each, nn.Module)]:
@@ -204,6 +206,21 @@ class Folder:
                     f"{path} holds other networks: {key} of shape {shape} is in {name} of only one "
                     "of the two"
                 )
+
+    def _refuse_shorter(self, path: Path, state: dict) -> None:
+        """Refuse a length that the run has passed: nothing would be done, and schedules would be
+        taken to be those of a shorter run when it goes on."""
+        asked, counters = self.record["training"], state["counters"]
+        steps, seconds = (asked.get(name) or math.inf for name in ("steps", "seconds"))
+        # A run by the clock ends a little after its time, and may be asked for the same again.
+        shorter = seconds < (state["record"]["training"].get("seconds") or math.inf)
+        if counters["step"] > steps or shorter and counters["elapsed"] > seconds:
+            length = f"{steps=}" if steps < math.inf else f"{seconds=:g}"
+            raise CheckpointError(
+                f"{path} has {counters['step']} steps already, made in {counters['elapsed']:.1f} "
+                f"s, which is more than {length}; both count from the run's start: ask for more, "
+                "or for nothing new to leave it as it is"
+            )
 
     @contextlib.contextmanager
     def last_good(self) -> Iterator[None]:
