@@ -105,6 +105,36 @@ def test_what_hangs_on_a_rounding_is_found(tmp_path, capfd):
     }
 
 
+def test_what_was_broken_off_goes_on(tmp_path, capsys, monkeypatch):
+    ran = []
+
+    def run(notebook, way):
+        ran.append((notebook.stem, way))
+        if notebook.stem == "broken":
+            raise subprocess.CalledProcessError(1, "run")
+        measured = 0.8 if way == "seed 1" else 1.0
+        return rows("near", 1, (1, 1))[:1] + rows("at-most", 0, (2, measured))
+
+    monkeypatch.setattr(kernels, "run", run)
+    out = tmp_path / "found.json"
+    arguments = ["--under", "as it is", "--under", "seed 1", "--json", str(out)]
+    with pytest.raises(subprocess.CalledProcessError):
+        kernels.main([*arguments, "first.ipynb", "broken.ipynb", "last.ipynb"])
+    near = pytest.approx(1.1 / math.sqrt(0.02))
+    assert json.loads(out.read_text()) == {"first": [[near, "x"], [None, "x"]]}
+
+    del ran[:]
+    assert kernels.main([*arguments, "first.ipynb", "last.ipynb"]) == 0
+    assert {name for name, _ in ran} == {"last"}
+    assert "first: 2 rows; nearest 7.8 (x), inf (x)\n" in capsys.readouterr().out
+    assert list(json.loads(out.read_text())) == ["first", "last"]
+
+    assert kernels.main([*arguments, "--again", "first.ipynb"]) == 0
+    assert ran[-1] == ("first", "seed 1")
+    assert list(json.loads(out.read_text())) == ["first", "last"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_a_cell_that_fails_is_not_passed_over(tmp_path):
     broken = notebook(tmp_path / "broken.ipynb", "1 / 0")
     with pytest.raises(subprocess.CalledProcessError):
