@@ -1,6 +1,6 @@
 """How far each row of the verdicts is from failing, on machines that compute other last digits.
 
-    python -m tools.kernels [--under NAME]... [--json FILE] [--again] [NOTEBOOK...]
+    python -m tools.kernels [--under NAME]... [--json FILE] [NOTEBOOK...]
 
 Runs chapters (all of them, if none is named) under other seeds and under the kernels that other
 processors would choose, as far as this one has them, and with every weight changed by one rounding,
@@ -11,8 +11,8 @@ errors of a prediction, the spread is that error or, where it is larger, what wa
 status is 1 where a row failed, or is nearer than three.
 
 The notebooks are left as they are. All of them take about five minutes for each way to run. FILE is
-written after every chapter; a chapter that it has already is not run, but taken from there, unless
-told to run it again: what was broken off goes on.
+written after every chapter, and keeps what it has of those that are not run: what was broken off
+goes on with the rest by name.
 """
 
 import argparse
@@ -157,21 +157,11 @@ def distances(runs: Iterable[list[Row]]) -> list[tuple[float, str]]:
     return sorted(found)
 
 
-def read_found(path: Path) -> dict[str, list[tuple[float, str]]]:
-    """The distances that `write_found` wrote, by chapter; none where there is no file."""
+def add_found(path: Path, name: str, rows: list[tuple[float, str]]) -> None:
+    """Write the distances of a chapter beside those of others, as JSON; null is infinite. Half a
+    file is never left."""
     written = json.loads(path.read_text()) if path.exists() else {}
-    return {
-        name: [(math.inf if far is None else far, quantity) for far, quantity in rows]
-        for name, rows in written.items()
-    }
-
-
-def write_found(path: Path, found: dict[str, list[tuple[float, str]]]) -> None:
-    """Write the distances as JSON; null is infinite. Half a file is never left."""
-    written = {
-        name: [(far if math.isfinite(far) else None, quantity) for far, quantity in rows]
-        for name, rows in found.items()
-    }
+    written[name] = [(far if math.isfinite(far) else None, quantity) for far, quantity in rows]
     half = path.with_name(f"{path.name}.half")
     half.write_text(json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False))
     half.replace(path)
@@ -182,7 +172,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     parser.add_argument("--under", action="append", choices=WAYS, help="some ways only")
     parser.add_argument("--json", type=Path, help="where to write all distances; null is infinite")
-    parser.add_argument("--again", action="store_true", help="run what FILE has already, too")
     parser.add_argument("--rows", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     notebooks = options.notebooks or sorted(ROOT.glob("chapters/*/*.ipynb"))
@@ -192,15 +181,12 @@ def main(arguments: list[str] | None = None) -> int:
     ways = options.under or list(WAYS)
     if len(ways) < 2:
         parser.error("a spread takes two ways to run; give --under twice")
-    written = read_found(options.json) if options.json else {}
     all_of_them = {}
     for notebook in notebooks:
         name = notebook.stem
-        if options.again or name not in written:
-            written[name] = distances([run(notebook, way) for way in ways])
-            if options.json:
-                write_found(options.json, written)
-        all_of_them[name] = found = written[name]
+        all_of_them[name] = found = distances([run(notebook, way) for way in ways])
+        if options.json:
+            add_found(options.json, name, found)
         nearest = ", ".join(f"{far:.1f} ({quantity})" for far, quantity in found[:3])
         print(f"{name}: {len(found)} rows; nearest {nearest}", flush=True)
     near = [
