@@ -65,7 +65,8 @@ def normals(points: torch.Tensor, count: int, seed: int) -> torch.Tensor:
     """SAMPLES draws from a mixture of `count` normal densities, each with a covariance of its own,
     that is fitted to points (n, d) by expectation maximisation."""
     fitted = GaussianMixture(count, random_state=seed).fit(points.double().numpy())
-    return torch.from_numpy(fitted.sample(SAMPLES)[0]).float()
+    drawn = torch.from_numpy(fitted.sample(SAMPLES)[0]).float()
+    return drawn[torch.randperm(SAMPLES, generator=gancode.seed(seed))]  # they come part by part
 
 
 def judged(images: torch.Tensor, held_out: torch.Tensor) -> dict[str, float]:

@@ -104,6 +104,8 @@ def test_ten_normal_densities_keep_two_far_clusters_apart_and_one_does_not():
     between = [((x > 5) & (x < 15)).any(1).double().mean().item() for x in (few, many)]
     assert few.shape == many.shape == (matching.SAMPLES, 2)
     assert between[0] > 0.2 and between[1] == 0
+    far = (many > 10).all(1)
+    assert 0.3 < far[:100].double().mean() < 0.7  # in no order
 
 
 def test_what_is_judged_tells_digits_from_one_digit():
