@@ -282,7 +282,8 @@ def judged(samples: torch.Tensor, seed: int) -> dict[str, float]:
 def results() -> dict:
     """The committed results: `provenance`, by name; `fields`, by noise, a list of `errors`, one a
     seed; `games`, by method, its `rate`, the `tried` mean distances by rate, `rows`, one a seed,
-    and for those CHECKED the rows of the `other` rate; `floor`, the distances between two samples of the data."""
+    and for those CHECKED the rows of the `other` rate; `floor`, the distances between two samples of
+    the data."""
     return benchmarks.read(RESULTS)
 
 
@@ -344,12 +345,11 @@ def _game(name: str) -> dict:
         drawn = zip(train(METHODS[name], rate, seeds), seeds, strict=True)
         return [judged(x, seed) for x, seed in drawn]
 
-    tried = {
-        rate: sum(row["distance"] for row in rows(rate, TRIED)) / len(TRIED) for rate in RATES
-    }
+    tried = {rate: sum(row["distance"] for row in rows(rate, TRIED)) / len(TRIED) for rate in RATES}
     rate, *others = sorted(RATES, key=lambda each: tried[each])
-    found = {"rate": rate, "tried": {str(k): round(v, 4) for k, v in tried.items()}}
-    found |= {"rows": rows(rate, SEEDS)}
+    found: dict[str, Any] = {"rate": rate}
+    found["tried"] = {str(k): round(v, 4) for k, v in tried.items()}
+    found["rows"] = rows(rate, SEEDS)
     return found | ({"other": rows(others[0], SEEDS)} if name in CHECKED else {})
 
 
