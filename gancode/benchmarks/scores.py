@@ -282,8 +282,8 @@ def judged(samples: torch.Tensor, seed: int) -> dict[str, float]:
 def results() -> dict:
     """The committed results: `provenance`, by name; `fields`, by noise, a list of `errors`, one a
     seed; `games`, by method, its `rate`, the `tried` mean distances by rate, `rows`, one a seed,
-    and for those CHECKED the rows of the `other` rate; `floor`, the distances between two samples of
-    the data."""
+    and for those CHECKED the rows of the `other` rate; `floor`, the distances between two samples
+    of the data."""
     return benchmarks.read(RESULTS)
 
 
