@@ -24,11 +24,8 @@ from gancode.benchmarks.translation import square_root
 from gancode.training import terms
 from gancode.training.terms import Seen
 
-BLOCK, SIZE, STRIDE = (
-    32,
-    16,
-    4,
-)  # pixels: a square, a patch, from one patch learned from to the next
+# Pixels: a square, a patch, from one patch learned from to the next.
+BLOCK, SIZE, STRIDE = 32, 16, 4
 BINS = 32  # levels of grey of a table
 CHANNELS, LATENT_DIM, STEPS, BATCH = 16, 4, 400, 32
 SEEDS = range(5)
@@ -40,6 +37,7 @@ OPTIONS: dict[str, Any] = {
     "ema": 0.98,
     "batch_size": BATCH,
 }
+RATES = {"": OPTIONS["lr"], "slow ": 1e-3}  # none is chosen: two of a family
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue in grey (ITU-R BT.601)
 RESULTS = benchmarks.RESULTS / "colour.json"
 
@@ -169,15 +167,17 @@ def squares(seen: Seen) -> torch.Tensor:
     return (seen.generated - seen.real).square().mean()
 
 
-def fit(name: str, known: Patches, seed: int, steps: int = STEPS) -> nn.Module:
-    """Train one of METHODS; its averaged generator."""
+def fit(
+    name: str, known: Patches, seed: int, steps: int = STEPS, rate: float = OPTIONS["lr"]
+) -> nn.Module:
+    """Train one of METHODS, both players at the learning rate; its averaged generator."""
     method = METHODS[name]
     gancode.seed(seed)
     gan = gancode.GAN(Painter(), Critic(not method.adversarial), LATENT_DIM, conditional=True)
     weighed = {"squares": (squares, method.squares), "l1": (terms.l1, method.l1)}
     heard = {key: term for key, term in weighed.items() if term[1]}
     told = (known.chroma, known.grey)
-    options = OPTIONS | ({} if method.adversarial else {"penalties": []})
+    options = OPTIONS | {"lr": rate} | ({} if method.adversarial else {"penalties": []})
     return gancode.train(
         gan, told, steps=steps, seed=seed, progress=False, generator_terms=heard, **options
     ).averaged
@@ -287,19 +287,29 @@ def results() -> dict:
 
 
 def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
-    """All baselines and all methods with all seeds, and L2 with the contrast of cGAN + L2."""
+    """All baselines, and all methods at all RATES, with all seeds."""
     for seed in SEEDS:
         known, hidden = patches(seed)
         for name, chroma in baselines(known, hidden).items():
             yield row(name, seed, judged(chroma, hidden)), "", ""
-        painted_by = {}
-        for name in METHODS:
-            network = fit(name, known, seed, steps)
-            painted_by[name], two = (painted(network, hidden.grey, k) for k in (1, 2))
-            spread = (painted_by[name] - two).square().sum(1).mean().item() / 2
-            yield row(name, seed, judged(painted_by[name], hidden) | {"spread": spread}), "", ""
-        answer = as_colourful(painted_by["L2"], painted_by["cGAN + L2"])
-        yield row("L2, more contrast", seed, judged(answer, hidden)), "", ""
+        for pace in RATES:
+            yield from ((each, "", "") for each in played(pace, known, hidden, seed, steps))
+
+
+def played(
+    pace: str, known: Patches, hidden: Patches, seed: int, steps: int = STEPS
+) -> Iterator[dict]:
+    """The rows of all METHODS at one of RATES, and of the controls: L2 with the contrast of cGAN +
+    L2 ("more contrast") and of cGAN ("contrast of cGAN")."""
+    painted_by = {}
+    for name in METHODS:
+        network = fit(name, known, seed, steps, RATES[pace])
+        painted_by[name], two = (painted(network, hidden.grey, k) for k in (1, 2))
+        spread = (painted_by[name] - two).square().sum(1).mean().item() / 2
+        yield row(pace + name, seed, judged(painted_by[name], hidden) | {"spread": spread})
+    for control, game in (("more contrast", "cGAN + L2"), ("contrast of cGAN", "cGAN")):
+        answer = as_colourful(painted_by["L2"], painted_by[game])
+        yield row(f"{pace}L2, {control}", seed, judged(answer, hidden))
 
 
 def row(name: str, seed: int, marks: dict[str, float]) -> dict:
@@ -318,6 +328,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seeds=list(SEEDS),
         methods={name: asdict(method) for name, method in METHODS.items()},
         options=OPTIONS,
+        rates=RATES,
         block=BLOCK,
         size=SIZE,
         stride=STRIDE,

@@ -53,6 +53,12 @@ def judged(samples: torch.Tensor, where: str, seed: int) -> dict[str, Any]:
     return {key: round(value, 4) for key, value in found.items()}
 
 
+def floor(where: str, seed: int) -> float:
+    """The distance that perfect samples would have: of SAMPLES other data."""
+    other = getattr(data, where)().sample(SAMPLES, torch.Generator().manual_seed(100 + seed))
+    return judged(other, where, seed)["distance"]
+
+
 def constants() -> dict[str, Any]:
     """What all games have in common."""
     found = coverage.SETTINGS | coverage.NETWORKS["sharp"] | SETTINGS

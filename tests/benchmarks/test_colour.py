@@ -48,10 +48,23 @@ def test_more_contrast_has_the_energy_of_another():
     torch.testing.assert_close(ratio, ratio[0].expand_as(ratio), rtol=1e-4, atol=0)
 
 
+def test_the_rate_is_that_of_the_pace():
+    known, hidden = benchmark.patches(0)
+    rows = {pace: [*benchmark.played(pace, known, hidden, 0, steps=2)] for pace in benchmark.RATES}
+    assert [row["method"].removeprefix("slow ") for row in rows["slow "]] == [
+        row["method"] for row in rows[""]
+    ]
+    assert all(a["mse"] != b["mse"] for a, b in zip(*rows.values(), strict=True))
+    for control, game in ((4, 3), (5, 2)):
+        assert rows[""][control]["energy"] == rows[""][game]["energy"]
+
+
 def test_the_results_hold_every_method_with_every_seed():
     found = benchmark.results()
     known, hidden = benchmark.patches(0)
-    names = [*benchmark.baselines(known, hidden), *benchmark.METHODS, "L2, more contrast"]
+    played = [*benchmark.METHODS, "L2, more contrast", "L2, contrast of cGAN"]
+    names = [*benchmark.baselines(known, hidden)]
+    names += [pace + name for pace in benchmark.RATES for name in played]
     runs = [(row["seed"], row["method"]) for row in found["rows"]]
     assert runs == [(seed, name) for seed in benchmark.SEEDS for name in names]
     assert (found["provenance"]["steps"], found["provenance"]["threads"]) == (benchmark.STEPS, 1)

@@ -67,3 +67,10 @@ def test_samples_of_the_data_are_near_it():
     near, far = (relativistic.judged(x, "ring", 0) for x in (points, points + 1))
     assert near["distance"] < 0.1 and near["covered"] == 8
     assert far["distance"] == pytest.approx(2**0.5, abs=0.1)
+
+
+def test_the_floor_is_the_distance_of_other_data():
+    floors = [relativistic.floor(where, 0) for where in ("ring", "grid")]
+    assert floors[0] == pytest.approx(0.041, abs=1e-3)
+    assert 0.2 < floors[1] < 0.4
+    assert relativistic.floor("ring", 1) != floors[0]

@@ -20,8 +20,9 @@ def test_the_results_hold_every_method_and_every_width():
     assert list(table["games"]) == list(scores.METHODS)
     for rows in table["fields"].values():
         assert len(rows) == len(scores.SEEDS)
-    for game in table["games"].values():
+    for name, game in table["games"].items():
         assert len(game["rows"]) == len(scores.SEEDS)
+        assert len(game.get("other", [])) == (len(scores.SEEDS) if name in scores.CHECKED else 0)
         assert list(game["tried"]) == [str(rate) for rate in scores.RATES]
         assert game["tried"][str(game["rate"])] == min(game["tried"].values())
 
