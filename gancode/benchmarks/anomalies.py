@@ -33,7 +33,7 @@ STEPS, LONG = 320, 1280
 LOOKS = 10  # at a discriminator while it is trained
 # Of a search for latents: starts and steps, and those of one that goes on for longer, of seed 0.
 SEARCH, LONG_SEARCH = (2, 100), (4, 200)
-PRIORS = (0.0, 0.03, 0.1)  # what the search is tried with; its one number
+PRIORS = (0.0, 0.03, 0.1, 0.3, 1.0)  # what the search is tried with; its one number
 RIDGES = (1.0, 10.0, 100.0, 1000.0)  # of a classifier that is told labels
 GROUPS = ("detectors", "payments", "search")  # of rows, each with a provenance of its own
 GAME: dict[str, Any] = {
