@@ -86,13 +86,16 @@ def visit(request, context, address):
             route.abort()
 
     page.route("**/*", stay_here)
-    page.on("request", awaited.add)
-    page.on("requestfinished", awaited.discard)
-    page.on("requestfailed", awaited.discard)
+    page.on("request", lambda asked: awaited.add(asked))
+    page.on("requestfinished", lambda asked: awaited.discard(asked))
+    page.on("requestfailed", lambda asked: awaited.discard(asked))
     page.goto(f"{address}/{request.param}.html")
     page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
-    while awaited:  # what the typeset page asks for: its fonts
+    for _ in range(1000):  # until all is there that the typeset page asks for, as fonts
+        if not awaited:
+            break
         page.wait_for_timeout(10)
+    wrong += [f"unanswered: {asked.url}" for asked in awaited]
     sizes = [len(answer.body()) for answer in loaded if not answer.url.startswith("data:")]
     yield SimpleNamespace(page=page, wrong=wrong, name=request.param, sizes=sizes)
     page.close()
