@@ -439,8 +439,7 @@ def _score(options: argparse.Namespace) -> None:
         if options.out.suffix.lower() != ".csv":
             raise Refused(f"scores are written as a table, .csv, and {options.out} is to be none")
         samples.refuse_taken(options.out)
-    with contextlib.ExitStack() as ends:
-        kept = ends.enter_context(samples.unfinished(options.out)) if options.out else None
+    with samples.unfinished(options.out) if options.out else contextlib.nullcontext() as kept:
         found = runs.score(
             options.folder,
             options.images,

@@ -683,8 +683,7 @@ def _pyramid(shape: Sequence[int]) -> tuple[int, int, int]:
 def _image(name: str, shape: Any) -> tuple[int, ...]:
     """The shape of an image, as a tuple."""
     found = _as_tuple(shape)
-    whole = all(hasattr(side, "__index__") for side in found)
-    if len(found) != 3 or not whole or min(found) < 1:
+    if len(found) != 3 or not _are_sizes(found):
         raise Refused(f"{name}={found} must be (channels, height, width), each at least 1")
     return found
 
@@ -727,12 +726,16 @@ def _sizes(shape: Any) -> tuple[int, ...]:
         sides = (shape,) if hasattr(shape, "__index__") else tuple(shape)
     except TypeError:
         sides = ()
-    if not sides or not all(hasattr(side, "__index__") and side > 0 for side in sides):
+    if not sides or not _are_sizes(sides):
         raise Refused(
             f"{shape=} must be a number of coordinates or the shape of an image, (channels, "
             "height, width), each a positive integer"
         )
     return tuple(map(int, sides))
+
+
+def _are_sizes(sides: Sequence[Any]) -> bool:
+    return all(hasattr(side, "__index__") and side > 0 for side in sides)
 
 
 def _widths(hidden: Any) -> tuple[int, ...]:

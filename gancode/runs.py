@@ -528,6 +528,9 @@ def score(
     return Scored(found.files, scores, threshold, promise)
 
 
+_SCORED_AT_ONCE = 500
+
+
 @dataclass
 class _Scoring:
     """What is done of scoring, in the folder `kept` where there is one: files whose names begin
@@ -552,7 +555,9 @@ class _Scoring:
     def file(self, name: str) -> Path | None:
         return None if self.kept is None else Path(self.kept, f"{self.name}-{name}")
 
-    def scores(self, name: str, images: ImageFolder, by_: anomaly.Detector, by: str) -> list[float]:
+    def scores(
+        self, name: str, images: ImageFolder, detector: anomaly.Detector, by: str
+    ) -> list[float]:
         """Those of all images, in the same batches whatever is kept already."""
         path, n = self.file(name), len(images)
         found = json.loads(path.read_text()) if path is not None and path.exists() else []
@@ -563,14 +568,11 @@ class _Scoring:
                 self.done = f"{len(found)} of {n} images"
                 few = range(len(found), min(len(found) + _SCORED_AT_ONCE, n))
                 x = torch.stack([images[k] for k in few])
-                found += by_.scores(x)[by].tolist()
+                found += detector.scores(x)[by].tolist()
                 if path is not None:
                     checkpoint.write(path, json.dumps(found).encode())
                 bar.update(len(few))
         return found
-
-
-_SCORED_AT_ONCE = 500
 
 
 def _refuse_seen(held_out: ImageFolder, trained_on: Any) -> None:

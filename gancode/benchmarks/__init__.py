@@ -39,6 +39,15 @@ def options(
     return told
 
 
+def named(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The names of groups of results that are to be measured anew. `Refused` for one that is not
+    known, before the first is measured."""
+    names, known = list(names), list(known)
+    if unknown := [name for name in names if name not in known]:
+        raise Refused(f"unknown {', '.join(map(repr, unknown))}; the names are {', '.join(known)}")
+    return names
+
+
 def read(path: Path) -> dict:
     """A file of results."""
     return json.loads(path.read_text("utf-8"))

@@ -404,7 +404,8 @@ def search() -> tuple[dict, list[dict]]:
 def main(names: Sequence[str]) -> None:
     """Choose the number of each detector, test them with all seeds, and write the named of GROUPS
     into RESULTS, after each anew. The provenance is kept for each, since its rows may be older or
-    younger than others. Raises KeyError for another name."""
+    younger than others. Raises `Refused` for another name."""
+    names = benchmarks.named(names, GROUPS)
     benchmarks.settle()
     parts = dict(zip(GROUPS, (detectors, payments, search), strict=True))
     for name in names:

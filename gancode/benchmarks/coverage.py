@@ -359,7 +359,7 @@ def settings_of(name: str) -> dict[str, Any]:
 def main(names: Sequence[str]) -> None:
     """Run the named methods and write their rows into RESULTS, after each anew, so that a stop
     loses one method only. The provenance is kept for each method, since its rows may be older or
-    younger than others. Raises KeyError for a name that is in none of `methods` and `unrolling`,
+    younger than others. Raises `Refused` for a name that is in none of `methods` and `unrolling`,
     and not RECIPE."""
     benchmarks.settle()
     runs = [(where, seed) for where in DATA for seed in SEEDS]
@@ -367,7 +367,7 @@ def main(names: Sequence[str]) -> None:
     kept = benchmarks.read(RESULTS) if RESULTS.exists() else {"rows": [], "provenance": {}}
     rows = {(row["method"], row["data"]): row for row in kept["rows"]}
     made = kept["provenance"]
-    for name in names:
+    for name in benchmarks.named(names, [*known, RECIPE]):
         samples = train_recipes(runs) if name == RECIPE else train(known[name], runs)
         scores = score(samples, runs)
         for where in DATA:

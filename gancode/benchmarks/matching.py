@@ -146,11 +146,14 @@ def results() -> dict:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Choose rates and bandwidths, match moments with all seeds, and write the results."""
-    benchmarks.settle()
-    best, tried = chosen()
+    """Choose the learning rates, match moments with all seeds, and write the results."""
+    best: dict[str, float] = {}  # filled with the first run: what the command is told comes first
+    tried: dict[str, dict[str, float]] = {}
 
     def runs(steps: int) -> Iterator[tuple[dict, str, str]]:
+        rates, distances = chosen()
+        best.update(rates)
+        tried.update(distances)
         for seed in SEEDS:
             codes = Codes(seed)
             for name, images in made(codes, seed, best, steps).items():

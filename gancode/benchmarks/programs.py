@@ -160,7 +160,9 @@ def results() -> dict:
 
 
 def main(names: Sequence[str]) -> None:
-    """Run the named programs and write what they did into RESULTS, after each anew."""
+    """Run the named programs and write what they did into RESULTS, after each anew. Raises
+    `Refused` for a name that is not in PROGRAMS."""
+    names = benchmarks.named(names, PROGRAMS)
     benchmarks.settle()
     images, test = data.mnist()[0], data.mnist(train=False)[0]
     kept = results()["programs"] if RESULTS.is_file() else {}

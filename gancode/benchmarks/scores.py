@@ -300,7 +300,8 @@ def settings_of(name: str) -> dict[str, Any]:
 def main(names: Sequence[str]) -> None:
     """Choose a rate for each of the named methods and run it with all seeds; "fields" is a name
     too. The provenance is kept for each name, since its rows may be older or younger than others.
-    Raises KeyError for any other name."""
+    Raises `Refused` for any other name."""
+    names = benchmarks.named(names, ["fields", *METHODS])
     benchmarks.settle()
     ring = data.ring()
     found = results() if RESULTS.exists() else {"provenance": {}}

@@ -203,7 +203,8 @@ def settings_of(name: str) -> dict[str, Any]:
 def main(names: Sequence[str]) -> None:
     """Train the named critics and play the named games, five of each, and write their rows into
     RESULTS, after each anew. The provenance is kept for each name, since its rows may be older or
-    younger than others. Raises KeyError for a name that is in none of CRITICS, VARIED and GAMES."""
+    younger than others. Raises `Refused` for a name that is in none of CRITICS, VARIED, GAMES."""
+    names = benchmarks.named(names, CRITICS | VARIED | GAMES)
     benchmarks.settle()
     kept = results() if RESULTS.exists() else {}
     critics, varied, games, made = (
@@ -211,8 +212,6 @@ def main(names: Sequence[str]) -> None:
     )
     apart = [round(floor(seed), 4) for seed in SEEDS]
     for name in names:
-        if name not in CRITICS | VARIED | GAMES:
-            raise KeyError(name)
         for d in DIMENSIONS if name in CRITICS else ():
             rows = [_rounded(fit(name, d, seed)) for seed in SEEDS]
             critics[str(d)] = _in_order(critics.get(str(d), {}) | {name: rows}, CRITICS)

@@ -88,10 +88,10 @@ def find_objective(text: str, generator: str | None = None) -> Objective:
     Raises `ObjectiveError` for an unknown name, and `ExpressionError` for what is no expression
     (see `parse`); `WrongType` for what is no text.
     """
-    if not isinstance(text, str) or not isinstance(generator, str | None):
+    if not isinstance(text, str):
         raise WrongType(
-            f"find_objective reads text, not {text!r} and {generator!r}; of SymPy expressions make "
-            "an Objective(critic, generator)"
+            f"find_objective reads text, not {text!r}; of SymPy expressions make an "
+            "Objective(critic, generator)"
         )
     name = text.strip().lower().replace("_", "-")
     family, equals, order = map(str.strip, name.partition("="))

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 
+import gancode
 from gancode.benchmarks import anomalies as benchmark
 
 
@@ -99,7 +100,7 @@ def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch, results):
     written = json.loads(out.read_text("utf-8"))
     assert (written["rows"]["detectors"], written["provenance"]["search"]) == before
     assert tuple(written["rows"]) == benchmark.GROUPS
-    with pytest.raises(KeyError):
+    with pytest.raises(gancode.Refused, match="the names are detectors"):
         benchmark.main(["tumours"])
 
 

@@ -2,7 +2,10 @@
 
 import json
 
-from gancode import benchmarks
+import pytest
+
+from gancode import Refused, benchmarks
+from gancode.benchmarks import anomalies, coverage, programs, scores, transport
 
 
 def test_a_benchmark_keeps_its_rows_the_first_sheet_of_each_kind_and_how_it_was_made(
@@ -27,3 +30,11 @@ def test_a_benchmark_keeps_its_rows_the_first_sheet_of_each_kind_and_how_it_was_
     assert capsys.readouterr().out.splitlines()[1] == '{"kind": "α", "run": 1, "steps": 3}'
     keep()
     assert benchmarks.read(default)["rows"][0]["steps"] == 7
+
+
+@pytest.mark.parametrize("module", [anomalies, coverage, programs, scores, transport])
+def test_an_unknown_group_is_refused_before_the_first_is_measured(module, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "none.json")
+    with pytest.raises(Refused, match=r"unknown 'nobody'; the names are \w"):
+        module.main(["nobody"])
+    assert not list(tmp_path.iterdir())

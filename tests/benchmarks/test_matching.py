@@ -10,7 +10,7 @@ import pytest
 import torch
 from tree import ROOT
 
-from gancode import kernels
+from gancode import Refused, kernels
 from gancode.benchmarks import matching
 from gancode.benchmarks.coverage import interval
 from gancode.benchmarks.digits_mlp import pictures
@@ -74,6 +74,12 @@ def test_the_command_writes_what_the_file_holds(tmp_path, monkeypatch):
     assert [row["way"] for row in written["rows"]] == WAYS
     assert written["rows"][0] == results["rows"][0]  # digits: nothing is trained
     assert [row.keys() for row in written["rows"]] == [row.keys() for row in results["rows"][:6]]
+
+
+def test_nothing_is_chosen_before_the_command_is_known_to_be_sound(tmp_path, monkeypatch):
+    monkeypatch.setattr(matching, "chosen", lambda: pytest.fail("it was run"))
+    with pytest.raises(Refused, match="make it first"):
+        matching.main(["--out", str(tmp_path / "nowhere" / "results.json")])
 
 
 def test_matching_moments_brings_samples_nearer_and_on_images_stays_between_black_and_white():

@@ -103,5 +103,5 @@ def test_two_samples_of_the_data_are_apart_by_the_same_for_a_seed():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(KeyError, match="nobody"):
+    with pytest.raises(gancode.Refused, match="unknown 'nobody'; the names are"):
         transport.main(["nobody"])
